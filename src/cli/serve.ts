@@ -1,0 +1,62 @@
+import { defineCommand } from "citty";
+import { ConfigError } from "../config/error.ts";
+import { loadServerConfig } from "../config/server.ts";
+import type { ServerConfig } from "../config/types.ts";
+import { environment } from "../config/environment.ts";
+import { type Listening, listen, paths } from "../http/listen.ts";
+import { version } from "../version.ts";
+import { atEdge } from "./edge.ts";
+import { flagsOf } from "./flags.ts";
+import { type Setup, setUp } from "./setup.ts";
+
+/** The flags of `serve`, which the program itself takes, too: it is the default command. */
+export const serveFlags = flagsOf("source", "server", "log");
+
+/** `serve`: MCP over HTTP+SSE and Streamable HTTP, until it is told to end. */
+export const serve = defineCommand({
+  meta: { name: "serve", description: "serve MCP over HTTP (the default command)" },
+  args: serveFlags,
+  run: atEdge(async (flags) => {
+    const server = loadServerConfig({ flags, env: environment() });
+    const setup = await setUp(flags);
+    for (const warning of server.warnings) setup.log.warn(warning);
+    const listening = start(server, setup);
+    setup.log.info(welcome(listening.url, server, setup));
+    const signal = await Promise.race([once("SIGINT"), once("SIGTERM")]);
+    setup.log.info(`${signal}: ending`);
+    await listening.close();
+    setup.clusters.close();
+    process.exit(0);
+  }),
+});
+
+function start(server: ServerConfig, { createServer, log }: Setup): Listening {
+  try {
+    return listen(server, createServer, log);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`Cannot listen on ${server.host}, port ${server.port}: ${reason}`, [
+      "Choose another with --host and --port, or end what listens there.",
+    ]);
+  }
+}
+
+function welcome(url: string, server: ServerConfig, { config }: Setup): string {
+  const names = config.clusters.map(({ name }) => name).join(", ");
+  const header = server.authToken === undefined ? "" : ' --header "Authorization: Bearer TOKEN"';
+  const gemini = {
+    url: `${url}${paths.sse}`,
+    type: "sse",
+    ...(server.authToken !== undefined && { headers: { Authorization: "Bearer TOKEN" } }),
+  };
+  return [
+    `proxmox-mcp ${version} at ${url} with ${names} from ${config.source}`,
+    `  Gemini CLI, in ~/.gemini/settings.json:  { "mcpServers": { "proxmox": ${JSON.stringify(gemini)} } }`,
+    `  Claude Code:  claude mcp add --transport http proxmox ${url}${paths.streamable}${header}`,
+    `  Others:  ${url}${paths.streamable} (Streamable HTTP) or ${url}${paths.sse} (SSE)`,
+  ].join("\n");
+}
+
+function once(signal: NodeJS.Signals): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => process.once(signal, () => resolve(signal)));
+}

@@ -1,0 +1,105 @@
+import type { ServerConfig } from "../config/types.ts";
+import type { Log } from "../log.ts";
+import type { ServerFactory } from "../mcp/server.ts";
+import { refuse } from "./answers.ts";
+import { bearerGate } from "./bearer.ts";
+import { bodySizeGate, mostBodyBytes } from "./body.ts";
+import { firstRefusal } from "./gate.ts";
+import { hostGate } from "./host.ts";
+import { originGate, preflight, withCors } from "./origin.ts";
+import type { SessionOptions } from "./sessions.ts";
+import { type SseOptions, sseEndpoint } from "./sse.ts";
+import { streamableEndpoint } from "./streamable.ts";
+
+/** Limits that tests make small. */
+export interface ListenOptions {
+  readonly sse?: SseOptions;
+  readonly sessions?: SessionOptions;
+}
+
+/** A listening server. */
+export interface Listening {
+  /** `http://127.0.0.1:8000`, as to be told to people. */
+  readonly url: string;
+  /** Ends all streams and sessions and stops listening. */
+  close(): Promise<void>;
+}
+
+/** Where each transport is reached. */
+export const paths = { streamable: "/mcp", sse: "/sse", messages: "/messages" } as const;
+
+/**
+ * How long a POST may stay silent before Bun cuts it, in seconds: the longest Bun has. Answers over SSE send a comment
+ * every 15 s, so only a dead one gets there.
+ */
+const postTimeoutSeconds = 255;
+
+/**
+ * Serves all HTTP transports from one `Bun.serve`.
+ * @throws {Error} when the address is taken or not ours, or the certificate cannot be used.
+ */
+export function listen(
+  config: ServerConfig,
+  createServer: ServerFactory,
+  log: Log,
+  options: ListenOptions = {},
+): Listening {
+  const mcp = streamableEndpoint(createServer, log, options.sessions);
+  const sse = sseEndpoint(createServer, log, paths.messages, options.sse);
+  const refusedEarly = firstRefusal([hostGate(config.allowedHosts, config.host), originGate(config.allowedOrigins)]);
+  const refusedLater = firstRefusal([
+    ...(config.authToken === undefined ? [] : [bearerGate(config.authToken)]),
+    bodySizeGate,
+  ]);
+
+  const route = async (request: Request, path: string): Promise<Response> => {
+    const serve = routes[path];
+    if (serve === undefined) {
+      return refuse(
+        404,
+        `There is nothing at ${path}. MCP is at ${paths.streamable} (Streamable HTTP) and ${paths.sse} (SSE).`,
+      );
+    }
+    return refusedLater(request) ?? (await serve(request));
+  };
+  const routes: Readonly<Record<string, (request: Request) => Promise<Response> | Response>> = {
+    [paths.streamable]: (request) => mcp.serve(request),
+    [paths.sse]: (request) => (request.method === "GET" ? sse.open(request) : onlyMethod("GET", paths.sse)),
+    [paths.messages]: (request) => (request.method === "POST" ? sse.post(request) : onlyMethod("POST", paths.messages)),
+  };
+
+  const server = Bun.serve({
+    hostname: config.host,
+    port: config.port,
+    // Beyond this Bun answers 413 itself; up to there our own gate says how much is taken.
+    maxRequestBodySize: 2 * mostBodyBytes,
+    ...(config.tls !== undefined && {
+      tls: { cert: Bun.file(config.tls.certFile), key: Bun.file(config.tls.keyFile) },
+    }),
+    async fetch(request, server) {
+      const { pathname } = new URL(request.url);
+      // Probes come by address, and learn nothing.
+      if (pathname === "/healthz" || pathname === "/readyz") return new Response("ok\n");
+      const refusal = refusedEarly(request);
+      if (refusal !== undefined) return refusal;
+      server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
+      return withCors(request, preflight(request) ?? (await route(request, pathname)));
+    },
+    error(error) {
+      log.error("a request failed", error);
+      return refuse(500, "The server failed for a reason of its own, which stands in its log.");
+    },
+  });
+
+  return {
+    url: server.url.href.replace(/\/$/, ""),
+    async close() {
+      await Promise.all([mcp.close(), sse.close()]);
+      await server.stop(true);
+    },
+  };
+}
+
+function onlyMethod(method: string, path: string): Response {
+  return refuse(405, `Method not allowed: ${path} takes ${method} only.`, { Allow: method });
+}

@@ -1,0 +1,45 @@
+import { refuse } from "./answers.ts";
+import type { Gate } from "./gate.ts";
+
+/** What a page of an allowed origin may send and read: the headers of MCP's transports. */
+const corsHeaders = {
+  "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
+  "Access-Control-Allow-Headers":
+    "Authorization, Content-Type, Accept, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name",
+  "Access-Control-Expose-Headers": "Mcp-Session-Id, WWW-Authenticate",
+  "Access-Control-Max-Age": "600",
+};
+
+/**
+ * Refuses requests from web pages of origins that are not listed. No MCP client sends `Origin`; browsers always do, so
+ * an absent one passes.
+ * @param allowed entries of `MCP_ALLOWED_ORIGINS`: `scheme://host[:port]`, or `*` for all.
+ */
+export function originGate(allowed: readonly string[]): Gate {
+  const all = allowed.includes("*");
+  const origins = new Set(allowed.map((origin) => origin.toLowerCase()));
+  return (request) => {
+    const origin = request.headers.get("origin");
+    if (origin === null || all || origins.has(origin.toLowerCase())) return undefined;
+    return refuse(
+      403,
+      `Pages of the origin ${JSON.stringify(origin)} may not use this server. If they should, add it to MCP_ALLOWED_ORIGINS.`,
+    );
+  };
+}
+
+/** The answer to a browser's preflight, for an origin that passed its gate; `undefined` when it is none. */
+export function preflight(request: Request): Response | undefined {
+  if (request.method !== "OPTIONS" || !request.headers.has("access-control-request-method")) return undefined;
+  return new Response(null, { status: 204 });
+}
+
+/** Lets the page that asked read the response. */
+export function withCors(request: Request, response: Response): Response {
+  const origin = request.headers.get("origin");
+  if (origin === null) return response;
+  for (const [name, value] of Object.entries(corsHeaders)) response.headers.set(name, value);
+  response.headers.set("Access-Control-Allow-Origin", origin);
+  response.headers.append("Vary", "Origin");
+  return response;
+}

@@ -1,0 +1,81 @@
+import type { ClusterManager, ClusterState } from "../clusters.ts";
+import type { PolicyConfig } from "../config/types.ts";
+import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
+import { formatPath } from "../proxmox/path.ts";
+import { covers } from "./pattern.ts";
+import { sensitiveRead } from "./sensitive.ts";
+
+/** A request that the configuration does not let through. Nothing was sent. */
+export class PolicyRefusal extends Error {
+  override readonly name = "PolicyRefusal";
+}
+
+/** An answer of Proxmox, and the cluster that gave it. */
+export interface GuardedAnswer extends ProxmoxAnswer {
+  readonly cluster: string;
+}
+
+/** What tools see of the clusters: every request passes the policy before it is sent. */
+export interface Proxmox {
+  /** The clusters this caller may use, in the order of the configuration. */
+  readonly names: readonly string[];
+  /** How a cluster is right now; an unreachable one is a state, not an error. */
+  state(cluster: string, signal: AbortSignal): Promise<ClusterState>;
+  /** What may be done on a cluster, in a word or two. */
+  access(cluster: string): string;
+  /**
+   * Sends a request, if the policy lets it through.
+   * @param cluster may be left out where only one is configured.
+   * @throws {ClusterChoiceError} for a wrong or missing cluster, {PolicyRefusal}, {ProxmoxError}.
+   */
+  request(cluster: string | undefined, request: ProxmoxRequest): Promise<GuardedAnswer>;
+}
+
+/** Puts the policy around the clusters' clients. */
+export function guard(clusters: ClusterManager, source: string): Proxmox {
+  return {
+    names: clusters.names,
+    state: (cluster, signal) => clusters.state(cluster, signal),
+    access: (cluster) => (readsOnlyBecause(clusters.pick(cluster).config.policy) === undefined ? "full" : "reads only"),
+    async request(name, request) {
+      const cluster = clusters.pick(name);
+      const refusal = judge(cluster.config.policy, request);
+      if (refusal !== undefined) {
+        const what = `${request.method} ${formatPath(request.path)} on ${cluster.name}`;
+        throw new PolicyRefusal(
+          `${what} was not sent: ${refusal} The setting stands in ${source}, under ${cluster.name}.`,
+        );
+      }
+      return { ...(await cluster.client.request(request)), cluster: cluster.name };
+    },
+  };
+}
+
+/** Why the policy refuses a request; `undefined` lets it through. */
+function judge(policy: PolicyConfig, { method, path }: ProxmoxRequest): string | undefined {
+  const setting = readsOnlyBecause(policy);
+  if (setting === undefined) return undefined;
+  if (method !== "GET") {
+    return `the cluster sets ${setting}, which this version cannot weigh for writes yet, so it answers reads only.`;
+  }
+  const sensitive = sensitiveRead(path);
+  if (sensitive !== undefined) return `the cluster sets ${setting}, so it answers plain reads only, and ${sensitive}.`;
+  const denied = policy.deny?.find((pattern) => covers(pattern, method, path));
+  if (denied !== undefined) return `deny holds "${denied}".`;
+  if (policy.allow !== undefined && !policy.allow.some((pattern) => covers(pattern, method, path))) {
+    return "allow does not list it.";
+  }
+  return undefined;
+}
+
+/**
+ * The first of the policy's settings that a cluster has. A safety setting that loads is a setting that holds: until
+ * writes can be weighed against them, any of these limits the cluster to reads.
+ */
+function readsOnlyBecause({ access, consentFallback, allow, deny, protect }: PolicyConfig): string | undefined {
+  if (access !== undefined && access !== "full") return `access "${access}"`;
+  if (access !== "full" && consentFallback !== undefined) return `consent_fallback "${consentFallback}"`;
+  if (allow !== undefined) return "allow";
+  if (deny !== undefined && deny.length > 0) return "deny";
+  return protect !== undefined && protect.length > 0 ? "protect" : undefined;
+}

@@ -1,0 +1,20 @@
+import { ClusterChoiceError } from "../clusters.ts";
+import { PolicyRefusal } from "../policy/guard.ts";
+import { ProxmoxError } from "../proxmox/errors.ts";
+import { ParamsError } from "../proxmox/params.ts";
+import { PathError } from "../proxmox/path.ts";
+import { ArgumentError } from "./arguments.ts";
+
+/** A tool could not do what it was asked, for a reason that is no error of one request. The message is the answer. */
+export class ToolFailure extends Error {
+  override readonly name = "ToolFailure";
+}
+
+/** Errors whose message is the whole answer. */
+const expected = [ToolFailure, ArgumentError, ClusterChoiceError, PolicyRefusal, PathError, ParamsError];
+
+/** What to tell a model of an error that was to be expected; `undefined` for a fault of our own. */
+export function explain(error: unknown): string | undefined {
+  if (error instanceof ProxmoxError) return error.describe();
+  return error instanceof Error && expected.some((kind) => error instanceof kind) ? error.message : undefined;
+}

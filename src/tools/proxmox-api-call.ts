@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { parseParams } from "../proxmox/params.ts";
+import { parsePath } from "../proxmox/path.ts";
+import { parseUpid } from "../proxmox/upid.ts";
+import { type Cell, table } from "./table.ts";
+import { defineTool } from "./tool.ts";
+
+/** `proxmox_api_call`: any endpoint of the API. */
+export const proxmoxApiCall = defineTool({
+  name: "proxmox_api_call",
+  title: "Call the Proxmox VE API",
+  description: `Calls any endpoint of the Proxmox VE API on one cluster, as \`pvesh\` does: GET reads, POST creates or acts, PUT changes, DELETE removes. Writes take effect at once.
+Examples: GET /nodes/pve1/qemu/100/config; POST /nodes/pve1/qemu/100/status/start; PUT /nodes/pve1/qemu/100/config with data {"memory": 2048, "delete": ["description"]}.
+A write that takes longer answers with a UPID: the task was started, not finished. Read GET /nodes/{node}/tasks/{upid}/status until it is stopped; exitstatus OK is success.`,
+  cluster: "one",
+  input: {
+    path: z.string().describe("API path, such as /nodes/pve1/status; without a query string"),
+    method: z
+      .preprocess(
+        (given) => (typeof given === "string" ? given.toUpperCase() : given),
+        z.enum(["GET", "POST", "PUT", "DELETE"]),
+      )
+      .default("GET"),
+    data: z
+      .preprocess(parseJsonObject, z.record(z.string(), z.unknown()))
+      .optional()
+      .describe(
+        "The endpoint's parameters as an object, also for GET and DELETE; arrays for lists, booleans for flags",
+      ),
+  },
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
+  async run({ cluster, path, method, data }, { proxmox, signal }) {
+    const request = { method, path: parsePath(path), params: parseParams(data ?? {}), signal };
+    const answer = await proxmox.request(cluster, request);
+    return render(answer.cluster, answer.data);
+  },
+});
+
+/** Models often send the object as its JSON text. What does not parse stays a string, and is refused as one. */
+function parseJsonObject(given: unknown): unknown {
+  if (typeof given !== "string") return given;
+  try {
+    return JSON.parse(given);
+  } catch {
+    return given;
+  }
+}
+
+function render(cluster: string, data: unknown): string {
+  if (typeof data === "string") {
+    const task = parseUpid(data);
+    if (task !== undefined) {
+      const next = `The task was started. GET /nodes/${task.node}/tasks/${data}/status tells when it stopped and how.`;
+      return JSON.stringify({ cluster, upid: data, next });
+    }
+  }
+  if (!isRows(data)) return JSON.stringify({ cluster, data });
+  const header = [...new Set(data.flatMap((row) => Object.keys(row)))].sort();
+  const rows = data.map((row) => header.map((key) => cell(row[key])));
+  return `${data.length} rows on ${cluster}\n${table(header, rows)}`;
+}
+
+function isRows(data: unknown): data is readonly Record<string, unknown>[] {
+  return (
+    Array.isArray(data) &&
+    data.length > 0 &&
+    data.every((row) => typeof row === "object" && row !== null && !Array.isArray(row))
+  );
+}
+
+/** Values stay as Proxmox gave them; what has parts stands as JSON. */
+function cell(value: unknown): Cell {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : (value as Cell);
+}

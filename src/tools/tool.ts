@@ -1,0 +1,66 @@
+import type { z } from "zod";
+import type { Proxmox } from "../policy/guard.ts";
+import { parseArguments } from "./arguments.ts";
+
+/** How a tool takes the `cluster` argument, which is added to its schema in one place. */
+export type ClusterArgument =
+  /** Not at all: the tool speaks of every cluster. */
+  | "none"
+  /** A name, or `*` (and nothing) for all of them: reads only. */
+  | "any"
+  /** Exactly one; may be left out only where one is configured. */
+  | "one";
+
+/** What a tool is given beside its arguments. */
+export interface ToolContext {
+  /** The clusters, behind the policy. */
+  readonly proxmox: Proxmox;
+  /** Aborted when the client cancels or goes away. */
+  readonly signal: AbortSignal;
+}
+
+/** MCP's hints about a tool, all of them said: a client that reads none assumes the worst. */
+export interface ToolAnnotations {
+  readonly readOnlyHint: boolean;
+  readonly destructiveHint: boolean;
+  readonly idempotentHint: boolean;
+  readonly openWorldHint: boolean;
+}
+
+/** All of a tool that a client sees. */
+export interface ToolDeclaration {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly cluster: ClusterArgument;
+  /** Its own arguments, without `cluster`. */
+  readonly input: z.ZodRawShape;
+  readonly annotations: ToolAnnotations;
+}
+
+/** A tool: its declaration, and what it does with a call's arguments as they came. */
+export interface Tool extends ToolDeclaration {
+  /** Answers in text for a model; throws what `explain` turns into an error answer. */
+  call(given: unknown, context: ToolContext): Promise<string>;
+}
+
+interface ToolDefinition<Input extends z.ZodRawShape> extends ToolDeclaration {
+  readonly input: Input;
+  run(args: z.output<z.ZodObject<Input>> & { readonly cluster?: string }, context: ToolContext): Promise<string>;
+}
+
+/** Makes a tool of its definition: `run` gets the arguments parsed and typed by `input`. */
+export function defineTool<Input extends z.ZodRawShape>({ run, ...declaration }: ToolDefinition<Input>): Tool {
+  return {
+    ...declaration,
+    call: async (given, context) => await run(parseArguments(declaration, given), context),
+  };
+}
+
+/** The annotations of a tool that only looks. */
+export const readOnly: ToolAnnotations = {
+  readOnlyHint: true,
+  destructiveHint: false,
+  idempotentHint: true,
+  openWorldHint: false,
+};

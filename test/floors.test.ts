@@ -1,0 +1,75 @@
+import { expect, test } from "bun:test";
+import { dirname, join, normalize, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Glob } from "bun";
+
+const src = fileURLToPath(new URL("../src", import.meta.url));
+
+/** The house from the ground up: a floor imports itself and those before it. What stands in one list is one floor. */
+const floors = [
+  ["config", "log.ts", "version.ts"],
+  ["proxmox"],
+  ["clusters.ts", "demo"],
+  ["policy"],
+  ["tools"],
+  ["mcp"],
+  ["http"],
+  ["cli"],
+  ["main.ts"],
+];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Every import of one file of src by another, types included: a type that goes up is a floor that leaks, too. */
+const imports: Import[] = [];
+for (const file of new Glob("**/*.ts").scanSync(src)) {
+  const text = await Bun.file(join(src, file)).text();
+  for (const [, specifier = ""] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)) {
+    imports.push({ from: file, to: relative(src, normalize(join(src, dirname(file), specifier))) });
+  }
+}
+
+function floorOf(file: string): number {
+  const top = file.split("/")[0] ?? "";
+  return floors.findIndex((floor) => floor.includes(top));
+}
+
+function roomOf(file: string): string {
+  return file.split("/")[0] ?? "";
+}
+
+test("every file of src stands on a floor", () => {
+  const homeless = [...new Glob("**/*.ts").scanSync(src)].filter((file) => floorOf(file) < 0);
+  expect(homeless).toEqual([]);
+});
+
+test("imports go down only, or stay in their room", () => {
+  expect(imports.length).toBeGreaterThan(50);
+  const wrong = imports.filter(
+    ({ from, to }) => roomOf(from) !== roomOf(to) && floorOf(from) <= floorOf(to) && floorOf(to) !== 0,
+  );
+  expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
+});
+
+test("only the command line imports the demo", () => {
+  const others = imports.filter(({ from, to }) => roomOf(to) === "demo" && !["demo", "cli"].includes(roomOf(from)));
+  expect(others).toEqual([]);
+});
+
+test("no tool sees the clusters but through the policy", () => {
+  const around = imports.filter(({ from, to }) => roomOf(from) === "tools" && to === "proxmox/client.ts");
+  expect(around).toEqual([]);
+});
+
+test("only config reads the environment, only main and cli exit", async () => {
+  const wrong: string[] = [];
+  for (const file of new Glob("**/*.ts").scanSync(src)) {
+    const text = await Bun.file(join(src, file)).text();
+    if (/\b(process|Bun)\.env\b/.test(text) && roomOf(file) !== "config") wrong.push(`${file} reads the environment`);
+    if (/\bprocess\.exit\b/.test(text) && !["cli", "main.ts"].includes(roomOf(file))) wrong.push(`${file} exits`);
+  }
+  expect(wrong).toEqual([]);
+});

@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { httpClient, modernClient, sseClient, stdioClient } from "../support/clients.ts";
+import { type Product, startProduct } from "../support/product.ts";
+
+/** Longer than Bun's 10 s for quiet connections, than the 60 s after which clients give up silent answers. */
+const slowMs = 90_000;
+
+let folder: string;
+let config: string;
+let slow: Bun.Server<undefined>;
+let product: Product;
+
+beforeAll(async () => {
+  slow = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    async fetch(request) {
+      if (new URL(request.url).pathname.endsWith("/slow")) await Bun.sleep(slowMs);
+      return Response.json({ data: { answered: true } });
+    },
+  });
+  folder = await mkdtemp(join(tmpdir(), "proxmox-mcp-"));
+  config = join(folder, "clusters.json");
+  const cluster = { url: slow.url.origin, user: "mcp@pve", token_id: "t", token_secret: "s", timeout_ms: 2 * slowMs };
+  await writeFile(config, JSON.stringify({ clusters: { slow: cluster } }), { mode: 0o600 });
+  product = await startProduct(["--config", config]);
+});
+
+afterAll(async () => {
+  await product.stop();
+  await slow.stop(true);
+  await rm(folder, { recursive: true });
+});
+
+test(
+  "a call of 90 s is answered on every transport, and so is one on a stream that was quiet as long",
+  async () => {
+    const clients = await Promise.all([
+      sseClient(product),
+      httpClient(product),
+      modernClient(product),
+      stdioClient(["--config", config]),
+      sseClient(product),
+      httpClient(product),
+    ]);
+    const quiet = clients.slice(4);
+    const slowAnswers = await Promise.all(
+      clients
+        .slice(0, 4)
+        .map(async (client) => await client.call("proxmox_api_call", { path: "/slow" }, { timeout: 2 * slowMs })),
+    );
+    for (const answer of slowAnswers) expect(answer.text).toContain('"answered":true');
+    for (const client of quiet)
+      expect((await client.call("proxmox_api_call", { path: "/version" })).isError).toBe(false);
+    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+  },
+  2 * slowMs,
+);

@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { httpClient, type McpClient } from "../support/clients.ts";
+import { type Product, startProduct } from "../support/product.ts";
+
+let product: Product;
+let client: McpClient;
+
+beforeAll(async () => {
+  product = await startProduct(["--demo"]);
+  client = await httpClient(product);
+});
+
+afterAll(async () => {
+  await client[Symbol.asyncDispose]();
+  await product.stop();
+});
+
+async function refusal(name: string, args: Record<string, unknown>): Promise<string> {
+  const { text, isError } = await client.call(name, args);
+  expect(isError).toBe(true);
+  return text;
+}
+
+async function answer(name: string, args: Record<string, unknown>): Promise<string> {
+  const { text, isError } = await client.call(name, args);
+  expect({ isError, text }).toEqual({ isError: false, text });
+  return text;
+}
+
+test("an argument that a client adds on its own is dropped", async () => {
+  expect(await answer("list_nodes", { wait_for_previous: true })).toContain("pve1");
+});
+
+test("null counts as not given", async () => {
+  expect(await answer("list_nodes", { cluster: null })).toContain("pve1");
+});
+
+test("every wrong argument is named at once, with the valid ones", async () => {
+  expect(await refusal("get_cluster_resources", { kluster: "alpha", type: "vms", limit: 5 })).toMatchInlineSnapshot();
+  expect(await refusal("proxmox_api_call", { cluster: "alpha", method: "PATCH" })).toMatchInlineSnapshot();
+  expect(await refusal("list_clusters", { cluster: "alpha" })).toMatchInlineSnapshot();
+});
+
+test("a cluster is never guessed: a wrong or missing one gets the names", async () => {
+  expect(await refusal("proxmox_api_call", { method: "GET", path: "/version" })).toMatchInlineSnapshot();
+  expect(await refusal("list_nodes", { cluster: "alhpa" })).toMatchInlineSnapshot();
+  expect(await refusal("proxmox_api_call", { cluster: "*", method: "GET", path: "/version" })).toMatchInlineSnapshot();
+});
+
+test("a path goes with or without a leading slash or /api2/json", async () => {
+  for (const path of ["/version", "version", "/api2/json/version", "api2/json/version"]) {
+    expect(await answer("proxmox_api_call", { cluster: "beta", method: "get", path })).toContain('"version":"8.4.21"');
+  }
+});
+
+test("each method's parameters go where Proxmox wants them", async () => {
+  const api = (method: string, path: string, data?: unknown) =>
+    answer("proxmox_api_call", { cluster: "alpha", method, path, ...(data !== undefined && { data }) });
+  expect(await api("GET", "/cluster/resources", { type: "node" })).not.toContain("web-01");
+  const config = "/nodes/pve1/qemu/104/config";
+  await api("PUT", config, { description: "a;b=c+d & ünïcode ✓", onboot: false, tags: ["x", "y"] });
+  const changed = JSON.parse(await api("GET", config)).data;
+  expect(changed).toMatchObject({ description: "a;b=c+d & ünïcode ✓", onboot: 0, tags: "x;y" });
+  await api("PUT", config, { delete: ["description", "tags"] });
+  expect(Object.keys(JSON.parse(await api("GET", config)).data)).not.toContain("description");
+  await api("POST", "/pools", '{"poolid": "made-here"}');
+  expect(await api("DELETE", "/pools", { poolid: "made-here" })).toBe('{"cluster":"alpha","data":null}');
+});
+
+test("data that no parameter can be is refused by its name", async () => {
+  const call = (data: unknown) => refusal("proxmox_api_call", { cluster: "alpha", method: "PUT", path: "/cluster/options", data });
+  expect(await call({ description: null })).toMatchInlineSnapshot();
+  expect(await call({ migration: { type: "secure" } })).toMatchInlineSnapshot();
+  expect(await call("keyboard=de")).toMatchInlineSnapshot();
+});
+
+test("a task that was started is told from one that ended", async () => {
+  const started = JSON.parse(
+    await answer("proxmox_api_call", { cluster: "alpha", method: "POST", path: "/nodes/pve1/qemu/104/status/start" }),
+  );
+  expect(started).toMatchObject({ cluster: "alpha", upid: expect.stringMatching(/^UPID:pve1:.*:qmstart:104:/) });
+  const status = `/nodes/pve1/tasks/${started.upid}/status`;
+  expect(started.next).toContain(status);
+  const task = await answer("proxmox_api_call", { cluster: "alpha", method: "GET", path: status });
+  expect(JSON.parse(task).data).toMatchObject({ type: "qmstart", id: "104" });
+});
+
+test("an unknown tool is a protocol error that names the tools", async () => {
+  expect(client.call("list_vms")).rejects.toThrow(/no tool "list_vms".*list_nodes/s);
+});
