@@ -25,7 +25,7 @@ export const serve = defineCommand({
     const signal = await Promise.race([once("SIGINT"), once("SIGTERM")]);
     setup.log.info(`${signal}: ending`);
     await listening.close();
-    setup.clusters.close();
+    setup.close();
     process.exit(0);
   }),
 });

@@ -9,11 +9,11 @@ export const stdio = defineCommand({
   meta: { name: "stdio", description: "serve MCP on stdin and stdout" },
   args: flagsOf("source", "log"),
   run: atEdge(async (flags) => {
-    const { createServer, clusters, log } = await setUp(flags);
+    const { createServer, log, close } = await setUp(flags);
     const handle = serveStdio(createServer, { onerror: (error) => log.debug(`stdio: ${error.message}`) });
     await ended();
     await handle.close();
-    clusters.close();
+    close();
     process.exit(0);
   }),
 });

@@ -5,6 +5,7 @@ import { refuse } from "./answers.ts";
 import { bearerGate } from "./bearer.ts";
 import { bodySizeGate, mostBodyBytes } from "./body.ts";
 import { firstRefusal } from "./gate.ts";
+import { onNewCertificate } from "./certificate.ts";
 import { hostGate } from "./host.ts";
 import { originGate, preflight, withCors } from "./origin.ts";
 import type { SessionOptions } from "./sessions.ts";
@@ -68,34 +69,44 @@ export function listen(
     [paths.messages]: (request) => (request.method === "POST" ? sse.post(request) : onlyMethod("POST", paths.messages)),
   };
 
-  const server = Bun.serve({
-    hostname: config.host,
-    port: config.port,
-    // Beyond this Bun answers 413 itself; up to there our own gate says how much is taken.
-    maxRequestBodySize: 2 * mostBodyBytes,
-    ...(config.tls !== undefined && {
-      tls: { cert: Bun.file(config.tls.certFile), key: Bun.file(config.tls.keyFile) },
-    }),
-    async fetch(request, server) {
-      const { pathname } = new URL(request.url);
-      // Probes come by address, and learn nothing.
-      if (pathname === "/healthz" || pathname === "/readyz") return new Response("ok\n");
-      const refusal = refusedEarly(request);
-      if (refusal !== undefined) return refusal;
-      server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
-      return withCors(request, preflight(request) ?? (await route(request, pathname)));
-    },
-    error(error) {
-      log.error("a request failed", error);
-      return refuse(500, "The server failed for a reason of its own, which stands in its log.");
-    },
+  const bind = (port: number) =>
+    Bun.serve({
+      hostname: config.host,
+      port,
+      // Beyond this Bun answers 413 itself; up to there our own gate says how much is taken.
+      maxRequestBodySize: 2 * mostBodyBytes,
+      ...(config.tls !== undefined && {
+        tls: { cert: Bun.file(config.tls.certFile), key: Bun.file(config.tls.keyFile) },
+      }),
+      async fetch(request, server) {
+        const { pathname } = new URL(request.url);
+        // Probes come by address, and learn nothing.
+        if (pathname === "/healthz" || pathname === "/readyz") return new Response("ok\n");
+        const refusal = refusedEarly(request);
+        if (refusal !== undefined) return refusal;
+        server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
+        return withCors(request, preflight(request) ?? (await route(request, pathname)));
+      },
+      error(error) {
+        log.error("a request failed", error);
+        return refuse(500, "The server failed by a fault of its own. Its log says more.");
+      },
+    });
+
+  const servers = [bind(config.port)];
+  const { port = config.port, url } = servers[0] as Bun.Server<undefined>;
+  const stopWatching = onNewCertificate(config.tls, log, () => {
+    // Bun's `reload` keeps the certificate. The old listener ends what it has begun.
+    void servers.at(-1)?.stop();
+    servers.push(bind(port));
   });
 
   return {
-    url: server.url.href.replace(/\/$/, ""),
+    url: url.href.replace(/\/$/, ""),
     async close() {
+      stopWatching();
       await Promise.all([mcp.close(), sse.close()]);
-      await server.stop(true);
+      await Promise.all(servers.map((server) => server.stop(true)));
     },
   };
 }

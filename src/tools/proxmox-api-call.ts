@@ -57,7 +57,7 @@ function render(cluster: string, data: unknown): string {
   if (!isRows(data)) return JSON.stringify({ cluster, data });
   const header = [...new Set(data.flatMap((row) => Object.keys(row)))].sort();
   const rows = data.map((row) => header.map((key) => cell(row[key])));
-  return `${data.length} rows on ${cluster}\n${table(header, rows)}`;
+  return `${data.length === 1 ? "1 row" : `${data.length} rows`} on ${cluster}\n${table(header, rows)}`;
 }
 
 function isRows(data: unknown): data is readonly Record<string, unknown>[] {
