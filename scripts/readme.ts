@@ -11,7 +11,8 @@ export function withTables(text: string): string {
   return Object.entries(tables).reduce((result, [name, rows]) => {
     const [begin, end] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
     const [from, to] = [result.indexOf(begin) + begin.length, result.indexOf(end)];
-    if (from < begin.length || to < from) throw new Error(`README.md has no place for the table "${name}": ${begin}${end}`);
+    if (from < begin.length || to < from)
+      throw new Error(`README.md has no place for the table "${name}": ${begin}${end}`);
     return result.slice(0, from) + rows.map((row) => `| ${row.map(cell).join(" | ")} |\n`).join("") + result.slice(to);
   }, text);
 }
@@ -29,7 +30,9 @@ const tables: Readonly<Record<string, readonly (readonly string[])[]>> = {
       .filter(({ group }) => group !== "cluster")
       .map((setting) => [
         code(setting.variable),
-        setting.flag === undefined ? "" : code(`--${setting.flag}${setting.kind === "switch" ? "" : ` ${setting.hint}`}`),
+        setting.flag === undefined
+          ? ""
+          : code(`--${setting.flag}${setting.kind === "switch" ? "" : ` ${setting.hint}`}`),
         setting.default === undefined ? "" : code(setting.default),
         setting.meaning,
       ]),
@@ -39,7 +42,11 @@ const tables: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["---", "---", "---"],
     ...settings
       .filter(({ group }) => group === "cluster")
-      .map((setting) => [code(setting.variable), setting.default === undefined ? "" : code(setting.default), setting.meaning]),
+      .map((setting) => [
+        code(setting.variable),
+        setting.default === undefined ? "" : code(setting.default),
+        setting.meaning,
+      ]),
   ],
   "cluster-keys": [
     ["Key of a cluster", "Meaning"],

@@ -4,6 +4,8 @@ import type { Secret } from "./secret.ts";
 export interface Config {
   /** Where the clusters came from, for messages: a file's path, `the environment`, or `the demo`. */
   readonly source: string;
+  /** The file among them, to be watched for changes. */
+  readonly file?: string;
   /** In the order of the file; names are unique. */
   readonly clusters: readonly ClusterConfig[];
   /** Things an operator should hear about at start-up: file modes, verification turned off. */
@@ -13,7 +15,7 @@ export interface Config {
 /** One Proxmox VE cluster: the nodes that answer for it, the token, and how far TLS is trusted. */
 export interface ClusterConfig {
   readonly name: string;
-  /** Base URLs without a trailing slash (`https://pve1.example:8006`, `https://gw.example/pve`), at least one. */
+  /** Base URLs that name their port and have no slash at the end (`https://pve1.example:8006`, `https://gw.example:443/pve`), at least one. */
   readonly endpoints: readonly string[];
   /** The token's owner with realm, `mcp@pve`. */
   readonly user: string;

@@ -79,7 +79,8 @@ export function listen(
         tls: { cert: Bun.file(config.tls.certFile), key: Bun.file(config.tls.keyFile) },
       }),
       async fetch(request, server) {
-        const { pathname } = new URL(request.url);
+        // A Host header that is none, or missing, leaves no URL; its gate refuses it.
+        const pathname = URL.parse(request.url)?.pathname ?? "";
         // Probes come by address, and learn nothing.
         if (pathname === "/healthz" || pathname === "/readyz") return new Response("ok\n");
         const refusal = refusedEarly(request);

@@ -47,31 +47,33 @@ export function parseArguments<Input extends z.ZodRawShape>(
   given: unknown,
 ): z.output<z.ZodObject<Input>> & { cluster?: string } {
   if (given !== undefined && (typeof given !== "object" || given === null || Array.isArray(given))) {
-    throw new ArgumentError(`${tool.name} takes its arguments as an object. ${valid(tool)}`);
+    throw new ArgumentError(`${tool.name} takes its arguments as an object. ${valid(argumentNames(tool))}`);
   }
   const args = Object.fromEntries(
     Object.entries(given ?? {}).filter(([name, value]) => value !== null && !addedByClients.has(name)),
   );
-  const { cluster, ...own } = args;
+  const known = argumentNames(tool);
   const wrong: string[] = [];
-  if (cluster !== undefined && typeof cluster !== "string") wrong.push(`cluster must be a cluster's name`);
-  const known = Object.keys(tool.input);
-  for (const name of Object.keys(own)) {
+  for (const name of Object.keys(args)) {
     if (known.includes(name)) continue;
-    const near = nearest(name, argumentNames(tool));
+    const near = nearest(name, known);
     wrong.push(`there is no argument "${name}"${near === undefined ? "" : `: did you mean "${near}"?`}`);
   }
-  const parsed = z.object(tool.input).safeParse(own);
-  for (const issue of parsed.error?.issues ?? []) wrong.push(`${issue.path.join(".")}: ${issue.message}`);
-  if (wrong.length > 0) throw new ArgumentError(`${tool.name}: ${wrong.join("; ")}. ${valid(tool)}`);
-  return { ...(parsed.data as z.output<z.ZodObject<Input>>), ...(typeof cluster === "string" && { cluster }) };
+  // Whether the name is right is for the clusters' floor to say, which knows them; here it is only a text.
+  const schema = tool.cluster === "none" ? tool.input : { cluster: z.string().optional(), ...tool.input };
+  const parsed = z.object(schema).safeParse(args);
+  for (const { path, message } of parsed.error?.issues ?? []) {
+    const name = path.join(".");
+    wrong.push(args[name] === undefined && path.length === 1 ? `${name} is missing` : `${name}: ${message}`);
+  }
+  if (wrong.length > 0) throw new ArgumentError(`${tool.name}: ${wrong.join("; ")}. ${valid(known)}`);
+  return parsed.data as z.output<z.ZodObject<Input>> & { cluster?: string };
 }
 
 function argumentNames({ cluster, input }: ToolDeclaration): string[] {
   return [...(cluster === "none" ? [] : ["cluster"]), ...Object.keys(input)];
 }
 
-function valid(tool: ToolDeclaration): string {
-  const names = argumentNames(tool);
+function valid(names: readonly string[]): string {
   return names.length === 0 ? "It takes no arguments." : `Valid arguments: ${names.join(", ")}.`;
 }

@@ -49,7 +49,9 @@ const sections: readonly Section[] = [
     cells: (r) => [
       ...[r.cluster, r.vmid, r.template ? `${r.type} template` : r.type, r.name],
       r.lock === undefined ? r.status : `${r.status}, locked (${r.lock})`,
-      ...[r.node, load(r.cpu, r.maxcpu), usage(r.mem, r.maxmem), bytes(r.maxdisk), uptime(r.uptime), r.tags, r.pool],
+      ...[r.node, r.status === "running" ? load(r.cpu, r.maxcpu) : r.maxcpu],
+      ...[r.status === "running" ? usage(r.mem, r.maxmem) : bytes(r.maxmem)],
+      ...[bytes(r.maxdisk), uptime(r.uptime), r.tags, r.pool],
     ],
   },
   {
@@ -155,5 +157,8 @@ function tables(found: readonly Found[]): string[] {
 }
 
 function byId(a: Found, b: Found): number {
-  return a.cluster.localeCompare(b.cluster) || a.id.localeCompare(b.id, undefined, { numeric: true });
+  const numeric = { numeric: true };
+  return (
+    a.cluster.localeCompare(b.cluster) || (a.vmid ?? 0) - (b.vmid ?? 0) || a.id.localeCompare(b.id, undefined, numeric)
+  );
 }

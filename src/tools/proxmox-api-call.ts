@@ -22,7 +22,7 @@ A write that takes longer answers with a UPID: the task was started, not finishe
       )
       .default("GET"),
     data: z
-      .preprocess(parseJsonObject, z.record(z.string(), z.unknown()))
+      .preprocess(parseJsonObject, z.record(z.string(), z.unknown(), 'must be an object such as {"memory": 2048}'))
       .optional()
       .describe(
         "The endpoint's parameters as an object, also for GET and DELETE; arrays for lists, booleans for flags",

@@ -24,7 +24,8 @@ export function load(cpu: unknown, cores: unknown): string | undefined {
 export function uptime(seconds: unknown): string | undefined {
   const number = numeric(seconds);
   if (number === undefined || number === 0) return undefined;
-  return prettyMilliseconds(number * 1000, { unitCount: 2, secondsDecimalDigits: 0 });
+  const whole = number < 60 ? number : Math.floor(number / 60) * 60;
+  return prettyMilliseconds(whole * 1000, { unitCount: 2, secondsDecimalDigits: 0 });
 }
 
 function percent(fraction: number): string {

@@ -23,7 +23,13 @@ test("serves https with the certificate that is configured, and takes a new one 
   const [first, second] = [await makeIdentity({ authority }), await makeIdentity({ authority })];
   await using files = await configFile({}, { "cert.pem": first.cert, "key.pem": first.key });
   const at = (name: string) => join(files.folder, name);
-  await using product = await startProduct(["--demo", "--tls-cert-file", at("cert.pem"), "--tls-key-file", at("key.pem")]);
+  await using product = await startProduct([
+    "--demo",
+    "--tls-cert-file",
+    at("cert.pem"),
+    "--tls-key-file",
+    at("key.pem"),
+  ]);
   expect(product.url).toStartWith("https://");
   const health = await fetch(new URL("/healthz", product.url), { tls: { ca: authority.pem } });
   expect(health.status).toBe(200);

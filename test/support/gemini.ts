@@ -41,7 +41,10 @@ interface GenerateRequest {
  * Runs the real Gemini CLI, without a terminal, against an MCP server and a model on loopback that follows a script.
  * @param mcpServer the server's entry in Gemini CLI's settings.
  */
-export async function runGemini(mcpServer: Record<string, unknown>, script: readonly ScriptedCall[]): Promise<GeminiRun> {
+export async function runGemini(
+  mcpServer: Record<string, unknown>,
+  script: readonly ScriptedCall[],
+): Promise<GeminiRun> {
   const model = serveModel(script);
   const home = await mkdtemp(join(tmpdir(), "gemini-"));
   try {
@@ -54,14 +57,36 @@ export async function runGemini(mcpServer: Record<string, unknown>, script: read
       mcpServers: { proxmox: { ...mcpServer, trust: true } },
     };
     await writeFile(join(home, ".gemini", "settings.json"), JSON.stringify(settings));
-    const cli = join(dirname(Bun.resolveSync("@google/gemini-cli/package.json", import.meta.dir)), "bundle", "gemini.js");
-    const child = Bun.spawn(["node", cli, "--skip-trust", "--yolo", "--prompt", "list the nodes of all my clusters"], {
-      cwd: join(home, "work"),
-      env: { ...cleanEnvironment(), HOME: home, GEMINI_API_KEY: "none", GOOGLE_GEMINI_BASE_URL: model.url, NO_COLOR: "1" },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "ignore",
-    });
+    const cli = join(
+      dirname(Bun.resolveSync("@google/gemini-cli/package.json", import.meta.dir)),
+      "bundle",
+      "gemini.js",
+    );
+    const child = Bun.spawn(
+      [
+        "node",
+        cli,
+        "--skip-trust",
+        "--yolo",
+        "--model",
+        "gemini-2.5-flash",
+        "--prompt",
+        "list the nodes of all my clusters",
+      ],
+      {
+        cwd: join(home, "work"),
+        env: {
+          ...cleanEnvironment(),
+          HOME: home,
+          GEMINI_API_KEY: "none",
+          GOOGLE_GEMINI_BASE_URL: model.url,
+          NO_COLOR: "1",
+        },
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "ignore",
+      },
+    );
     const stdout = await child.stdout.text();
     await child.exited;
     return { stdout, exchanges: model.exchanges, offered: model.offered };
@@ -83,10 +108,18 @@ function serveModel(script: readonly ScriptedCall[]) {
       const { pathname } = new URL(request.url);
       if (pathname.endsWith(":countTokens")) return Response.json({ totalTokens: 1 });
       const { contents, tools } = (await request.json()) as GenerateRequest;
-      const names = (tools ?? []).flatMap(({ functionDeclarations = [] }) => functionDeclarations.map(({ name }) => name));
+      const names = (tools ?? []).flatMap(({ functionDeclarations = [] }) =>
+        functionDeclarations.map(({ name }) => name),
+      );
       offered.splice(0, offered.length, ...names);
-      const done = contents.flatMap(({ parts }) => parts).filter(({ functionResponse }) => functionResponse !== undefined);
-      exchanges.splice(0, exchanges.length, ...done.map(({ functionResponse }) => toExchange(functionResponse, contents)));
+      const done = contents
+        .flatMap(({ parts }) => parts)
+        .filter(({ functionResponse }) => functionResponse !== undefined);
+      exchanges.splice(
+        0,
+        exchanges.length,
+        ...done.map(({ functionResponse }) => toExchange(functionResponse, contents)),
+      );
       const next = script[done.length];
       await next?.before?.();
       const name = names.find((candidate) => next !== undefined && candidate.endsWith(next.tool));

@@ -36,15 +36,27 @@ test("null counts as not given", async () => {
 });
 
 test("every wrong argument is named at once, with the valid ones", async () => {
-  expect(await refusal("get_cluster_resources", { kluster: "alpha", type: "vms", limit: 5 })).toMatchInlineSnapshot();
-  expect(await refusal("proxmox_api_call", { cluster: "alpha", method: "PATCH" })).toMatchInlineSnapshot();
-  expect(await refusal("list_clusters", { cluster: "alpha" })).toMatchInlineSnapshot();
+  expect(await refusal("get_cluster_resources", { kluster: "alpha", type: "vms", limit: 5 })).toMatchInlineSnapshot(
+    `"get_cluster_resources: there is no argument "kluster": did you mean "cluster"?; there is no argument "limit"; type: Invalid option: expected one of "vm"|"qemu"|"lxc"|"node"|"storage"|"pool"|"sdn". Valid arguments: cluster, type, search."`,
+  );
+  expect(await refusal("proxmox_api_call", { cluster: "alpha", method: "PATCH" })).toMatchInlineSnapshot(
+    `"proxmox_api_call: path is missing; method: Invalid option: expected one of "GET"|"POST"|"PUT"|"DELETE". Valid arguments: cluster, path, method, data."`,
+  );
+  expect(await refusal("list_clusters", { cluster: "alpha" })).toMatchInlineSnapshot(
+    `"list_clusters: there is no argument "cluster". It takes no arguments."`,
+  );
 });
 
 test("a cluster is never guessed: a wrong or missing one gets the names", async () => {
-  expect(await refusal("proxmox_api_call", { method: "GET", path: "/version" })).toMatchInlineSnapshot();
-  expect(await refusal("list_nodes", { cluster: "alhpa" })).toMatchInlineSnapshot();
-  expect(await refusal("proxmox_api_call", { cluster: "*", method: "GET", path: "/version" })).toMatchInlineSnapshot();
+  expect(await refusal("proxmox_api_call", { method: "GET", path: "/version" })).toMatchInlineSnapshot(
+    `"Several clusters are configured and none was named. Pass cluster as one of: "alpha", "beta"."`,
+  );
+  expect(await refusal("list_nodes", { cluster: "alhpa" })).toMatchInlineSnapshot(
+    `"There is no cluster "alhpa". Pass cluster as one of: "alpha", "beta"."`,
+  );
+  expect(await refusal("proxmox_api_call", { cluster: "*", method: "GET", path: "/version" })).toMatchInlineSnapshot(
+    `"There is no cluster "*". Pass cluster as one of: "alpha", "beta"."`,
+  );
 });
 
 test("a path goes with or without a leading slash or /api2/json", async () => {
@@ -55,30 +67,44 @@ test("a path goes with or without a leading slash or /api2/json", async () => {
 
 test("each method's parameters go where Proxmox wants them", async () => {
   const api = (method: string, path: string, data?: unknown) =>
-    answer("proxmox_api_call", { cluster: "alpha", method, path, ...(data !== undefined && { data }) });
+    answer("proxmox_api_call", {
+      cluster: path.includes("bpve") ? "beta" : "alpha",
+      method,
+      path,
+      ...(data !== undefined && { data }),
+    });
   expect(await api("GET", "/cluster/resources", { type: "node" })).not.toContain("web-01");
-  const config = "/nodes/pve1/qemu/104/config";
+  const config = "/nodes/pve2/qemu/111/config";
   await api("PUT", config, { description: "a;b=c+d & ünïcode ✓", onboot: false, tags: ["x", "y"] });
   const changed = JSON.parse(await api("GET", config)).data;
   expect(changed).toMatchObject({ description: "a;b=c+d & ünïcode ✓", onboot: 0, tags: "x;y" });
   await api("PUT", config, { delete: ["description", "tags"] });
   expect(Object.keys(JSON.parse(await api("GET", config)).data)).not.toContain("description");
   await api("POST", "/pools", '{"poolid": "made-here"}');
-  expect(await api("DELETE", "/pools", { poolid: "made-here" })).toBe('{"cluster":"alpha","data":null}');
+  expect(await api("GET", "/pools")).toContain("made-here");
+  expect(await api("DELETE", "/nodes/bpve/qemu/105", { purge: true })).toContain("qmdestroy:105");
 });
 
 test("data that no parameter can be is refused by its name", async () => {
-  const call = (data: unknown) => refusal("proxmox_api_call", { cluster: "alpha", method: "PUT", path: "/cluster/options", data });
-  expect(await call({ description: null })).toMatchInlineSnapshot();
-  expect(await call({ migration: { type: "secure" } })).toMatchInlineSnapshot();
-  expect(await call("keyboard=de")).toMatchInlineSnapshot();
+  const call = (data: unknown) =>
+    refusal("proxmox_api_call", { cluster: "alpha", method: "PUT", path: "/cluster/options", data });
+  expect(await call({ description: null })).toMatchInlineSnapshot(
+    `"The parameter "description" is null; leave it out, or unset it with Proxmox's "delete" parameter."`,
+  );
+  expect(await call({ migration: { type: "secure" } })).toMatchInlineSnapshot(
+    `"The parameter "migration" is an object; Proxmox takes a string such as "virtio,bridge=vmbr0", a number, a boolean or a list of these."`,
+  );
+  expect(await call("keyboard=de")).toMatchInlineSnapshot(
+    `"proxmox_api_call: data: must be an object such as {"memory": 2048}. Valid arguments: cluster, path, method, data."`,
+  );
 });
 
 test("a task that was started is told from one that ended", async () => {
   const started = JSON.parse(
     await answer("proxmox_api_call", { cluster: "alpha", method: "POST", path: "/nodes/pve1/qemu/104/status/start" }),
   );
-  expect(started).toMatchObject({ cluster: "alpha", upid: expect.stringMatching(/^UPID:pve1:.*:qmstart:104:/) });
+  expect(started.cluster).toBe("alpha");
+  expect(started.upid).toMatch(/^UPID:pve1:.*:qmstart:104:/);
   const status = `/nodes/pve1/tasks/${started.upid}/status`;
   expect(started.next).toContain(status);
   const task = await answer("proxmox_api_call", { cluster: "alpha", method: "GET", path: status });

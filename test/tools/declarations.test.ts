@@ -32,7 +32,10 @@ describe("every tool", () => {
     for (const { name, annotations } of listed.tools) {
       const { readOnlyHint, destructiveHint, idempotentHint, openWorldHint } = annotations ?? {};
       const hints = { readOnlyHint, destructiveHint, idempotentHint, openWorldHint };
-      expect({ name, said: Object.values(hints).every((hint) => typeof hint === "boolean") }).toEqual({ name, said: true });
+      expect({ name, said: Object.values(hints).every((hint) => typeof hint === "boolean") }).toEqual({
+        name,
+        said: true,
+      });
     }
   });
 

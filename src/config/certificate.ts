@@ -1,0 +1,57 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { ConfigError } from "./error.ts";
+import { type FileText, readText } from "./file.ts";
+
+const block = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
+
+/**
+ * Reads the authorities of a `ca_file`: its PEM certificates, without the text between them.
+ * @throws ConfigError when there is none, one cannot be read, or a private key stands among them.
+ */
+export function readAuthorities(given: string, folder: string): { ca: string; file: string } {
+  const file = readText(given, folder);
+  const blocks = [...file.text.matchAll(block)].map(([pem, kind = ""]) => ({ pem, kind }));
+  if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(file.text)) {
+    throw new ConfigError(`${file.shown} holds a private key; name a file that holds only certificates.`);
+  }
+  const certificates = blocks.filter(({ kind }) => kind === "CERTIFICATE").map(({ pem }) => pem);
+  if (certificates.length === 0) {
+    throw new ConfigError(
+      `${file.shown} holds no PEM certificate ("-----BEGIN CERTIFICATE-----"). Proxmox's own is /etc/pve/pve-root-ca.pem.`,
+    );
+  }
+  for (const [index, pem] of certificates.entries()) certificate(pem, `certificate ${index + 1} of ${file.shown}`);
+  return { ca: `${certificates.join("\n")}\n`, file: file.path };
+}
+
+/**
+ * Reads and judges the server's own certificate and key; gives the key's file, for its permissions.
+ * @throws ConfigError when one cannot be read or they do not belong together.
+ */
+export function checkPair(certFile: string, keyFile: string, folder: string): FileText {
+  const cert = readText(certFile, folder);
+  const key = readText(keyFile, folder);
+  if (!certificate(cert.text, cert.shown).checkPrivateKey(privateKey(key))) {
+    throw new ConfigError(`the key in ${key.shown} does not belong to the certificate in ${cert.shown}.`);
+  }
+  return key;
+}
+
+function certificate(pem: string, name: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    throw new ConfigError(`${name} cannot be read as a PEM certificate (X.509).`);
+  }
+}
+
+function privateKey(file: FileText): KeyObject {
+  if (/ENCRYPTED/.test(file.text)) {
+    throw new ConfigError(`the key in ${file.shown} is encrypted; name one without a passphrase.`);
+  }
+  try {
+    return createPrivateKey(file.text);
+  } catch {
+    throw new ConfigError(`${file.shown} cannot be read as a PEM private key.`);
+  }
+}

@@ -1,0 +1,215 @@
+/** One setting that is not in `clusters.json`: an environment variable, most with a flag that wins over it. */
+export interface Setting {
+  /** What it is about: where clusters come from, the one cluster of the environment, the HTTP server, the log. */
+  readonly group: "source" | "cluster" | "server" | "log";
+  readonly variable: string;
+  /** The flag without its dashes; `undefined` where a value must not stand in the process list, or no flag is needed. */
+  readonly flag: string | undefined;
+  /** `switch` is a flag without a value. */
+  readonly kind: "text" | "switch";
+  /** What stands for the value in a usage line: `--port PORT`. */
+  readonly hint: string;
+  /** As text, the way it would be written; `undefined` when there is none. */
+  readonly default: string | undefined;
+  readonly meaning: string;
+}
+
+const define = <const T extends readonly Setting[]>(list: T): T => list;
+
+/** Every setting. The commands' flags and README's table are made from this list. */
+export const settings = define([
+  {
+    group: "source",
+    variable: "PROXMOX_MCP_CONFIG",
+    flag: "config",
+    kind: "text",
+    hint: "FILE",
+    default: "./clusters.json, then /etc/proxmox-mcp/clusters.json",
+    meaning: "the file that lists the clusters",
+  },
+  {
+    group: "cluster",
+    variable: "PROXMOX_URL",
+    flag: undefined,
+    kind: "text",
+    hint: "URL",
+    default: undefined,
+    meaning: "one cluster without a file: where it answers, as `url` in the file; several nodes with commas",
+  },
+  {
+    group: "cluster",
+    variable: "PROXMOX_USER",
+    flag: undefined,
+    kind: "text",
+    hint: "USER@REALM",
+    default: undefined,
+    meaning: "its `user`, such as `mcp@pve`",
+  },
+  {
+    group: "cluster",
+    variable: "PROXMOX_TOKEN_ID",
+    flag: undefined,
+    kind: "text",
+    hint: "NAME",
+    default: undefined,
+    meaning: "its `token_id`, such as `agent`",
+  },
+  {
+    group: "cluster",
+    variable: "PROXMOX_TOKEN_SECRET",
+    flag: undefined,
+    kind: "text",
+    hint: "SECRET",
+    default: undefined,
+    meaning: "its `token_secret`",
+  },
+  {
+    group: "cluster",
+    variable: "PROXMOX_TOKEN_SECRET_FILE",
+    flag: undefined,
+    kind: "text",
+    hint: "FILE",
+    default: undefined,
+    meaning: "a file with its secret, instead of `PROXMOX_TOKEN_SECRET`",
+  },
+  {
+    group: "cluster",
+    variable: "PROXMOX_VERIFY_SSL",
+    flag: undefined,
+    kind: "text",
+    hint: "true|false",
+    default: "true",
+    meaning: "`false` accepts any certificate",
+  },
+  {
+    group: "cluster",
+    variable: "PROXMOX_CA_FILE",
+    flag: undefined,
+    kind: "text",
+    hint: "FILE",
+    default: undefined,
+    meaning: "trust only this authority, a copy of `/etc/pve/pve-root-ca.pem`",
+  },
+  {
+    group: "cluster",
+    variable: "PROXMOX_FINGERPRINT",
+    flag: undefined,
+    kind: "text",
+    hint: "SHA256",
+    default: undefined,
+    meaning: "trust only the certificate with this SHA-256 fingerprint; several with commas",
+  },
+  {
+    group: "cluster",
+    variable: "PROXMOX_ACCESS",
+    flag: undefined,
+    kind: "text",
+    hint: "LEVEL",
+    default: "guarded",
+    meaning: "`read-only`, `guarded` or `full`",
+  },
+  {
+    group: "server",
+    variable: "MCP_HOST",
+    flag: "host",
+    kind: "text",
+    hint: "HOST",
+    default: "127.0.0.1",
+    meaning: "the address to listen on; beyond loopback a token is needed",
+  },
+  {
+    group: "server",
+    variable: "MCP_PORT",
+    flag: "port",
+    kind: "text",
+    hint: "PORT",
+    default: "8000",
+    meaning: "the port to listen on; 0 takes any free one",
+  },
+  {
+    group: "server",
+    variable: "MCP_ALLOWED_HOSTS",
+    flag: "allowed-hosts",
+    kind: "text",
+    hint: "HOSTS",
+    default: undefined,
+    meaning:
+      "names under which clients may reach it, with commas: `host` or `host:*` any port, `host:port` that one, `*` all; " +
+      "loopback names always may",
+  },
+  {
+    group: "server",
+    variable: "MCP_ALLOWED_ORIGINS",
+    flag: "allowed-origins",
+    kind: "text",
+    hint: "ORIGINS",
+    default: undefined,
+    meaning: "web pages that may call it, with commas: `scheme://host[:port]`, or `*`",
+  },
+  {
+    group: "server",
+    variable: "MCP_AUTH_TOKEN",
+    flag: undefined,
+    kind: "text",
+    hint: "TOKEN",
+    default: undefined,
+    meaning: "the bearer token that every client must send; no flag, since it would stand in the process list",
+  },
+  {
+    group: "server",
+    variable: "MCP_AUTH_TOKEN_FILE",
+    flag: "auth-token-file",
+    kind: "text",
+    hint: "FILE",
+    default: undefined,
+    meaning: "a file with that token, instead of `MCP_AUTH_TOKEN`",
+  },
+  {
+    group: "server",
+    variable: "MCP_ALLOW_UNAUTHENTICATED",
+    flag: "allow-unauthenticated",
+    kind: "switch",
+    hint: "1",
+    default: "0",
+    meaning: "listen beyond loopback without a token: whoever reaches the port uses the clusters",
+  },
+  {
+    group: "server",
+    variable: "MCP_TLS_CERT_FILE",
+    flag: "tls-cert-file",
+    kind: "text",
+    hint: "FILE",
+    default: undefined,
+    meaning: "serve https with this PEM certificate (chain); needs the key",
+  },
+  {
+    group: "server",
+    variable: "MCP_TLS_KEY_FILE",
+    flag: "tls-key-file",
+    kind: "text",
+    hint: "FILE",
+    default: undefined,
+    meaning: "its PEM private key",
+  },
+  {
+    group: "log",
+    variable: "MCP_LOG_LEVEL",
+    flag: "log-level",
+    kind: "text",
+    hint: "LEVEL",
+    default: "info",
+    meaning: "`silent`, `error`, `warn`, `info` or `debug`",
+  },
+  {
+    group: "log",
+    variable: "MCP_LOG_FORMAT",
+    flag: "log-format",
+    kind: "text",
+    hint: "FORMAT",
+    default: "text",
+    meaning: "`text`, or `json` with one object a line",
+  },
+]);
+
+/** The variable of a setting, which is its name everywhere. */
+export type SettingName = (typeof settings)[number]["variable"];

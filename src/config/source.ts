@@ -1,0 +1,91 @@
+import { dirname, resolve } from "node:path";
+import { parseClusters } from "./clusters.ts";
+import { readEnvironmentCluster } from "./environment.ts";
+import { ConfigError, prefixed } from "./error.ts";
+import { exposed, isMissing, readText } from "./file.ts";
+import { Secret } from "./secret.ts";
+import type { Config } from "./types.ts";
+import type { Variables } from "./variables.ts";
+
+/** What {@link loadConfig} looks at. */
+export interface ConfigSearch {
+  /** The value of `--config`. */
+  readonly config?: string | undefined;
+  readonly env: Variables;
+  /** The working directory: where `./clusters.json` is looked for, and from where given paths start. */
+  readonly cwd: string;
+  /** The file for the whole machine, looked for last. Default: `/etc/proxmox-mcp/clusters.json`. */
+  readonly systemFile?: string;
+}
+
+/**
+ * Loads the clusters from the first of: the file that `--config` names, the one that `PROXMOX_MCP_CONFIG` names,
+ * the environment if `PROXMOX_URL` is set, `./clusters.json`, the system's file. A file that is named must exist;
+ * one that is only looked for may be missing, but not unreadable. What is set aside for another is told in a warning.
+ * Rejects with ConfigError, which holds every mistake of the source that counts.
+ */
+export function loadConfig(search: ConfigSearch): Promise<Config> {
+  return Promise.try(() => deepFreeze(load(search)));
+}
+
+function load({ config, env, cwd, systemFile = "/etc/proxmox-mcp/clusters.json" }: ConfigSearch): Config {
+  const looked = [resolve(cwd, "clusters.json"), systemFile];
+  const named = namedFile(config, env);
+  const isInEnvironment = (env["PROXMOX_URL"] ?? "") !== "";
+  if (named !== undefined) {
+    const ignored = `PROXMOX_URL is ignored, since ${named.by} names a file.`;
+    return fromFile(resolve(cwd, named.path), env, isInEnvironment ? [ignored] : [], named.by);
+  }
+  const file = looked.find((path) => !isMissing(path));
+  if (isInEnvironment) {
+    const { cluster, warnings } = readEnvironmentCluster(env, cwd);
+    const ignored = `${file} is not read, since PROXMOX_URL is set. To use the file, unset it or name the file with --config.`;
+    return {
+      source: "the environment",
+      clusters: [cluster],
+      warnings: [...(file === undefined ? [] : [ignored]), ...warnings],
+    };
+  }
+  if (file === undefined) throw nothingFound(looked, env);
+  return fromFile(file, env, [], "Configuration");
+}
+
+function namedFile(config: string | undefined, env: Variables): { path: string; by: string } | undefined {
+  if (config === "") throw new ConfigError("--config is empty; give it the path of a clusters.json.");
+  if (config !== undefined) return { path: config, by: "--config" };
+  const path = env["PROXMOX_MCP_CONFIG"];
+  return path === undefined || path === "" ? undefined : { path, by: "PROXMOX_MCP_CONFIG" };
+}
+
+function fromFile(path: string, env: Variables, warnings: readonly string[], by: string): Config {
+  const file = prefixed(`${by}: `, () => readText(path, "/"));
+  const reading = parseClusters(file.text, { source: path, folder: dirname(path), env });
+  const exposure = reading.holdsSecret ? exposed(file, env) : undefined;
+  return {
+    source: path,
+    file: path,
+    clusters: reading.clusters,
+    warnings: [...warnings, ...(exposure === undefined ? [] : [exposure]), ...reading.warnings],
+  };
+}
+
+function nothingFound(looked: readonly string[], env: Variables): ConfigError {
+  const partial = Object.keys(env).some((name) => /^PROXMOX_(?:USER|TOKEN_)/.test(name) && env[name] !== "");
+  return new ConfigError("No clusters are configured. Looked at, in this order:", [
+    "--config FILE: not given",
+    "PROXMOX_MCP_CONFIG: not set",
+    `PROXMOX_URL: not set${partial ? ", though other PROXMOX_ variables are" : ""}`,
+    ...looked.map((path) => `${path}: no such file`),
+    "Write one of these files, for example:",
+    '  {"clusters": {"home": {"url": "pve1.example:8006", "user": "mcp@pve", "token_id": "agent", "token_secret": "..."}}}',
+    "or set PROXMOX_URL, PROXMOX_USER, PROXMOX_TOKEN_ID and PROXMOX_TOKEN_SECRET for one cluster.",
+    "To look around without a cluster, use --demo: it needs no configuration.",
+  ]);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !(value instanceof Secret)) {
+    for (const part of Object.values(value)) deepFreeze(part);
+  }
+  return Object.freeze(value);
+}

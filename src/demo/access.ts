@@ -1,0 +1,143 @@
+import { Failure, forbidden } from "./failure.ts";
+import { poolOf, seconds, type World } from "./world.ts";
+
+/** Who asks: always a token, as the demo has no log-in. */
+export interface Identity {
+  /** `mcp@pve` */
+  readonly user: string;
+  /** `mcp@pve!tok`, which is what task ids carry. */
+  readonly id: string;
+  readonly privsep: boolean;
+}
+
+/** What an endpoint asks of the caller, in the form of Proxmox's schema. */
+export type Permission = { readonly user: "all" } | { readonly check: Check };
+export type Check =
+  | readonly ["perm", string, readonly string[], ...(readonly ["any", 1] | readonly [])]
+  | readonly ["userid-param", "self"]
+  | readonly ["or", Check, Check];
+
+/** Everybody with a valid token; lists are then filtered by what the caller may see. */
+export const anyone: Permission = { user: "all" };
+/** All of these privileges on the path. */
+export const on = (path: string, ...privileges: string[]): Permission => ({ check: ["perm", path, privileges] });
+/** One of these privileges on the path. */
+export const onAny = (path: string, ...privileges: string[]): Permission => ({
+  check: ["perm", path, privileges, "any", 1],
+});
+
+/** Reads the `Authorization` header; throws the 401 that Proxmox answers after its delay. */
+export function authenticate(world: World, header: string | null): Identity {
+  const found = /^PVEAPIToken=([^!]+)!([^=]+)=(.*)$/.exec(header ?? "");
+  if (found === null) throw new Failure(401, "No ticket", { bodiless: true });
+  const [, user = "", name = "", secret] = found;
+  const owner = world.users.get(user);
+  const token = owner?.tokens.get(name);
+  const stale = (expire: number): boolean => expire > 0 && expire < seconds(world);
+  if (owner?.enable !== 1 || stale(owner.expire) || token?.secret !== secret || stale(token?.expire ?? 0))
+    throw new Failure(401, "Authentication failed!", { bodiless: true });
+  return { user, id: `${user}!${name}`, privsep: token?.privsep === 1 };
+}
+
+/** Privileges on a path, each with 1 when it also holds below. */
+export function privileges(world: World, who: Identity, path: string): Map<string, 0 | 1> {
+  const own = granted(world, path, [who.user], groupsOf(world, who.user));
+  if (!who.privsep) return own;
+  const separate = granted(world, path, [who.id], []);
+  return new Map([...own].filter(([privilege]) => separate.has(privilege)));
+}
+
+/** Whether the caller holds all of these privileges on the path. */
+export function may(world: World, who: Identity, path: string, ...wanted: string[]): boolean {
+  const held = privileges(world, who, path);
+  return wanted.every((privilege) => held.has(privilege));
+}
+
+/** Whether the caller holds one of these privileges on the path. */
+export function mayAny(world: World, who: Identity, path: string, ...wanted: string[]): boolean {
+  const held = privileges(world, who, path);
+  return wanted.some((privilege) => held.has(privilege));
+}
+
+/** Throws the 403 that names path and privilege. */
+export function demand(world: World, who: Identity, path: string, ...wanted: string[]): void {
+  const held = privileges(world, who, path);
+  const missing = wanted.find((privilege) => !held.has(privilege));
+  if (missing !== undefined) throw forbidden(`(${path}, ${missing})`);
+}
+
+/** Holds an endpoint's permission against the caller; `fill` puts parameters into a path template. */
+export function enforce(
+  world: World,
+  who: Identity,
+  permission: Permission,
+  fill: (template: string) => string,
+  subject: string | undefined,
+): void {
+  if ("user" in permission) return;
+  const { check } = permission;
+  if (check[0] !== "perm") {
+    if (!passes(world, who, check, fill, subject)) throw forbidden();
+    return;
+  }
+  const path = fill(check[1]);
+  if (check[3] !== "any") demand(world, who, path, ...check[2]);
+  else if (!mayAny(world, who, path, ...check[2])) throw forbidden(`(${path}, ${check[2].join("|")})`);
+}
+
+function passes(world: World, who: Identity, check: Check, fill: (t: string) => string, subject?: string): boolean {
+  if (check[0] === "or") {
+    const [, ...branches] = check;
+    return branches.some((branch) => passes(world, who, branch, fill, subject));
+  }
+  if (check[0] === "userid-param") return subject === who.user;
+  return (check[3] === "any" ? mayAny : may)(world, who, fill(check[1]), ...check[2]);
+}
+
+/** The paths that `/access/permissions` speaks of: the roots, those with a grant, and the members of pools. */
+export function knownPaths(world: World): Set<string> {
+  const paths = new Set(["/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms"]);
+  for (const grant of world.acl) paths.add(grant.path);
+  for (const pool of world.pools.values()) {
+    for (const vmid of pool.guests) paths.add(`/vms/${vmid}`);
+    for (const storage of pool.storages) paths.add(`/storage/${storage}`);
+  }
+  return paths;
+}
+
+function groupsOf(world: World, user: string): string[] {
+  return [...world.groups].filter(([, group]) => group.users.has(user)).map(([name]) => name);
+}
+
+function granted(world: World, path: string, users: string[], groups: string[]): Map<string, 0 | 1> {
+  const held = inherited(world, path, users, groups);
+  for (const pool of poolsOf(world, path))
+    for (const privilege of inherited(world, `/pool/${pool}`, users, groups).keys())
+      if (!held.has(privilege)) held.set(privilege, 0);
+  return held;
+}
+
+/** The nearest grant from the root down wins, and on one level a user's own over that of a group. */
+function inherited(world: World, path: string, users: string[], groups: string[]): Map<string, 0 | 1> {
+  let roles = new Map<string, 0 | 1>();
+  const segments = path.split("/").filter((segment) => segment !== "");
+  for (let depth = 0; depth <= segments.length; depth++) {
+    const level = `/${segments.slice(0, depth).join("/")}`;
+    const here = world.acl.filter((it) => it.path === level && (it.propagate === 1 || depth === segments.length));
+    const own = here.filter((it) => it.type !== "group" && users.includes(it.ugid));
+    const theirs = here.filter((it) => it.type === "group" && groups.includes(it.ugid));
+    const chosen = own.length > 0 ? own : theirs;
+    if (chosen.length > 0) roles = new Map(chosen.map((it) => [it.roleid, it.propagate]));
+  }
+  const held = new Map<string, 0 | 1>();
+  for (const [role, propagate] of roles)
+    for (const privilege of world.roles.get(role)?.privileges ?? []) held.set(privilege, propagate);
+  return held;
+}
+
+function poolsOf(world: World, path: string): string[] {
+  const [, kind, name = ""] = path.split("/");
+  if (kind === "vms") return [poolOf(world, Number(name)) ?? []].flat();
+  if (kind !== "storage" || name === "") return [];
+  return [...world.pools].filter(([, pool]) => pool.storages.has(name)).map(([id]) => id);
+}

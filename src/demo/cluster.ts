@@ -1,0 +1,155 @@
+import { anyone, may, mayAny, on } from "./access.ts";
+import { type Call, type Endpoint, get } from "./endpoint.ts";
+import { refused } from "./failure.ts";
+import { resourceRow } from "./guest.ts";
+import { nodeRow, seen } from "./node.ts";
+import { choice, integer, optional } from "./schema.ts";
+import { storageResources } from "./storage.ts";
+import type { World } from "./world.ts";
+
+function pools({ world, who }: Call): object[] {
+  const visible = [...world.pools.keys()].filter((pool) => may(world, who, `/pool/${pool}`, "Pool.Audit"));
+  return visible.map((pool) => ({ id: `/pool/${pool}`, type: "pool", pool }));
+}
+
+/** Proxmox VE 9 calls them networks, 8 calls them sdn. */
+function zones({ world, who }: Call): object[] {
+  if (!mayAny(world, who, "/sdn/zones/localnetwork", "SDN.Audit", "SDN.Use", "SDN.Allocate")) return [];
+  return [...world.nodes.keys()].map((node) =>
+    world.modern
+      ? {
+          id: `network/${node}/zone/localnetwork`,
+          type: "network",
+          "network-type": "zone",
+          network: "localnetwork",
+          node,
+          status: "ok",
+        }
+      : { id: `sdn/${node}/localnetwork`, type: "sdn", sdn: "localnetwork", node, status: "ok" },
+  );
+}
+
+function resources(call: Call): object[] {
+  const { world } = call;
+  const type = call.text("type");
+  const guests = [...world.guests.values()].sort((a, b) => a.vmid - b.vmid);
+  const parts: Record<string, () => object[]> = {
+    pool: () => pools(call),
+    vm: () => guests.map((guest) => resourceRow(call, guest)).filter((row) => row !== undefined),
+    node: () =>
+      [...world.nodes.values()].map((node) => ({
+        ...nodeRow(call, node),
+        ...(node.online ? { "cgroup-mode": 2 } : {}),
+      })),
+    storage: () => storageResources(call),
+    sdn: () => zones(call),
+  };
+  return type === "" ? Object.values(parts).flatMap((part) => part()) : (parts[type]?.() ?? []);
+}
+
+function status({ world, node: from }: Call): object[] {
+  const nodes = [...world.nodes.values()].map((node) => ({
+    id: `node/${node.name}`,
+    type: "node",
+    name: node.name,
+    nodeid: world.clustered ? node.id : 0,
+    online: seen(world, node, from) ? 1 : 0,
+    local: node.name === from ? 1 : 0,
+    level: "",
+    ...(node.online ? { ip: node.ip } : {}),
+  }));
+  if (!world.clustered) return nodes;
+  const quorate = world.faults.noQuorum ? 0 : 1;
+  return [{ id: "cluster", type: "cluster", name: world.name, version: 3, nodes: nodes.length, quorate }, ...nodes];
+}
+
+function highAvailability({ world, node }: Call): object[] {
+  const lost = world.faults.noQuorum;
+  const quorum = {
+    id: "quorum",
+    type: "quorum",
+    node,
+    quorate: lost ? 0 : 1,
+    status: lost ? `No quorum on node '${node}'!` : "OK",
+  };
+  const fencing = {
+    id: "fencing",
+    type: "fencing",
+    node,
+    status: "standby (CRM watchdog standby)",
+    "armed-state": "standby",
+  };
+  return [quorum, fencing];
+}
+
+function nextId(world: World): string {
+  for (let vmid = 100; ; vmid++) if (!world.guests.has(vmid)) return String(vmid);
+}
+
+const audit = on("/", "Sys.Audit");
+const nothing = (path: string, does: string): Endpoint =>
+  get(path, { does, needs: anyone, gives: "array", run: () => [] });
+
+export const clusterEndpoints: readonly Endpoint[] = [
+  get("/cluster/resources", {
+    does: "Everything in the cluster that the caller may see: guests, nodes, storages, pools, networks.",
+    needs: anyone,
+    takes: optional({ type: choice("Only this type.", ["vm", "storage", "node", "sdn"]) }),
+    gives: "array",
+    run: resources,
+  }),
+  get("/cluster/status", { does: "Quorum, and which nodes are online.", needs: audit, gives: "array", run: status }),
+  get("/cluster/nextid", {
+    does: "The lowest free guest number, or whether a given one is free.",
+    needs: anyone,
+    takes: optional({ vmid: integer("The number to check.", { minimum: 100, maximum: 999999999 }) }),
+    gives: "integer",
+    run: (call) => {
+      const vmid = call.params["vmid"];
+      if (vmid === undefined) return nextId(call.world);
+      if (call.world.guests.has(Number(vmid))) throw refused({ vmid: `VM ${vmid} already exists` });
+      return String(vmid);
+    },
+  }),
+  get("/cluster/options", {
+    does: "Settings of the whole datacenter.",
+    needs: anyone,
+    run: ({ world }) => world.options,
+  }),
+  get("/cluster/log", {
+    does: "The cluster's log, newest first.",
+    needs: anyone,
+    takes: optional({ max: integer("How many entries.", { minimum: 1 }) }),
+    gives: "array",
+    run: ({ world }) =>
+      [...world.nodes.values()]
+        .filter(({ online }) => online)
+        .map(({ name, booted }) => ({
+          uid: "1",
+          id: `1:${name}`,
+          node: name,
+          time: Math.floor(booted / 1000),
+          pid: 145,
+          user: "root",
+          tag: "cluster",
+          pri: 6,
+          msg: "starting cluster log",
+        })),
+  }),
+  get("/cluster/ha/status/current", {
+    does: "What high availability does.",
+    needs: audit,
+    gives: "array",
+    run: highAvailability,
+  }),
+  nothing("/cluster/ha/resources", "The guests under high availability."),
+  nothing("/cluster/replication", "The replication jobs."),
+  nothing("/cluster/mapping/pci", "The mapped PCI devices."),
+  nothing("/cluster/metrics/server", "The servers that receive metrics."),
+  nothing("/cluster/jobs/realm-sync", "The jobs that synchronize realms."),
+  get("/cluster/firewall/options", {
+    does: "The firewall's settings of the datacenter.",
+    needs: audit,
+    run: () => ({ enable: 0, digest: "2c1759ebec624b1e511ba7f635915ab2df354cba" }),
+  }),
+];

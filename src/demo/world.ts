@@ -1,0 +1,172 @@
+import { createHash } from "node:crypto";
+import { died } from "./failure.ts";
+import type { Value } from "./schema.ts";
+import type { Task } from "./task.ts";
+
+/** A guest's configuration as `GET .../config` gives it, without the digest. */
+export type Config = Record<string, Value>;
+
+export interface Snapshot {
+  readonly config: Config;
+  readonly description: string;
+  /** Seconds since 1970. */
+  readonly snaptime: number;
+  readonly parent: string | undefined;
+  readonly vmstate: 0 | 1;
+}
+
+export interface Guest {
+  readonly kind: "qemu" | "lxc";
+  readonly vmid: number;
+  node: string;
+  config: Config;
+  /** Changes that wait for the next start; null deletes. */
+  readonly pending: Map<string, Value | null>;
+  readonly snapshots: Map<string, Snapshot>;
+  /** While it is on: since when (milliseconds), and whether a VM is paused. */
+  run: { readonly since: number; readonly pid: number; paused: boolean } | undefined;
+}
+
+export interface Node {
+  readonly name: string;
+  readonly id: number;
+  readonly ip: string;
+  readonly fingerprint: string;
+  readonly online: boolean;
+  readonly booted: number;
+  readonly cpus: number;
+  readonly memory: number;
+  /** The process id that was given last. */
+  pid: number;
+}
+
+/** A file on a storage that belongs to no guest's configuration: ISO images, templates, backups. */
+export interface Volume {
+  readonly volid: string;
+  /** Where it is, when the storage is not shared. */
+  readonly node: string | undefined;
+  readonly row: Record<string, Value>;
+  /** The configuration inside a backup. */
+  readonly saved?: Config;
+}
+
+export interface Storage {
+  /** As in `storage.cfg`. */
+  config: Config;
+  readonly total: number;
+  readonly used: number;
+  readonly volumes: Volume[];
+}
+
+export interface Pool {
+  comment: string | undefined;
+  readonly guests: Set<number>;
+  readonly storages: Set<string>;
+}
+
+export interface User {
+  comment: string | undefined;
+  email: string | undefined;
+  enable: 0 | 1;
+  expire: number;
+  readonly tokens: Map<string, Token>;
+}
+
+export interface Token {
+  secret: string;
+  comment: string | undefined;
+  /** Seconds since 1970; 0 is never. */
+  expire: number;
+  /** 1: its own rights count too, so without any it may do nothing. */
+  privsep: 0 | 1;
+}
+
+export interface Grant {
+  readonly path: string;
+  readonly type: "user" | "group" | "token";
+  readonly ugid: string;
+  readonly roleid: string;
+  readonly propagate: 0 | 1;
+}
+
+/** Things that are broken on purpose; both can be changed at any time. */
+export interface Faults {
+  /** The cluster has lost its quorum: reads go on, writes fail in Proxmox's three ways. */
+  noQuorum: boolean;
+  /** Nodes that accept a request and never answer it (596 from the node in front). */
+  frozen: readonly string[];
+}
+
+/** How long failures take, in milliseconds. */
+export interface Delays {
+  readonly auth: number;
+  readonly offline: number;
+  readonly frozen: number;
+  readonly lock: number;
+}
+
+/** One cluster: everything that its API can read or change. */
+export interface World {
+  readonly name: string;
+  readonly version: { readonly version: string; readonly release: string; readonly repoid: string };
+  /** Proxmox VE 9 and newer: more fields in several answers. */
+  readonly modern: boolean;
+  /** False for a single node that never joined a cluster: it has no cluster row in `/cluster/status`. */
+  readonly clustered: boolean;
+  readonly options: Record<string, unknown>;
+  readonly nodes: Map<string, Node>;
+  readonly guests: Map<number, Guest>;
+  readonly storages: Map<string, Storage>;
+  readonly pools: Map<string, Pool>;
+  readonly jobs: Record<string, Value>[];
+  readonly users: Map<string, User>;
+  readonly groups: Map<string, { comment: string | undefined; readonly users: Set<string> }>;
+  readonly roles: Map<string, { readonly special: 0 | 1; readonly privileges: readonly string[] }>;
+  readonly acl: Grant[];
+  readonly tasks: Task[];
+  readonly faults: Faults;
+  readonly delays: Delays;
+  /** About how long a task runs, in milliseconds. */
+  readonly taskMs: number;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Set while tasks catch up: `now()` is then the moment at which the step was due. */
+  moment: number | undefined;
+}
+
+/** SHA-1 over the configuration, as Proxmox guards changes with. */
+export function digest(content: unknown): string {
+  return createHash("sha1").update(JSON.stringify(content)).digest("hex");
+}
+
+/** The guest of this kind on this node, or Proxmox's text for "no such guest here". */
+export function findGuest(world: World, kind: Guest["kind"], node: string, vmid: number): Guest {
+  const guest = world.guests.get(vmid);
+  if (guest?.kind === kind && guest.node === node) return guest;
+  const folder = kind === "qemu" ? "qemu-server" : "lxc";
+  throw died(`Configuration file 'nodes/${node}/${folder}/${vmid}.conf' does not exist`);
+}
+
+/** The node of this name, offline or not. */
+export function findNode(world: World, name: string): Node {
+  const node = world.nodes.get(name);
+  if (node === undefined) throw died(`no such cluster node '${name}'`);
+  return node;
+}
+
+/** The name of the pool that the guest is in. */
+export function poolOf(world: World, vmid: number): string | undefined {
+  for (const [name, pool] of world.pools) if (pool.guests.has(vmid)) return name;
+  return undefined;
+}
+
+/** What a guest is called; Proxmox makes up a name for one without. */
+export function nameOf(guest: Guest): string {
+  const fallback = guest.kind === "qemu" ? `VM ${guest.vmid}` : `CT${guest.vmid}`;
+  return String(guest.config[guest.kind === "qemu" ? "name" : "hostname"] ?? fallback);
+}
+
+/** Whole seconds since 1970, as Proxmox counts. */
+export function seconds(world: World): number {
+  return Math.floor(world.now() / 1000);
+}

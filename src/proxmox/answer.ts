@@ -1,0 +1,107 @@
+import type { Attempted, Problem } from "./errors.ts";
+import { Fault } from "./errors.ts";
+import { type Asker, explain } from "./explain.ts";
+import type { Reply } from "./message.ts";
+
+/** What Proxmox answered: its envelope, taken apart. */
+export interface ProxmoxAnswer {
+  readonly data: unknown;
+  /** How many rows there are in all, where the endpoint pages. */
+  readonly total?: number;
+  /** Other keys of the envelope, such as `changes` and `success`. */
+  readonly extra: Readonly<Record<string, unknown>>;
+  /** The base URL that answered. */
+  readonly endpoint: string;
+  /** The answering node's clock. */
+  readonly date?: Date;
+}
+
+/**
+ * Reads a reply as Proxmox's answer.
+ * @throws Fault for every error that Proxmox tells, and for what is no answer of Proxmox.
+ */
+export function readAnswer(reply: Reply, endpoint: string, attempted: Attempted, asker: Asker): ProxmoxAnswer {
+  const envelope = parseObject(reply.body);
+  if (reply.status >= 200 && reply.status < 300) {
+    if (envelope === undefined || !("data" in envelope)) throw strange(reply, endpoint, attempted);
+    const { data, total, ...extra } = envelope;
+    const date = new Date(reply.headers.get("date") ?? "");
+    return {
+      data,
+      ...(typeof total === "number" && { total }),
+      extra,
+      endpoint,
+      ...(!Number.isNaN(date.getTime()) && { date }),
+    };
+  }
+  if (!speaksAsProxmox(reply, envelope)) throw strange(reply, endpoint, attempted);
+  const message = typeof envelope?.["message"] === "string" ? envelope["message"].trim() : "";
+  const refusal = { status: reply.status, text: message || reply.reason, errors: texts(envelope?.["errors"]) };
+  throw new Fault({ ...explain(refusal, attempted, asker), endpoint });
+}
+
+/** Proxmox's errors are JSON or have no body; it never redirects, and never says 404 or 502 to 504. */
+function speaksAsProxmox(reply: Reply, envelope: Record<string, unknown> | undefined): boolean {
+  if (envelope !== undefined) return "data" in envelope || "message" in envelope || "errors" in envelope;
+  return reply.body.trim() === "" && reply.status >= 400 && ![404, 405, 407, 502, 503, 504].includes(reply.status);
+}
+
+function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {
+  const { status, reason, headers, body } = reply;
+  const type = headers.get("content-type") ?? "no content type";
+  const write = attempted.method !== "GET";
+  const json = /json/.test(type);
+  // Whoever answered 4xx or redirected did nothing; behind anything else Proxmox may have done it.
+  const sent: Problem["sent"] = write && !(status >= 300 && status < 500) ? "maybe" : "answered";
+  const common = { sent, endpoint, status, reason };
+  if (json && status < 300 && parsed(body) === undefined) {
+    return new Fault({
+      ...common,
+      kind: "broken-answer",
+      what: `${endpoint} answered ${status} with JSON that is cut off or damaged (${Buffer.byteLength(body)} bytes)`,
+      hint: "Try again; if it stays so, look for a proxy in between, and at `journalctl -u pveproxy` on the node.",
+    });
+  }
+  const location = headers.get("location");
+  const redirect = location === null ? "" : `, redirecting to ${clip(location)}`;
+  return new Fault({
+    ...common,
+    kind: "not-proxmox",
+    what: `${endpoint} is not answering as Proxmox VE: ${`${status} ${clip(reason)}`.trim()}, ${clip(type)}${redirect}${begins(body)}`,
+    hint:
+      'It looks like a login page, a proxy or another service in front. Let "url" name a Proxmox node itself (https://node:8006), ' +
+      "or make the proxy pass /api2/json on unchanged, with the Authorization header.",
+  });
+}
+
+function begins(body: string): string {
+  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(body)?.[1]?.trim();
+  if (title !== undefined && title !== "") return `, titled "${clip(title)}"`;
+  return body.trim() === "" ? ", empty" : `, beginning with "${clip(body)}"`;
+}
+
+/** Words of an unknown server: one line, short, plain. */
+function clip(text: string): string {
+  const line = text.replaceAll(/[\p{Cc}\s]+/gu, " ").trim();
+  return line.length > 80 ? `${line.slice(0, 80)}...` : line;
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function parseObject(body: string): Record<string, unknown> | undefined {
+  const value = parsed(body);
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
+}
+
+function texts(errors: unknown): Record<string, string> | undefined {
+  if (typeof errors !== "object" || errors === null) return undefined;
+  return Object.fromEntries(Object.entries(errors).map(([name, text]) => [name, String(text)]));
+}

@@ -1,0 +1,50 @@
+import type { TLSSocket } from "node:tls";
+
+/** A server's certificate, as far as an operator needs it to decide whether to trust it. */
+export interface Certificate {
+  /** SHA-256 as `AB:CD:...`, the form of `pvenode cert info` and of the configuration. */
+  readonly fingerprint: string;
+  readonly subject: string;
+  readonly issuer: string;
+  readonly validFrom: Date;
+  readonly validTo: Date;
+  /** The host names and addresses it is made for. */
+  readonly names: readonly string[];
+  readonly pem: string;
+}
+
+/** The certificate that the other side of a finished handshake has proved to own; `undefined` when it showed none. */
+export function peerCertificate(socket: TLSSocket): Certificate | undefined {
+  const peer = socket.getPeerX509Certificate();
+  if (peer === undefined) return undefined;
+  return {
+    fingerprint: peer.fingerprint256,
+    subject: oneLine(peer.subject),
+    issuer: oneLine(peer.issuer),
+    validFrom: new Date(peer.validFrom),
+    validTo: new Date(peer.validTo),
+    names: (peer.subjectAltName ?? "").split(", ").flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1] ?? []),
+    pem: peer.toString(),
+  };
+}
+
+/** A certificate in one line for an error. */
+export function describeCertificate(certificate: Certificate): string {
+  const { subject, issuer, validFrom, validTo, names, fingerprint } = certificate;
+  const named =
+    names.length === 0 ? "no names" : `names ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", ..." : ""}`;
+  return `subject "${subject}", issuer "${issuer}", ${named}, valid ${day(validFrom)} to ${day(validTo)}, SHA-256 ${fingerprint}`;
+}
+
+/** A day as `2026-11-23`. */
+export function day(date: Date): string {
+  return Number.isNaN(date.getTime()) ? "unknown" : date.toISOString().slice(0, 10);
+}
+
+/** The server chose these words: one line, no control characters, not endless. */
+function oneLine(name: string): string {
+  return name
+    .replaceAll(/[\p{Cc}"]+/gu, ", ")
+    .replace(/, $/, "")
+    .slice(0, 200);
+}

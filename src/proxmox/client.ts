@@ -1,0 +1,176 @@
+import type { ClusterConfig } from "../config/types.ts";
+import { type ProxmoxAnswer, readAnswer } from "./answer.ts";
+import { Endpoint, type Progress } from "./endpoint.ts";
+import { type Attempted, Fault, ProxmoxError } from "./errors.ts";
+import type { Asker } from "./explain.ts";
+import { AllFailed, EndpointOrder, firstAnswer } from "./failover.ts";
+import { type Message, type Method, type Reply, writeMessage } from "./message.ts";
+import { aborted, allFailed, forMethod, invalid, timedOut } from "./outcome.ts";
+import type { Params } from "./params.ts";
+import { type ApiPath, formatPath, PathError } from "./path.ts";
+
+export type { ProxmoxAnswer } from "./answer.ts";
+
+/** One request to a cluster's API. */
+export interface ProxmoxRequest {
+  readonly method: Method;
+  readonly path: ApiPath;
+  readonly params?: Params;
+  readonly signal?: AbortSignal;
+  /** Instead of the cluster's own, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/** What is no configuration. */
+export interface ProxmoxClientOptions {
+  /** A Proxmox inside this process, such as the demo: no sockets, no TLS. */
+  readonly fetch?: (request: Request) => Promise<Response>;
+  /** The largest answer in bytes, decompressed; 16 MiB. */
+  readonly maxAnswerBytes?: number;
+  /** How many requests may run at one endpoint at a time; 8. */
+  readonly maxParallel?: number;
+  /** How long a connection and its handshake may take, in milliseconds; 10 s. */
+  readonly connectTimeoutMs?: number;
+  /** How long a silent endpoint holds up a read before the next one is asked too, in milliseconds; 5 s. */
+  readonly patienceMs?: number;
+  /** How long an endpoint that failed is asked last, in milliseconds; 30 s. */
+  readonly deadMs?: number;
+}
+
+/** The API of one cluster, over as many endpoints as are configured. */
+export class ProxmoxClient {
+  readonly name: string;
+  readonly #config: ClusterConfig;
+  readonly #endpoints: readonly Endpoint[];
+  readonly #order: EndpointOrder;
+  readonly #patienceMs: number;
+
+  constructor(cluster: ClusterConfig, options: ProxmoxClientOptions = {}) {
+    this.name = cluster.name;
+    this.#config = cluster;
+    this.#patienceMs = options.patienceMs ?? 5_000;
+    const endpointOptions = {
+      fetch: options.fetch,
+      maxAnswerBytes: options.maxAnswerBytes ?? 16 * 1024 * 1024,
+      maxParallel: options.maxParallel ?? 8,
+      // Each endpoint must get its turn within the whole request's time.
+      connectMs: Math.min(options.connectTimeoutMs ?? 10_000, Math.ceil(cluster.timeoutMs / cluster.endpoints.length)),
+    };
+    this.#endpoints = cluster.endpoints.map((url) => new Endpoint(url, cluster, endpointOptions));
+    this.#order = new EndpointOrder(this.#endpoints, options.deadMs ?? 30_000);
+  }
+
+  /**
+   * Sends a request. A read goes to another endpoint when one fails. A write goes to another only when it surely never
+   * left, and is never sent twice.
+   * @throws ProxmoxError
+   */
+  async request(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
+    const attempted = { method: request.method, path: formatPath(request.path), cluster: this.name };
+    try {
+      return await this.#answer(request, attempted);
+    } catch (error) {
+      if (error instanceof Fault) throw new ProxmoxError(attempted, forMethod(error.problem, attempted));
+      throw error;
+    }
+  }
+
+  /** Closes idle connections; requests that run go on. */
+  close(): void {
+    for (const endpoint of this.#endpoints) endpoint.close();
+  }
+
+  async #answer(request: ProxmoxRequest, attempted: Attempted): Promise<ProxmoxAnswer> {
+    const message = compose(request);
+    const authorization = this.#authorization();
+    const timeoutMs = request.timeoutMs ?? this.#config.timeoutMs;
+    const limit = AbortSignal.timeout(timeoutMs);
+    const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
+    const progress: Progress = { stage: "waiting" };
+    try {
+      signal.throwIfAborted();
+      const way: Way = { message, authorization, signal, progress };
+      const { reply, endpoint } = request.method === "GET" ? await this.#read(way) : await this.#write(way);
+      return readAnswer(reply, endpoint.url, attempted, this.#asker());
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      // Which of the two came first: the signal of both keeps the first one's reason.
+      if (signal.aborted) throw signal.reason === limit.reason ? timedOut(timeoutMs, progress) : aborted(progress);
+      throw error;
+    }
+  }
+
+  async #read({ message, ...passage }: Way): Promise<Answered> {
+    const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Answered | Fault> => {
+      try {
+        const reply = await endpoint.read(message, { ...passage, signal: AbortSignal.any([passage.signal, over]) });
+        return { reply, endpoint };
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        if (error.problem.sent === "answered") return error;
+        this.#order.failed(endpoint);
+        throw error;
+      }
+    };
+    const first = await firstAnswer(this.#order.list(), this.#patienceMs, ask).catch((error: unknown) => {
+      passage.signal.throwIfAborted();
+      throw error instanceof AllFailed ? allFailed(error.errors) : error;
+    });
+    if (first instanceof Fault) throw first;
+    this.#order.worked(first.endpoint);
+    return first;
+  }
+
+  async #write({ message, ...passage }: Way): Promise<Answered> {
+    const faults: unknown[] = [];
+    for (const endpoint of this.#order.list()) {
+      try {
+        const reply = await endpoint.write(message, passage);
+        this.#order.worked(endpoint);
+        return { reply, endpoint };
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        if (error.problem.sent !== "answered") this.#order.failed(endpoint);
+        if (error.problem.sent !== "no") throw error;
+        faults.push(error);
+      }
+    }
+    throw allFailed(faults);
+  }
+
+  #asker(): Asker {
+    return { user: this.#config.user, token: `${this.#config.user}!${this.#config.tokenId}` };
+  }
+
+  /** Checked here, because the runtime's complaint about a header would quote it. */
+  #authorization(): string {
+    const value = `PVEAPIToken=${this.#asker().token}=${this.#config.tokenSecret.reveal()}`;
+    if (/^[\x21-\x7e]+$/.test(value)) return value;
+    throw invalid(
+      "user, token_id or token_secret holds characters that no header can carry",
+      "Set them again, without spaces and line ends.",
+    );
+  }
+}
+
+/** A message and all that it needs on its way. */
+interface Way {
+  readonly message: Message;
+  readonly authorization: string;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+interface Answered {
+  readonly reply: Reply;
+  readonly endpoint: Endpoint;
+}
+
+function compose({ method, path, params }: ProxmoxRequest): Message {
+  try {
+    return writeMessage(method, path, params ?? {});
+  } catch (error) {
+    if (error instanceof PathError) throw invalid(error.message);
+    throw error;
+  }
+}

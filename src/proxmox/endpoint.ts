@@ -1,0 +1,229 @@
+import PQueue from "p-queue";
+import { proxyFor } from "../config/proxy.ts";
+import type { ClusterConfig } from "../config/types.ts";
+import { readBody } from "./body.ts";
+import type { Certificate } from "./certificate.ts";
+import { codeOf, type Destination, openConnection, readCertificate, unreachable } from "./connection.ts";
+import { Fault } from "./errors.ts";
+import { exchange } from "./exchange.ts";
+import { lostAnswer } from "./lost.ts";
+import { headersOf, type Message, type Reply } from "./message.ts";
+import { tlsRefusal } from "./refusal.ts";
+import { isTlsCode, poolTrust, poolTrustOfLeaf } from "./trust.ts";
+
+/** How endpoints are talked to, with every default filled in. */
+export interface EndpointOptions {
+  readonly fetch: ((request: Request) => Promise<Response>) | undefined;
+  readonly maxAnswerBytes: number;
+  readonly maxParallel: number;
+  readonly connectMs: number;
+}
+
+/** How far a message has come; a timeout is told by it. */
+export interface Progress {
+  stage: "waiting" | "connecting" | "sent";
+}
+
+/** One message on its way: with which token, until when, and how far it is. */
+export interface Passage {
+  readonly authorization: string;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+/** Below the 5 s after which Proxmox closes an idle connection; Bun's timer rounds it up to a step of 4 s. */
+const idleSeconds = 3;
+
+/** Codes with which the runtime's fetch says that no connection came about. */
+const neverConnected = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ERR_PROXY_TUNNEL",
+]);
+
+/** A pinned certificate that the server showed, and the pool that trusts it alone. */
+interface Trusted {
+  readonly leaf: Certificate;
+  readonly session: Bun.FetchSession;
+  /** Whether the runtime's own verification accepts it; it refuses an expired one even then. */
+  readonly verifiable: boolean;
+}
+
+/**
+ * One address of a cluster. Reads share the runtime's pool of connections. Each write, and each read under a pin that
+ * the runtime cannot verify, has a connection of its own, whose server was judged before the first byte.
+ */
+export class Endpoint {
+  readonly url: string;
+  readonly #to: Destination;
+  readonly #options: EndpointOptions;
+  readonly #queue: PQueue;
+  #session: Bun.FetchSession | undefined;
+  #trusted: Promise<Trusted> | undefined;
+
+  constructor(url: string, cluster: ClusterConfig, options: EndpointOptions) {
+    this.url = url;
+    this.#to = { endpoint: url, tls: cluster.tls, proxy: proxyFor(url), connectMs: options.connectMs };
+    this.#options = options;
+    this.#queue = new PQueue({ concurrency: options.maxParallel });
+  }
+
+  /** Sends a read. The runtime may repeat it on a fresh connection when a used one turns out to be closed. */
+  async read(message: Message, passage: Passage): Promise<Reply> {
+    return await this.#inTurn(passage, async () => {
+      if (this.#options.fetch !== undefined) return await this.#inProcess(this.#options.fetch, message, passage);
+      return this.#to.tls.mode === "fingerprint"
+        ? await this.#readPinned(message, passage)
+        : await this.#readPooled(this.#pool(this.#to.tls), message, passage);
+    });
+  }
+
+  /** Sends a write once, on a connection of its own. */
+  async write(message: Message, passage: Passage): Promise<Reply> {
+    return await this.#inTurn(passage, async () =>
+      this.#options.fetch === undefined
+        ? await this.#alone(message, passage)
+        : await this.#inProcess(this.#options.fetch, message, passage),
+    );
+  }
+
+  /** Closes idle connections. */
+  close(): void {
+    this.#session?.close();
+    this.#trusted?.then(({ session }) => session.close()).catch(() => undefined);
+  }
+
+  async #inTurn(passage: Passage, run: () => Promise<Reply>): Promise<Reply> {
+    return await this.#queue.add(run, { signal: passage.signal });
+  }
+
+  async #inProcess(fetch: (request: Request) => Promise<Response>, message: Message, passage: Passage): Promise<Reply> {
+    const { signal, progress } = passage;
+    const request = new Request(`${this.url}${message.target}`, { ...this.#init(message, passage), signal });
+    progress.stage = "sent";
+    return await until(
+      signal,
+      fetch(request).then((response) => this.#receive(response)),
+    );
+  }
+
+  #pool(tls: Exclude<ClusterConfig["tls"], { mode: "fingerprint" }>): Bun.FetchSession {
+    this.#session ??= this.#openPool(this.url.startsWith("https:") ? poolTrust(tls) : {});
+    return this.#session;
+  }
+
+  #openPool(tls: BunFetchRequestInitTLS): Bun.FetchSession {
+    return new Bun.FetchSession({
+      tls,
+      keepAlive: { idleTimeout: idleSeconds, maxIdleSockets: this.#options.maxParallel },
+    });
+  }
+
+  async #readPooled(session: Bun.FetchSession, message: Message, passage: Passage): Promise<Reply> {
+    const { signal, progress } = passage;
+    progress.stage = "sent";
+    let response: Response | undefined;
+    try {
+      const init = {
+        ...this.#init(message, passage),
+        signal,
+        proxy: this.#to.proxy ?? false,
+        redirect: "manual",
+      } as const;
+      response = await session.fetch(`${this.url}${message.target}`, init);
+      return await this.#receive(response);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof Fault) throw error;
+      const code = codeOf(error);
+      if (response === undefined && isTlsCode(code)) {
+        throw tlsRefusal(this.url, this.#to.tls, code, await readCertificate(this.#to, signal));
+      }
+      if (code !== undefined && neverConnected.has(code)) throw unreachable(this.#to, code);
+      throw lostAnswer(this.url, code, response?.status);
+    }
+  }
+
+  /**
+   * A pinned read goes over a pool that trusts the one certificate seen last. When the pool refuses what it is shown,
+   * the read goes alone, and the certificate is looked at anew for the next ones: another pinned one makes a new pool;
+   * the same one means that the runtime can never verify it (it expired, say), and from then on all reads go alone.
+   */
+  async #readPinned(message: Message, passage: Passage): Promise<Reply> {
+    const trusted = await this.#trust(passage.signal);
+    if (trusted.verifiable) {
+      try {
+        return await this.#readPooled(trusted.session, message, passage);
+      } catch (error) {
+        if (!(error instanceof Fault && error.problem.kind === "tls")) throw error;
+      }
+      await this.#trustAnew(trusted, passage.signal);
+    }
+    return await this.#alone(message, passage);
+  }
+
+  async #trustAnew(old: Trusted, signal: AbortSignal): Promise<void> {
+    old.session.close();
+    // Another read may have been quicker.
+    if ((await this.#trusted) === old) this.#trusted = undefined;
+    const trusted = await this.#trust(signal);
+    if (trusted.leaf.fingerprint !== old.leaf.fingerprint) return;
+    this.#trusted = Promise.resolve({ ...trusted, verifiable: false });
+  }
+
+  /** What the pinned server shows. All who ask share one look, so no one asker's abort may end it. */
+  async #trust(signal: AbortSignal): Promise<Trusted> {
+    if (this.#trusted === undefined) {
+      const look = this.#look();
+      this.#trusted = look;
+      look.catch(() => {
+        if (this.#trusted === look) this.#trusted = undefined;
+      });
+    }
+    return await until(signal, this.#trusted);
+  }
+
+  /** Reads the certificate on a connection that carries nothing else. */
+  async #look(): Promise<Trusted> {
+    const { socket, certificate } = await openConnection(this.#to, AbortSignal.timeout(this.#options.connectMs));
+    socket.destroy();
+    if (certificate === undefined) throw tlsRefusal(this.url, this.#to.tls, undefined, undefined);
+    return { leaf: certificate, session: this.#openPool(poolTrustOfLeaf(certificate)), verifiable: true };
+  }
+
+  async #alone(message: Message, passage: Passage): Promise<Reply> {
+    const { authorization, signal, progress } = passage;
+    progress.stage = "connecting";
+    const connection = await openConnection(this.#to, signal);
+    progress.stage = "sent";
+    const { maxAnswerBytes } = this.#options;
+    return await exchange(connection, message, { endpoint: this.url, authorization, maxAnswerBytes, signal });
+  }
+
+  #init(message: Message, passage: Passage): { method: string; headers: Record<string, string>; body?: string } {
+    const headers = headersOf(message, passage.authorization);
+    return { method: message.method, headers, ...(message.body !== undefined && { body: message.body }) };
+  }
+
+  async #receive(response: Response): Promise<Reply> {
+    const { status, statusText: reason, headers } = response;
+    const body = response.body === null ? "" : await readBody(response.body, this.#options.maxAnswerBytes);
+    return { status, reason, headers, body };
+  }
+}
+
+/** A promise that the signal ends for this one asker. */
+async function until<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const giveUp = () => reject(signal.reason);
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+}

@@ -1,0 +1,72 @@
+import { type IncomingMessage, request as httpRequest } from "node:http";
+import { pipeline } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { readBody } from "./body.ts";
+import { codeOf, type Connection } from "./connection.ts";
+import { Fault } from "./errors.ts";
+import { lostAnswer } from "./lost.ts";
+import { headersOf, type Message, type Reply } from "./message.ts";
+
+/** What a message needs besides itself to go out. */
+export interface Exchange {
+  readonly endpoint: string;
+  readonly authorization: string;
+  /** The most bytes of an answer, decompressed. */
+  readonly maxAnswerBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sends one message over a connection that was opened for it and takes no other. Nothing here repeats anything:
+ * once this is called the message may have left, before it surely had not.
+ * @throws Fault; the signal's reason when that aborts.
+ */
+export async function exchange(connection: Connection, message: Message, how: Exchange): Promise<Reply> {
+  const { socket } = connection;
+  const giveUp = () => socket.destroy();
+  how.signal.addEventListener("abort", giveUp, { once: true });
+  let incoming: IncomingMessage | undefined;
+  try {
+    how.signal.throwIfAborted();
+    incoming = await sendOver(connection, message, how);
+    const headers = incoming.headersDistinct;
+    // The pipeline's own callback has nothing to add: the reader below gets every error.
+    const source =
+      headers["content-encoding"]?.[0] === "gzip" ? pipeline(incoming, createGunzip(), () => undefined) : incoming;
+    return {
+      status: incoming.statusCode ?? 0,
+      reason: incoming.statusMessage ?? "",
+      headers: { get: (name) => headers[name]?.join(", ") ?? null },
+      body: await readBody(source, how.maxAnswerBytes),
+    };
+  } catch (error) {
+    how.signal.throwIfAborted();
+    throw error instanceof Fault ? error : lostAnswer(how.endpoint, codeOf(error), incoming?.statusCode);
+  } finally {
+    how.signal.removeEventListener("abort", giveUp);
+    socket.destroy();
+  }
+}
+
+async function sendOver({ socket }: Connection, message: Message, how: Exchange): Promise<IncomingMessage> {
+  const base = new URL(how.endpoint);
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const request = httpRequest(
+    {
+      // Without an `agent` option: Bun, as Node, then takes this very socket, TLS or not.
+      createConnection: () => socket,
+      method: message.method,
+      path: `${base.pathname.replace(/\/$/, "")}${message.target}`,
+      headers: {
+        host: base.host,
+        ...headersOf(message, how.authorization),
+        ...(message.body !== undefined && { "content-length": String(Buffer.byteLength(message.body)) }),
+        connection: "close",
+      },
+    },
+    resolve,
+  );
+  request.on("error", reject);
+  request.end(message.body);
+  return await promise;
+}

@@ -1,0 +1,176 @@
+import type { Attempted, Problem } from "./errors.ts";
+import { failed, type Meaning, nodeOf, oneLine } from "./failures.ts";
+import { roleFor } from "./roles.ts";
+
+/** An error as Proxmox answered it. */
+export interface Refusal {
+  readonly status: number;
+  /** The body's message, else the reason phrase, trimmed. */
+  readonly text: string;
+  /** The body's `errors`, by parameter. */
+  readonly errors: Readonly<Record<string, string>> | undefined;
+}
+
+/** Who asked: the user or token that the hints name, `mcp@pve` and `mcp@pve!agent`. */
+export interface Asker {
+  readonly user: string;
+  readonly token: string;
+}
+
+/**
+ * Turns Proxmox's answer into what an operator does next. Most failures share status 500 and differ by text alone, so
+ * this file and `failures.ts` read texts; `test/recordings/alpha-errors.json` and `alpha-faults.json` hold them as real servers sent them.
+ */
+export function explain(refusal: Refusal, attempted: Attempted, asker: Asker): Problem {
+  const meaning = read(refusal, attempted, asker);
+  const write = attempted.method !== "GET";
+  return {
+    kind: meaning.kind,
+    sent: meaning.kind === "node-timeout" && write ? "maybe" : "answered",
+    what: `${refusal.status}, ${meaning.what ?? oneLine(refusal.text || "without a message")}`,
+    hint: meaning.hint,
+    status: refusal.status,
+    reason: refusal.text,
+    details: meaning.details,
+  };
+}
+
+function read(refusal: Refusal, attempted: Attempted, asker: Asker): Meaning {
+  switch (refusal.status) {
+    case 401:
+      return unauthorized(refusal.text, asker);
+    case 403:
+      return forbidden(refusal.text, asker);
+    case 400:
+      return parameters(refusal, attempted);
+    case 501:
+      return {
+        kind: "unknown-endpoint",
+        ...(/not (?:implemented|available)/.test(refusal.text) && {
+          what: `this Proxmox VE has no ${attempted.method} ${attempted.path}`,
+        }),
+        hint: "Either the path or the method is wrong, or this version lacks it; the API viewer at /pve-docs/api-viewer/ on a node lists every path with its methods.",
+      };
+    case 595:
+      return offline(refusal.text, attempted);
+    case 596:
+    case 597:
+      return timedOut(refusal.text, attempted);
+    default:
+      return failed(refusal.text, attempted);
+  }
+}
+
+function unauthorized(text: string, { user, token }: Asker): Meaning {
+  if (/^no ticket/i.test(text)) {
+    return {
+      kind: "token-refused",
+      what: `the token ${token} did not arrive (Proxmox says: ${text})`,
+      hint: "Something between this machine and the node takes the Authorization header off; connect to the node itself, port 8006.",
+    };
+  }
+  return {
+    kind: "token-refused",
+    what: `the token ${token} was refused (Proxmox says: ${oneLine(text)})`,
+    hint:
+      `Check user, token_id and token_secret in the configuration. On a node, \`pveum user token list ${user}\` shows whether the token exists or has expired, ` +
+      "and `pveum user list` whether the user is enabled. A lost secret cannot be read again: remove the token and add it anew.",
+  };
+}
+
+function forbidden(text: string, { user, token }: Asker): Meaning {
+  const [, uri] = /URI '([^']*)' not available with API token/.exec(text) ?? [];
+  if (uri !== undefined) {
+    return {
+      kind: "ticket-only",
+      what: `Proxmox offers ${uri} to no API token, whatever its rights`,
+      hint: "Do this in the web interface, or with pvesh or pveum on a node.",
+    };
+  }
+  const [, aclPath, list] = /\((\/[^,]*), ([\w.|]+)\)/.exec(text) ?? [];
+  if (aclPath === undefined || list === undefined) {
+    return {
+      kind: "privilege",
+      what: `token ${token} may not do this (Proxmox says: ${oneLine(text)})`,
+      hint: "Some things only root@pam may do, and never a token of somebody else; do it on a node, or in the web interface.",
+    };
+  }
+  const privileges = list.split("|");
+  const role = roleFor(privileges);
+  return {
+    kind: "privilege",
+    what: `token ${token} lacks ${privileges.length === 1 ? list : `any of ${privileges.join(", ")}`} on ${aclPath}`,
+    hint:
+      `An administrator can grant it on a node: pveum acl modify ${quoted(aclPath)} --tokens '${token}' --roles ${role ?? "NAME"}` +
+      `${role === undefined ? `, NAME being a role that holds it (pveum role add NAME --privs ${privileges.join(",")} makes one). ` : ". "}` +
+      `What is granted at a path replaces what the token inherits there, so include every role that it needs there; unless the token was made with --privsep 0, ${user} needs the privilege too.`,
+    details: { privileges, aclPath },
+  };
+}
+
+function parameters({ text, errors }: Refusal, attempted: Attempted): Meaning {
+  const entries = Object.entries(errors ?? {}).map(([name, complaint]) => [name, oneLine(complaint)] as const);
+  if (entries.length === 0)
+    return { kind: "parameters", hint: "Compare the parameters with the endpoint's description." };
+  const upid = errors?.["upid"]?.trim();
+  if (upid === "no such task" || upid === "unable to parse worker upid") {
+    const known = upid === "no such task";
+    return {
+      kind: "not-found",
+      what: known
+        ? "this node knows no such task"
+        : "the path names no task: a UPID is needed (UPID:node:pid:pstart:time:type:id:user:)",
+      hint: `GET ${attempted.path.split("/").slice(0, 4).join("/")} lists the node's tasks; the node in a UPID is the one that has it.`,
+      details: {
+        subject: { type: "task", id: attempted.path.split("/")[4] ?? "" },
+        parameters: Object.fromEntries(entries),
+      },
+    };
+  }
+  return {
+    kind: "parameters",
+    what: `${oneLine(text).replace(/\.$/, "")}: ${entries.map(([name, complaint]) => `${name}: ${complaint}`).join("; ")}`,
+    hint: parameterHint(entries.map(([, complaint]) => complaint)),
+    details: { parameters: Object.fromEntries(entries) },
+  };
+}
+
+/** What to do about a complaint, by a part of its text. */
+const remedies: readonly (readonly [part: string, remedy: string])[] = [
+  ["missing and it is not optional", "Add what is missing."],
+  ["not defined in schema", "Leave out what the endpoint does not know; a misspelt name looks the same."],
+  ["already exists", "GET /cluster/nextid without parameters gives a free VMID."],
+  ["('boolean')", "Booleans are true and false, or 1 and 0 where a string is sent."],
+];
+
+function parameterHint(complaints: readonly string[]): string {
+  const found = complaints.map(
+    (complaint) => remedies.find(([part]) => complaint.includes(part))?.[1] ?? "Correct the value.",
+  );
+  return [...new Set(found)].join(" ");
+}
+
+function offline(text: string, attempted: Attempted): Meaning {
+  const node = nodeOf(attempted);
+  return {
+    kind: "node-offline",
+    what: `${node === undefined ? "the node in question" : `node ${node}`} cannot be reached by the node that answered (Proxmox says: ${oneLine(text)})`,
+    hint: "The node is off, or cut off from the cluster; GET /nodes shows which are online. Nothing was done on it.",
+    ...(node !== undefined && { details: { subject: { type: "node", id: node } } }),
+  };
+}
+
+function timedOut(text: string, attempted: Attempted): Meaning {
+  const node = nodeOf(attempted);
+  return {
+    kind: "node-timeout",
+    what: `${node === undefined ? "the node in question" : `node ${node}`} took the request from the node that answered, but did not answer in time (Proxmox says: ${oneLine(text)})`,
+    hint: "The node hangs or is overloaded; GET /cluster/resources shows its state as the others see it.",
+    ...(node !== undefined && { details: { subject: { type: "node", id: node } } }),
+  };
+}
+
+/** A word for a POSIX shell. */
+function quoted(word: string): string {
+  return /^[\w/.@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

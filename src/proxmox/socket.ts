@@ -1,0 +1,94 @@
+import { connect as connectTcp, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { Fault } from "./errors.ts";
+
+/** Asks a proxy for a tunnel: all that it learns is the host. */
+export async function openTunnel(
+  endpoint: string,
+  proxy: string,
+  target: string,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const { protocol, hostname, port, username, password } = new URL(proxy);
+  if (protocol !== "http:") {
+    throw new Fault({
+      kind: "unreachable",
+      sent: "no",
+      what: `the environment's proxy for ${endpoint} is a ${protocol}// one, and only http:// proxies are supported`,
+      hint: `Add ${target} to NO_PROXY, or set HTTPS_PROXY to an http:// proxy.`,
+      endpoint,
+    });
+  }
+  const socket = await established(connectTcp({ host: bare(hostname), port: Number(port || 80) }), "connect", signal);
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const authorization =
+    username === "" ? "" : `Proxy-Authorization: Basic ${Buffer.from(login).toString("base64")}\r\n`;
+  socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${authorization}\r\n`);
+  const status = /^HTTP\/1\.[01] (\d{3})/.exec(await readHead(socket, signal))?.[1] ?? "no HTTP";
+  if (status === "200") return socket;
+  socket.destroy();
+  throw new Fault({
+    kind: "unreachable",
+    sent: "no",
+    what: `the proxy ${hostname} refused a tunnel to ${endpoint} (${status})`,
+    hint: `Let the proxy connect to ${target}, or add ${target} to NO_PROXY.`,
+    endpoint,
+  });
+}
+
+/** A proxy's answer up to its empty line. What follows is the server's, which keeps silent until it is spoken to. */
+async function readHead(socket: Socket, signal: AbortSignal): Promise<string> {
+  return await settled(socket, signal, (resolve, reject) => {
+    let head = "";
+    const read = (chunk: Buffer) => {
+      head += chunk.toString("latin1");
+      if (!head.includes("\r\n\r\n") && head.length < 16384) return;
+      socket.off("data", read);
+      socket.pause();
+      resolve(head);
+    };
+    socket.on("data", read);
+    socket.once("close", () => reject(Object.assign(new Error("closed"), { code: "ECONNRESET" })));
+  });
+}
+
+/** The socket once it says that it is ready. */
+export async function established<S extends Socket | TLSSocket>(
+  socket: S,
+  ready: string,
+  signal: AbortSignal,
+): Promise<S> {
+  return await settled(socket, signal, (resolve, reject) => {
+    socket.once(ready, () => resolve(socket));
+    // A server that closes during the handshake is an end without an error.
+    socket.once("close", () => reject(Object.assign(new Error("closed"), { code: "ECONNRESET" })));
+  });
+}
+
+/** A promise that an error of the socket or the signal ends too, and then the socket is gone. */
+async function settled<T>(
+  socket: Socket,
+  signal: AbortSignal,
+  start: (resolve: (value: T) => void, reject: (error: Error) => void) => void,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const giveUp = () => reject(signal.reason);
+  // Stays for good: without a listener a late error would end the process.
+  socket.on("error", reject);
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
+  start(resolve, reject);
+  try {
+    return await promise;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+}
+
+/** A URL's host without the brackets of IPv6. */
+export function bare(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1");
+}

@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import { inspect } from "node:util";
+import { Secret } from "../../src/config/secret.ts";
+import { ProxmoxClient } from "../../src/proxmox/client.ts";
+import { makeIdentity } from "../support/pki.ts";
+import { closedPort, reply, replyData, startRawServer } from "../support/raw-server.ts";
+import { canary, clusterAt, failureOf } from "./clusters.ts";
+
+test("no error and no look at client or error shows the token's secret", async () => {
+  const identity = await makeIdentity();
+  await using answering = await startRawServer(reply(401, "Authentication failed!", ""));
+  await using html = await startRawServer(reply(200, "OK", "<title>x</title>"));
+  await using dropping = await startRawServer((socket) => socket.destroy());
+  await using silent = await startRawServer(() => undefined);
+  await using secure = await startRawServer(replyData(1), { tls: identity });
+  const urls = [
+    answering.url,
+    html.url,
+    dropping.url,
+    silent.url,
+    secure.url,
+    `https://127.0.0.1:${await closedPort()}`,
+  ];
+  for (const url of urls) {
+    for (const mode of [{ mode: "verify" }, { mode: "fingerprint", fingerprints: [] }] as const) {
+      for (const method of ["GET", "POST", "PUT", "DELETE"] as const) {
+        const client = new ProxmoxClient(clusterAt([url], mode, 50));
+        const error = await failureOf(client, { method, path: ["x"] });
+        const shown = [error, error.describe(), `${error}`, error.stack, error.cause, JSON.stringify(error), client];
+        const texts = shown.map(
+          (each) => `${inspect(each, { depth: 20, showHidden: true })} ${Bun.inspect(each, { depth: 20 })}`,
+        );
+        expect(texts.join("\n")).not.toContain(canary);
+      }
+    }
+  }
+});
+
+test("a secret that no header can carry is refused without being quoted", async () => {
+  await using server = await startRawServer(replyData(1));
+  for (const end of ["\n", "\r\nX-Evil: 1", " ", "ü", "\u0000"]) {
+    const cluster = { ...clusterAt([server.url]), tokenSecret: new Secret(`${canary}${end}`) };
+    for (const method of ["GET", "POST"] as const) {
+      const error = await failureOf(new ProxmoxClient(cluster), { method, path: ["x"] });
+      expect(error.kind).toBe("invalid-request");
+      expect(Bun.inspect(error)).not.toContain(canary);
+    }
+  }
+  expect(server.connections()).toBe(0);
+});

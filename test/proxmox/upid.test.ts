@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { parseUpid } from "../../src/proxmox/upid.ts";
+
+test("reads a task's handle", () => {
+  expect(parseUpid("UPID:pve1:000001CB:0006E988:6B02C95B:qmdestroy:103:mcp@pve!tok:")).toEqual({
+    node: "pve1",
+    pid: 0x1cb,
+    pstart: 0x6e988,
+    started: new Date(0x6b02c95b * 1000),
+    type: "qmdestroy",
+    id: "103",
+    user: "mcp@pve!tok",
+  });
+});
+
+test("reads whatever Proxmox can put into one", () => {
+  const word = fc.stringMatching(/^[^:\s]+$/);
+  const node = fc.stringMatching(/^[A-Za-z0-9]([A-Za-z0-9-]{0,10}[A-Za-z0-9])?$/);
+  const number = fc.nat({ max: 0xffffffff });
+  const hex = (value: number) => value.toString(16).toUpperCase().padStart(8, "0");
+  fc.assert(
+    fc.property(
+      node,
+      number,
+      number,
+      number,
+      word,
+      fc.option(word, { nil: "" }),
+      word,
+      (name, pid, pstart, start, type, id, user) => {
+        const upid = `UPID:${name}:${hex(pid)}:${hex(pstart)}:${hex(start)}:${type}:${id}:${user}:`;
+        const started = new Date(start * 1000);
+        expect(parseUpid(upid)).toEqual({ node: name, pid, pstart, started, type, id, user });
+        for (const broken of [upid.slice(0, -1), upid.slice(1), `${upid}x`, ` ${upid}`, upid.replace(":", "::")]) {
+          expect(parseUpid(broken)).toBeUndefined();
+        }
+      },
+    ),
+  );
+});
+
+test("any other text is none", () => {
+  fc.assert(fc.property(fc.string(), (text) => parseUpid(text) === undefined));
+});
