@@ -148,29 +148,32 @@ export const clusterSchema = z
     fingerprint: fingerprint.optional(),
     access: oneOf(["read-only", "guarded", "full"])
       .describe(
-        "read-only: nothing is changed. guarded: what destroys or exposes asks a human first. full: nothing asks. " +
-          "Default: guarded.",
+        "What may be done there. full: all that the token may. read-only and guarded: this version cannot weigh writes " +
+          "yet, so both answer reads only, as allow, deny and protect do, too. Without the key nothing is limited.",
       )
       .optional(),
     consent_fallback: oneOf(["code", "two-step", "deny"])
       .describe(
-        "For clients that cannot ask a human. code: what cannot be undone needs a code from the server's log. " +
-          "two-step: the call is repeated with a confirmation. deny: refused. Default: code.",
+        "How guarded asks where a client cannot ask a human: code, two-step or deny. This version asks nobody yet, so " +
+          "a cluster that sets it (and not access full) answers reads only.",
       )
       .optional(),
     allow: list('a list of patterns such as "GET /nodes/**"', checkPattern)
       .min(1, "is empty, which would refuse everything; remove the key to allow what access allows.")
       .describe(
         'Only these calls: "METHOD /path", METHOD one of GET POST PUT DELETE *, where * is one segment and ** many. ' +
-          "All else is refused.",
+          "All else is refused. This version holds it for reads and sends no writes.",
       )
       .optional(),
     deny: list('a list of patterns such as "DELETE /**"', checkPattern)
-      .describe("Never these calls; patterns as in allow, and stronger than it.")
+      .describe(
+        "Never these calls; patterns as in allow, and stronger than it. This version holds it for reads and sends no writes.",
+      )
       .optional(),
     protect: list('a list such as ["vmid:100-199", "tag:prod"]', checkProtect)
       .describe(
-        "Guests and nodes that nothing may change: vmid:100, vmid:100-199, tag:prod, pool:infra, node:pve1, name:db-*.",
+        "Guests and nodes that nothing may change: vmid:100, vmid:100-199, tag:prod, pool:infra, node:pve1, name:db-*. " +
+          "This version sends no writes at all where it is set.",
       )
       .optional(),
     timeout_ms: z

@@ -105,8 +105,8 @@ export const settings = define([
     flag: undefined,
     kind: "text",
     hint: "LEVEL",
-    default: "guarded",
-    meaning: "`read-only`, `guarded` or `full`",
+    default: undefined,
+    meaning: "its `access`: `full`, or `read-only` or `guarded`, which answer reads only in this version",
   },
   {
     group: "server",

@@ -1,4 +1,4 @@
-import { on, demand } from "./access.ts";
+import { demand, on } from "./access.ts";
 import { allocate, disksOf, gib, shortSize } from "./disk.ts";
 import { type Call, del, type Endpoint, get, post, put } from "./endpoint.ts";
 import { died } from "./failure.ts";

@@ -1,4 +1,4 @@
-import { anyone, may, on, demand } from "./access.ts";
+import { anyone, demand, may, on } from "./access.ts";
 import { restore } from "./backup.ts";
 import { configEndpoints, settings, write } from "./config.ts";
 import { type Call, type Endpoint, get, post } from "./endpoint.ts";

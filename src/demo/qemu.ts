@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { anyone, may, onAny, demand } from "./access.ts";
+import { anyone, demand, may, onAny } from "./access.ts";
 import { restore } from "./backup.ts";
 import { configEndpoints, settings, write } from "./config.ts";
 import { type Call, type Endpoint, get, post } from "./endpoint.ts";

@@ -25,6 +25,7 @@ export type Value = string | number;
 
 type More = Omit<Partial<Parameter>, "type" | "description">;
 
+/** One parameter of each type; all are required unless they say `optional`. */
 export const text = (description: string, more: More = {}): Parameter => ({ type: "string", description, ...more });
 export const integer = (description: string, more: More = {}): Parameter => ({ type: "integer", description, ...more });
 export const number = (description: string, more: More = {}): Parameter => ({ type: "number", description, ...more });

@@ -1,4 +1,4 @@
-import { anyone, may, demand } from "./access.ts";
+import { anyone, demand, may } from "./access.ts";
 import { type Call, del, type Endpoint, get } from "./endpoint.ts";
 import { refused } from "./failure.ts";
 import { choice, flag, integer, optional, text } from "./schema.ts";

@@ -2,6 +2,7 @@ import { type Server, WebStandardStreamableHTTPServerTransport } from "@modelcon
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import { refuse } from "./answers.ts";
+import { keepAliveMs, withHeadAtOnce } from "./event-stream.ts";
 
 /** Limits of 2025-era sessions. */
 export interface SessionOptions {
@@ -72,6 +73,7 @@ export function sessionEndpoint(
       const server = createServer();
       const transport = new WebStandardStreamableHTTPServerTransport({
         sessionIdGenerator: () => crypto.randomUUID(),
+        keepAliveMs,
         onsessioninitialized: (id) => {
           sessions.set(id, { server, transport, lastUsed: Date.now(), openStreams: 0 });
           log.debug(`session ${id} began, ${sessions.size} in all`);
@@ -96,14 +98,13 @@ export function sessionEndpoint(
         request,
         message === undefined ? {} : { parsedBody: message },
       );
-      if (request.method === "GET" && response.ok) {
-        session.openStreams++;
-        request.signal.addEventListener("abort", () => {
-          session.openStreams--;
-          session.lastUsed = Date.now();
-        });
-      }
-      return response;
+      if (request.method !== "GET" || !response.ok) return response;
+      session.openStreams++;
+      request.signal.addEventListener("abort", () => {
+        session.openStreams--;
+        session.lastUsed = Date.now();
+      });
+      return withHeadAtOnce(response);
     },
 
     async close() {

@@ -8,6 +8,7 @@ import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import { refuse } from "./answers.ts";
 import { readJson } from "./body.ts";
+import { keepAliveMs } from "./event-stream.ts";
 import { type SessionOptions, sessionEndpoint } from "./sessions.ts";
 
 /** Streamable HTTP as the routes see it. */
@@ -30,7 +31,7 @@ export function streamableEndpoint(
   const onerror = (error: Error) => log.debug(`/mcp: ${error.message}`);
   // A call may take minutes. Framed as SSE its headers leave at once and comments follow; a JSON answer that is silent
   // for 60 s is given up by clients (Gemini CLI 0.61) and proxies.
-  const modern = createMcpHandler(createServer, { legacy: "reject", responseMode: "sse", onerror });
+  const modern = createMcpHandler(createServer, { legacy: "reject", responseMode: "sse", keepAliveMs, onerror });
   const sessions = sessionEndpoint(createServer, log, options);
   const single = legacyStatelessFallback(createServer, onerror);
 

@@ -1,6 +1,6 @@
 import type { Attempted, Problem } from "./errors.ts";
 import { Fault } from "./errors.ts";
-import { type Asker, explain } from "./explain.ts";
+import { type Asker, explain, refusalInData } from "./explain.ts";
 import type { Reply } from "./message.ts";
 
 /** What Proxmox answered: its envelope, taken apart. */
@@ -25,6 +25,8 @@ export function readAnswer(reply: Reply, endpoint: string, attempted: Attempted,
   if (reply.status >= 200 && reply.status < 300) {
     if (envelope === undefined || !("data" in envelope)) throw strange(reply, endpoint, attempted);
     const { data, total, ...extra } = envelope;
+    const refusal = refusalInData(data, attempted);
+    if (refusal !== undefined) throw new Fault({ ...explain(refusal, attempted, asker), endpoint });
     const date = new Date(reply.headers.get("date") ?? "");
     return {
       data,

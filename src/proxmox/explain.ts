@@ -35,12 +35,24 @@ export function explain(refusal: Refusal, attempted: Attempted, asker: Asker): P
   };
 }
 
+/**
+ * A refusal that comes as an answer: the log of a task that the node does not know is 200 with the failed `open` as its
+ * only line (recorded on 9.2). `undefined` for a real answer.
+ */
+export function refusalInData(data: unknown, { method, path }: Attempted): Refusal | undefined {
+  if (method !== "GET" || !/^\/nodes\/[^/]+\/tasks\/[^/]+\/log$/.test(path) || !Array.isArray(data)) return undefined;
+  const [line, ...more] = data as { t?: unknown }[];
+  const text = "unable to open file - No such file or directory";
+  return line?.t === text && more.length === 0 ? { status: 200, text, errors: { upid: "no such task" } } : undefined;
+}
+
 function read(refusal: Refusal, attempted: Attempted, asker: Asker): Meaning {
   switch (refusal.status) {
     case 401:
       return unauthorized(refusal.text, asker);
     case 403:
       return forbidden(refusal.text, asker);
+    case 200:
     case 400:
       return parameters(refusal, attempted);
     case 501:

@@ -272,6 +272,18 @@ test("a refused token waits, a good one does not, and an aborted wait ends at on
   expect(await timed(cluster.fetch(request))).toBeLessThan(1000);
 });
 
+test("a frozen node that is asked directly never answers, the others go on", async () => {
+  const { cluster } = begin();
+  cluster.faults.frozen = ["pve2"];
+  const ask = (node: string, ms: number): Promise<number> => {
+    const headers = { authorization: `PVEAPIToken=${cluster.tokens["admin"]}` };
+    const request = new Request("http://demo/api2/json/version", { headers, signal: AbortSignal.timeout(ms) });
+    return cluster.fetch(request, node).then(({ status }) => status);
+  };
+  await expect(ask("pve2", 50)).rejects.toThrow("timed out");
+  expect(await ask("pve1", 5000)).toBe(200);
+});
+
 test("the header's scheme is case-sensitive, and a missing one is no ticket", async () => {
   const { cluster } = begin();
   const reason = async (authorization?: string): Promise<string> => {
@@ -303,6 +315,8 @@ test("parameters come as form, JSON or query, the query wins, and what cannot be
   expect(await tags()).toBe("a;b");
   expect(await put("tags=b", form, "?tags=query")).toBe("200 OK");
   expect(await tags()).toBe("query");
+  expect(await put('{"tags":"body"}', "application/json", "?tags=over")).toBe("200 OK");
+  expect(await tags()).toBe("over");
   expect(await put('{"tags":["y","x"],"onboot":true}', "application/json")).toBe("200 OK");
   expect(await tags()).toBe("x;y");
   expect(await put("tags=a;cores=2", form)).toBe("200 OK");

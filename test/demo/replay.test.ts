@@ -106,6 +106,7 @@ async function replay(rows: readonly Recorded[], mounted: Mounted): Promise<stri
     same("errors", was.errors, is.errors);
     same("keys", Object.keys(was).sort(), Object.keys(is).sort());
     found.push(...differences(was.data, is.data));
+    if (path === "/access/permissions") same("permissions", was.data, is.data);
     if (isObject(was.data) && isObject(is.data))
       for (const key of exact) if (typeof was.data[key] !== "object") same(key, was.data[key], is.data[key]);
     if (typeof was.data === "string" && was.data.startsWith("UPID:")) {

@@ -184,6 +184,24 @@ test("pinned nodes behind one load balancer are all accepted, whichever answers"
   expect(first.requests.length + second.requests.length).toBe(6);
 });
 
+test("a pinned certificate that the runtime cannot verify costs one connection a read once that is known", async () => {
+  await using server = await startRawServer(closing, { tls: identities.expired });
+  let opened = 0;
+  await using relay = await startRawServer(() => undefined, {
+    onConnection(socket) {
+      opened += 1;
+      const onward = connect(server.port, "127.0.0.1");
+      onward.on("error", () => socket.destroy());
+      socket.pipe(onward).pipe(socket);
+    },
+  });
+  const client = new ProxmoxClient(clusterAt([relay.url.replace("http:", "https:")], pin("expired")));
+  await client.request({ method: "GET", path: ["x"] });
+  const before = opened;
+  for (let round = 0; round < 3; round += 1) await client.request({ method: "GET", path: ["x"] });
+  expect(opened - before).toBe(3);
+});
+
 test("many first reads of a pinned endpoint look at the certificate once", async () => {
   await using server = await startRawServer(replyData(1), { tls: identities.good });
   const client = new ProxmoxClient(clusterAt([server.url], pin("good")));

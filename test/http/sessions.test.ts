@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Listening } from "../../src/http/listen.ts";
+import { httpClient } from "../support/clients.ts";
+import { type KeptLog, listenToDemo, until } from "../support/listening.ts";
+
+const mostSessions = 3;
+const idleMs = 300;
+
+let server: Listening & { readonly log: KeptLog };
+
+beforeAll(() => {
+  server = listenToDemo({ sessions: { mostSessions, idleMs } });
+});
+
+afterAll(async () => {
+  await server.close();
+});
+
+const accept = "application/json, text/event-stream";
+const list = { jsonrpc: "2.0", id: 2, method: "tools/list" };
+
+function send(method: string, sessionId: string | undefined, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  return fetch(`${server.url}/mcp`, {
+    method,
+    headers: {
+      "content-type": "application/json",
+      accept,
+      ...(sessionId !== undefined && { "mcp-session-id": sessionId }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(signal !== undefined && { signal }),
+  });
+}
+
+async function initialize(protocolVersion = "2025-06-18"): Promise<{ id: string; version: string; status: number }> {
+  const clientInfo = { name: "tests", version: "1" };
+  const params = { protocolVersion, capabilities: {}, clientInfo };
+  const response = await send("POST", undefined, { jsonrpc: "2.0", id: 1, method: "initialize", params });
+  const text = await response.text();
+  const version = /"protocolVersion":"([^"]+)"/.exec(text)?.[1] ?? "";
+  return { id: response.headers.get("mcp-session-id") ?? "", version, status: response.status };
+}
+
+test.each(["2025-03-26", "2025-06-18", "2025-11-25"])(
+  "echoes the version %s that the client offered",
+  async (version) => {
+    expect((await initialize(version)).version).toBe(version);
+  },
+);
+
+test("a session serves POST, a GET stream and DELETE; after that it is gone", async () => {
+  const { id } = await initialize();
+  expect(await (await send("POST", id, list)).text()).toContain("list_nodes");
+  const stop = new AbortController();
+  const stream = await send("GET", id, undefined, stop.signal);
+  expect(stream.headers.get("content-type")).toBe("text/event-stream");
+  stop.abort();
+  expect((await send("DELETE", id)).status).toBe(200);
+  expect((await send("POST", id, list)).status).toBe(404);
+  expect((await send("GET", id)).status).toBe(404);
+});
+
+test("an unknown session gets 404, so that clients initialize anew", async () => {
+  const response = await send("POST", crypto.randomUUID(), list);
+  expect(response.status).toBe(404);
+  expect(await response.json()).toMatchObject({ error: { code: -32001 } });
+});
+
+test("a single request without a session is served, GET and DELETE without one are not", async () => {
+  expect(await (await send("POST", undefined, list)).text()).toContain("list_nodes");
+  expect((await send("GET", undefined)).status).toBe(400);
+  expect((await send("DELETE", undefined)).status).toBe(400);
+  expect((await send("PUT", undefined, list)).status).toBe(405);
+});
+
+test("an idle session is reaped, one with an open stream is not", async () => {
+  const [idle, open] = [await initialize(), await initialize()];
+  const stop = new AbortController();
+  await send("GET", open.id, undefined, stop.signal);
+  await until(() => server.log.lines.some((line) => line.startsWith(`session ${idle.id} ended (idle)`)));
+  expect((await send("POST", idle.id, list)).status).toBe(404);
+  expect((await send("POST", open.id, list)).status).toBe(200);
+  stop.abort();
+  await until(() => server.log.lines.some((line) => line.startsWith(`session ${open.id} ended (idle)`)));
+});
+
+test("over the cap the longest unused session makes room; when all hold streams, one more gets 503", async () => {
+  const sessions = [await initialize(), await initialize(), await initialize(), await initialize()];
+  const [oldest, ...kept] = sessions;
+  expect((await send("POST", oldest?.id, list)).status).toBe(404);
+  const stop = new AbortController();
+  for (const { id } of kept) expect((await send("GET", id, undefined, stop.signal)).status).toBe(200);
+  expect((await initialize()).status).toBe(503);
+  stop.abort();
+});
+
+test("two clients do not see each other's session", async () => {
+  await until(() => server.log.lines.at(-1)?.endsWith(", 0 left") ?? false);
+  await using first = await httpClient(server);
+  await using second = await httpClient(server);
+  const [one, two] = await Promise.all([first.call("list_nodes"), second.call("list_clusters")]);
+  expect(one.text).toContain("pve1\tonline");
+  expect(two.text).toContain("reachable");
+});

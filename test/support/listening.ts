@@ -1,0 +1,45 @@
+import { ClusterManager } from "../../src/clusters.ts";
+import { embeddedDemo } from "../../src/cli/demo.ts";
+import { type Listening, type ListenOptions, listen } from "../../src/http/listen.ts";
+import type { Log } from "../../src/log.ts";
+import { serverFactory } from "../../src/mcp/server.ts";
+import { guard } from "../../src/policy/guard.ts";
+import { tools } from "../../src/tools/index.ts";
+
+/** A log that keeps what it is told. */
+export interface KeptLog extends Log {
+  readonly lines: readonly string[];
+}
+
+/** A log for tests. */
+export function keptLog(): KeptLog {
+  const lines: string[] = [];
+  const keep = (message: string) => lines.push(message);
+  return { lines, error: keep, warn: keep, info: keep, debug: keep };
+}
+
+/** The server over the demo, in the test's own process: for limits that no flag sets. */
+export function listenToDemo(options: ListenOptions): Listening & { readonly log: KeptLog } {
+  const { config, fetchOf } = embeddedDemo();
+  const clusters = new ClusterManager(config.clusters, (name) => ({ fetch: fetchOf(name) }));
+  const proxmox = guard(clusters, config.source);
+  const log = keptLog();
+  const createServer = serverFactory({ tools, proxmox: () => proxmox, version: "0.0.0", log });
+  const server = {
+    host: "127.0.0.1",
+    port: 0,
+    allowedHosts: [],
+    allowedOrigins: [],
+    authToken: undefined,
+    allowUnauthenticated: false,
+    tls: undefined,
+    warnings: [],
+  };
+  return { ...listen(server, createServer, log, options), log };
+}
+
+/** Waits until something holds, for at most two seconds. */
+export async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 200 && !holds(); i++) await Bun.sleep(10);
+  if (!holds()) throw new Error(`did not come true: ${holds}`);
+}

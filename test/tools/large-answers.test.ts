@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { httpClient } from "../support/clients.ts";
+import { configFile } from "../support/config-file.ts";
+import { startProduct } from "../support/product.ts";
+import { replyData, startRawServer } from "../support/raw-server.ts";
+
+const rows = Array.from({ length: 3000 }, (_, vmid) => ({ vmid, name: `guest-${vmid}`, note: "a\tb\nc\u001b[31m" }));
+
+test("a large answer is cut at the end of a row, and says how to get less", async () => {
+  await using proxmox = await startRawServer(replyData(rows));
+  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
+  await using config = await configFile({ clusters: { big: cluster } });
+  await using product = await startProduct(["--config", config.path]);
+  await using client = await httpClient(product);
+  const { text } = await client.call("proxmox_api_call", { path: "/nodes/pve1/qemu" });
+  expect(text.length).toBeLessThanOrEqual(36_000);
+  const lines = text.split("\n");
+  expect(lines.slice(0, 3)).toEqual(["3000 rows on big", "name\tnote\tvmid", "guest-0\ta\\tb\\nc\\u001b[31m\t0"]);
+  expect(lines.at(-2)).toMatch(/^guest-\d+\ta\\tb\\nc\\u001b\[31m\t\d+$/);
+  expect(lines.at(-1)).toMatch(/^\[Cut here: \d+ characters in all/);
+});
