@@ -1,7 +1,8 @@
 import { refuse } from "./answers.ts";
 import type { Gate } from "./gate.ts";
 
-const loopbackNames = ["localhost", "127.0.0.1", "[::1]"];
+/** The names of this machine for itself, as they stand in a `Host` header. */
+export const loopbackNames: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
 
 interface HostPattern {
   readonly host: string;

@@ -1,5 +1,6 @@
 import { refuse } from "./answers.ts";
 import type { Gate } from "./gate.ts";
+import { loopbackNames } from "./host.ts";
 
 /** What a page of an allowed origin may send and read: the headers of MCP's transports. */
 const corsHeaders = {
@@ -12,7 +13,7 @@ const corsHeaders = {
 
 /**
  * Refuses requests from web pages of origins that are not listed. No MCP client sends `Origin`; browsers always do, so
- * an absent one passes.
+ * an absent one passes, and so does this server's own origin under a loopback name.
  * @param allowed entries of `MCP_ALLOWED_ORIGINS`: `scheme://host[:port]`, or `*` for all.
  */
 export function originGate(allowed: readonly string[]): Gate {
@@ -20,12 +21,21 @@ export function originGate(allowed: readonly string[]): Gate {
   const origins = new Set(allowed.map((origin) => origin.toLowerCase()));
   return (request) => {
     const origin = request.headers.get("origin");
-    if (origin === null || all || origins.has(origin.toLowerCase())) return undefined;
+    if (origin === null || all || origins.has(origin.toLowerCase()) || isOwn(origin, request)) return undefined;
     return refuse(
       403,
       `Pages of the origin ${JSON.stringify(origin)} may not use this server. If they should, add it to MCP_ALLOWED_ORIGINS.`,
     );
   };
+}
+
+/**
+ * Whether a page is this server's own: the conformance suite wants those let in (`dns-rebinding-protection`). Only a
+ * loopback name proves it; any other can be led here by DNS, and where MCP_ALLOWED_HOSTS is `*` no other gate sees that.
+ */
+function isOwn(origin: string, request: Request): boolean {
+  const own = URL.parse(request.url);
+  return own !== null && loopbackNames.includes(own.hostname) && origin.toLowerCase() === own.origin;
 }
 
 /** The answer to a browser's preflight, for an origin that passed its gate; `undefined` when it is none. */
