@@ -1,8 +1,10 @@
 import { isObject, type Mistake, readCluster, unknownKeys } from "./cluster.ts";
 import { attempt, ConfigError, mistakes as counted, prefixed } from "./error.ts";
+import { exposed, readSecret } from "./file.ts";
 import { located, readJson } from "./json.ts";
 import { nearest } from "./nearest.ts";
 import { clusterKeys, clusterName, fileKeys, unenforced } from "./schema.ts";
+import type { Secret } from "./secret.ts";
 import type { ClusterConfig } from "./types.ts";
 import { expandVariables, hasVariable, type Variables } from "./variables.ts";
 import { found } from "./wording.ts";
@@ -21,6 +23,8 @@ export interface ClustersReading {
   /** In the order of the text, at least one. */
   readonly clusters: readonly ClusterConfig[];
   readonly warnings: readonly string[];
+  /** What `seal_key_file` holds. */
+  readonly sealKey: Secret | undefined;
   /** Whether a `token_secret` stands in the text itself, so that who reads the text has it. */
   readonly holdsSecret: boolean;
 }
@@ -44,6 +48,7 @@ export function parseClusters(text: string, origin: Origin): ClustersReading {
   mistakes.push(...document.duplicates);
   const clusters: ClusterConfig[] = [];
   const warnings: string[] = [];
+  const sealKey = readSealKey(document.value, origin, mistakes, warnings);
   for (const entry of entries) {
     const { value, failed } = expand(entry.raw, origin.env);
     const reading = readCluster(entry.name, value, origin.folder, origin.env);
@@ -59,7 +64,30 @@ export function parseClusters(text: string, origin: Origin): ClustersReading {
       .map((mistake) => located(document, mistake.path, mistake.text));
     throw new ConfigError(`${origin.source} has ${counted(lines.length)}:`, lines);
   }
-  return { clusters, warnings, holdsSecret: entries.some(({ raw }) => isLiteralSecret(raw)) };
+  return { clusters, sealKey, warnings, holdsSecret: entries.some(({ raw }) => isLiteralSecret(raw)) };
+}
+
+/** Fewer characters could be guessed from one sealed value, without asking the server. */
+const shortestSealKey = 32;
+
+function readSealKey(value: unknown, origin: Origin, mistakes: Mistake[], warnings: string[]): Secret | undefined {
+  const given = isObject(value) && "clusters" in value ? value["seal_key_file"] : undefined;
+  if (given === undefined) return undefined;
+  const refuse = (text: string) => mistakes.push({ path: ["seal_key_file"], text });
+  if (typeof given !== "string" || given === "") {
+    refuse(`must be the path of a file; found ${found(given)}.`);
+    return undefined;
+  }
+  const read = attempt(() => readSecret(expandVariables(given, origin.env), origin.folder), refuse);
+  if (read === undefined) return undefined;
+  if (read.secret.reveal().length < shortestSealKey) {
+    refuse(
+      `${read.file.shown} is too short: at least ${shortestSealKey} characters are needed (\`openssl rand -hex 32\`).`,
+    );
+  }
+  const exposure = exposed(read.file, origin.env);
+  if (exposure !== undefined) warnings.push(exposure);
+  return read.secret;
 }
 
 function isWithin(path: readonly PropertyKey[], around: readonly PropertyKey[]): boolean {

@@ -10,7 +10,7 @@ import { didYouMean, found } from "./wording.ts";
 export const clusterName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** Keys of the top level that the design knows and this version cannot enforce. */
-export const unenforced: readonly string[] = ["callers", "audit_log", "seal_key_file"];
+export const unenforced: readonly string[] = ["callers", "audit_log"];
 
 type Payload<T> = z.core.ParsePayload<T>;
 
@@ -197,6 +197,14 @@ const file = z
     clusters: z
       .record(z.string().regex(clusterName), clusterSchema)
       .meta({ description: "The clusters, by the name that tools take as `cluster`.", minProperties: 1 }),
+    seal_key_file: z
+      .string()
+      .min(1)
+      .describe(
+        "A file with the key that signs session ids, at least 32 characters; relative to this file's folder. " +
+          "Default: a key derived from the clusters' token secrets.",
+      )
+      .optional(),
   })
   .meta({ title: "proxmox-mcp: clusters.json" });
 

@@ -65,6 +65,7 @@ function fromFile(path: string, env: Variables, warnings: readonly string[], by:
     source: path,
     file: path,
     clusters: reading.clusters,
+    ...(reading.sealKey !== undefined && { sealKey: reading.sealKey }),
     warnings: [...warnings, ...(exposure === undefined ? [] : [exposure]), ...reading.warnings],
   };
 }

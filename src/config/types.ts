@@ -6,6 +6,8 @@ export interface Config {
   readonly source: string;
   /** The file among them, to be watched for changes. */
   readonly file?: string;
+  /** The key for what is sealed; without it one is derived from the clusters' token secrets. */
+  readonly sealKey?: Secret;
   /** In the order of the file; names are unique. */
   readonly clusters: readonly ClusterConfig[];
   /** Things an operator should hear about at start-up: file modes, verification turned off. */

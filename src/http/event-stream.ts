@@ -5,11 +5,41 @@
  */
 export const keepAliveMs = 5000;
 
-const opened = new TextEncoder().encode(": open\n\n");
+/** An answer that takes longer than this, in milliseconds, is framed as an event stream. */
+const slowMs = 3000;
+
+const comment = new TextEncoder().encode(": waiting\n\n");
+
+/**
+ * A JSON answer that is ready soon goes out as it is, with its status; one that is not becomes an event stream, whose
+ * head leaves at once and which gets comments until the answer is there: clients and proxies give silent answers up.
+ */
+export async function streamedIfSlow(answer: Promise<Response>): Promise<Response> {
+  const ready = await Promise.race([answer, Bun.sleep(slowMs)]);
+  if (ready !== undefined) return ready;
+  return new Response(framed(answer), {
+    headers: {
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-cache, no-transform",
+      "X-Accel-Buffering": "no",
+    },
+  });
+}
+
+async function* framed(answer: Promise<Response>): AsyncGenerator<Uint8Array | string> {
+  let response: Response | undefined;
+  while (response === undefined) {
+    yield comment;
+    response = (await Promise.race([answer, Bun.sleep(keepAliveMs)])) ?? undefined;
+  }
+  const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+  if (isStream && response.body !== null) yield* response.body;
+  else yield `event: message\ndata: ${await response.text()}\n\n`;
+}
 
 /** Sends the head of a stream that may stay silent at once, by a comment before everything else. */
 export function withHeadAtOnce(response: Response): Response {
   if (!response.ok || response.body === null) return response;
-  const body = response.body.pipeThrough(new TransformStream({ start: (controller) => controller.enqueue(opened) }));
+  const body = response.body.pipeThrough(new TransformStream({ start: (controller) => controller.enqueue(comment) }));
   return new Response(body, { status: response.status, headers: response.headers });
 }

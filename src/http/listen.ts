@@ -1,16 +1,26 @@
 import type { ServerConfig } from "../config/types.ts";
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
+import type { Seal } from "../seal.ts";
 import { refuse } from "./answers.ts";
-import { bearerGate } from "./bearer.ts";
 import { bodySizeGate, mostBodyBytes } from "./body.ts";
-import { firstRefusal } from "./gate.ts";
+import { authenticator, type Caller } from "./caller.ts";
 import { onNewCertificate } from "./certificate.ts";
+import { firstRefusal } from "./gate.ts";
 import { hostGate } from "./host.ts";
 import { originGate, preflight, withCors } from "./origin.ts";
+import { SessionIds } from "./session-id.ts";
 import type { SessionOptions } from "./sessions.ts";
 import { type SseOptions, sseEndpoint } from "./sse.ts";
 import { streamableEndpoint } from "./streamable.ts";
+
+/** What is served over HTTP. */
+export interface Served {
+  readonly createServer: ServerFactory;
+  /** Signs session ids. */
+  readonly seal: Seal;
+  readonly log: Log;
+}
 
 /** Limits that tests make small. */
 export interface ListenOptions {
@@ -41,17 +51,14 @@ const postTimeoutSeconds = 255;
  */
 export function listen(
   config: ServerConfig,
-  createServer: ServerFactory,
-  log: Log,
+  { createServer, seal, log }: Served,
   options: ListenOptions = {},
 ): Listening {
-  const mcp = streamableEndpoint(createServer, log, options.sessions);
-  const sse = sseEndpoint(createServer, log, paths.messages, options.sse);
+  const ids = new SessionIds(seal);
+  const mcp = streamableEndpoint(createServer, log, ids, options.sessions);
+  const sse = sseEndpoint(createServer, log, ids, paths.messages, options.sse);
   const refusedEarly = firstRefusal([hostGate(config.allowedHosts, config.host), originGate(config.allowedOrigins)]);
-  const refusedLater = firstRefusal([
-    ...(config.authToken === undefined ? [] : [bearerGate(config.authToken)]),
-    bodySizeGate,
-  ]);
+  const authenticate = authenticator(config.authToken);
 
   const route = async (request: Request, path: string): Promise<Response> => {
     const serve = routes[path];
@@ -61,12 +68,16 @@ export function listen(
         `There is nothing at ${path}. MCP is at ${paths.streamable} (Streamable HTTP) and ${paths.sse} (SSE).`,
       );
     }
-    return refusedLater(request) ?? (await serve(request));
+    const caller = authenticate(request);
+    if (caller instanceof Response) return caller;
+    return bodySizeGate(request) ?? (await serve(request, caller));
   };
-  const routes: Readonly<Record<string, (request: Request) => Promise<Response> | Response>> = {
-    [paths.streamable]: (request) => mcp.serve(request),
-    [paths.sse]: (request) => (request.method === "GET" ? sse.open(request) : onlyMethod("GET", paths.sse)),
-    [paths.messages]: (request) => (request.method === "POST" ? sse.post(request) : onlyMethod("POST", paths.messages)),
+  const routes: Readonly<Record<string, (request: Request, caller: Caller) => Promise<Response> | Response>> = {
+    [paths.streamable]: (request, caller) => mcp.serve(request, caller),
+    [paths.sse]: (request, caller) =>
+      request.method === "GET" ? sse.open(request, caller) : onlyMethod("GET", paths.sse),
+    [paths.messages]: (request, caller) =>
+      request.method === "POST" ? sse.post(request, caller) : onlyMethod("POST", paths.messages),
   };
 
   const bind = (port: number) =>

@@ -1,20 +1,30 @@
-import { type Server, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
+import {
+  type InitializeRequest,
+  type Server,
+  WebStandardStreamableHTTPServerTransport,
+} from "@modelcontextprotocol/server";
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import { refuse } from "./answers.ts";
+import type { Caller } from "./caller.ts";
 import { keepAliveMs, withHeadAtOnce } from "./event-stream.ts";
+import { introduce } from "./introduction.ts";
+import type { Introduction, SessionIds } from "./session-id.ts";
 
 /** Limits of 2025-era sessions. */
 export interface SessionOptions {
   /** Sessions kept at most; for one more the longest unused one without an open stream goes. Default 256. */
   readonly mostSessions?: number;
-  /** After so many milliseconds without a request or an open stream a session goes. Default 30 minutes. */
+  /** After so many milliseconds without a request or an open stream a session's memory is freed. Default 30 minutes. */
   readonly idleMs?: number;
+  /** A session that had a request within so many milliseconds makes no room for others: it may be at work. Default 10 s. */
+  readonly busyMs?: number;
 }
 
 interface Session {
   readonly server: Server;
   readonly transport: WebStandardStreamableHTTPServerTransport;
+  readonly callerId: string;
   lastUsed: number;
   /** Streams that the client holds open with GET. */
   openStreams: number;
@@ -23,76 +33,114 @@ interface Session {
 /** Streamable HTTP for clients of 2025-03-26 to 2025-11-25, which initialize and keep a session. */
 export interface SessionEndpoint {
   /** Begins a session with an initialize request. */
-  begin(request: Request, message: unknown): Promise<Response>;
+  begin(request: Request, message: InitializeRequest, caller: Caller): Promise<Response>;
   /** A POST (with its parsed body), GET or DELETE within a session. */
-  serve(sessionId: string, request: Request, message?: unknown): Promise<Response>;
-  /** Ends all sessions. */
+  serve(id: string, request: Request, caller: Caller, message?: unknown): Promise<Response>;
+  /** Frees all sessions. */
   close(): Promise<void>;
 }
 
-/** Keeps the sessions of 2025-era clients, with a cap and a reaper for idle ones. */
+/**
+ * Keeps the sessions of 2025-era clients, with a cap and a reaper for idle ones. Both free memory only: a session that
+ * is not in memory, be it reaped or from before a restart, is rebuilt from its id.
+ */
 export function sessionEndpoint(
   createServer: ServerFactory,
   log: Log,
-  { mostSessions = 256, idleMs = 30 * 60_000 }: SessionOptions = {},
+  ids: SessionIds,
+  { mostSessions = 256, idleMs = 30 * 60_000, busyMs = 10_000 }: SessionOptions = {},
 ): SessionEndpoint {
   const sessions = new Map<string, Session>();
+  const rebuilding = new Map<string, Promise<Session | undefined>>();
   const reaper = setInterval(
     () => {
-      for (const [id, session] of sessions) if (isIdle(session, idleMs)) end(id, session, "idle");
+      for (const [id, session] of sessions) if (isIdle(session, idleMs)) free(id, session, "idle");
     },
     Math.min(idleMs, 60_000),
   );
   reaper.unref();
 
-  function end(id: string, { server }: Session, why: string): void {
+  function free(id: string, { server }: Session, why: string): void {
     sessions.delete(id);
-    log.debug(`session ${id} ended (${why}), ${sessions.size} left`);
-    server.close().catch((error: unknown) => log.error(`closing session ${id}`, error));
+    log.debug(`session ${short(id)} freed (${why}), ${sessions.size} left`);
+    server.close().catch((error: unknown) => log.error(`closing session ${short(id)}`, error));
   }
 
-  /** Makes room for one more session, if there is one that nobody would miss at once. */
+  /** Makes room for one more session, if there is one that is not in use. */
   function makeRoom(): boolean {
     if (sessions.size < mostSessions) return true;
     const unused = [...sessions]
-      .filter(([, session]) => isIdle(session, 0))
+      .filter(([, session]) => isIdle(session, busyMs))
       .sort(([, a], [, b]) => a.lastUsed - b.lastUsed);
     const [oldest] = unused;
     if (oldest === undefined) return false;
-    end(...oldest, "room for another");
+    free(...oldest, "room for another");
     return true;
   }
 
+  async function create(id: string, caller: Caller): Promise<Session> {
+    const server = createServer();
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => id,
+      keepAliveMs,
+      onsessionclosed: () => {
+        ids.end(id);
+        sessions.delete(id);
+        log.debug(`session ${short(id)} ended by its client, ${sessions.size} left`);
+      },
+    });
+    server.onerror = (error) => log.debug(`session ${short(id)}: ${error.message}`);
+    await server.connect(transport);
+    const session = { server, transport, callerId: caller.id, lastUsed: Date.now(), openStreams: 0 };
+    sessions.set(id, session);
+    return session;
+  }
+
+  async function rebuild(id: string, introduction: Introduction, caller: Caller): Promise<Session | undefined> {
+    if (!makeRoom()) return undefined;
+    const session = await create(id, caller);
+    try {
+      await introduce(session.transport, id, introduction);
+    } catch (error) {
+      free(id, session, "could not be rebuilt");
+      throw error;
+    }
+    log.debug(`session ${short(id)} rebuilt, ${sessions.size} in all`);
+    return session;
+  }
+
+  /** The session of an id, from memory or rebuilt; two requests at once rebuild it once. */
+  async function find(id: string, caller: Caller): Promise<Session | Response> {
+    const known = sessions.get(id);
+    if (known?.callerId === caller.id && !rebuilding.has(id)) return known;
+    const introduction = ids.read(id, caller);
+    if (introduction === undefined) {
+      return refuse(404, "Session not found: it ended, is too old, or never was yours. Initialize anew.", {}, -32001);
+    }
+    const begun = rebuilding.get(id) ?? rebuild(id, introduction, caller);
+    rebuilding.set(id, begun);
+    const session = await begun.finally(() => rebuilding.delete(id));
+    return session ?? full();
+  }
+
+  function full(): Response {
+    return refuse(503, `${mostSessions} sessions are in use, and no more are served. Come back later.`, {
+      "Retry-After": "10",
+    });
+  }
+
   return {
-    async begin(request, message) {
-      if (!makeRoom()) {
-        return refuse(503, `${mostSessions} sessions are in use, and no more are served. Come back later.`, {
-          "Retry-After": "10",
-        });
-      }
-      const server = createServer();
-      const transport = new WebStandardStreamableHTTPServerTransport({
-        sessionIdGenerator: () => crypto.randomUUID(),
-        keepAliveMs,
-        onsessioninitialized: (id) => {
-          sessions.set(id, { server, transport, lastUsed: Date.now(), openStreams: 0 });
-          log.debug(`session ${id} began, ${sessions.size} in all`);
-        },
-        onsessionclosed: (id) => {
-          sessions.delete(id);
-          log.debug(`session ${id} ended (by its client), ${sessions.size} left`);
-        },
-      });
-      server.onerror = (error) => log.debug(`session ${transport.sessionId}: ${error.message}`);
-      await server.connect(transport);
+    async begin(request, message, caller) {
+      if (!makeRoom()) return full();
+      const id = ids.mint(message.params, caller);
+      const { transport } = await create(id, caller);
+      log.debug(`session ${short(id)} of ${message.params.clientInfo.name} began, ${sessions.size} in all`);
       return await transport.handleRequest(request, { parsedBody: message });
     },
 
-    async serve(sessionId, request, message) {
-      const session = sessions.get(sessionId);
-      if (session === undefined) {
-        return refuse(404, "Session not found: it ended, or this server was restarted. Initialize anew.", {}, -32001);
-      }
+    async serve(id, request, caller, message) {
+      const session = await find(id, caller);
+      if (session instanceof Response) return session;
       session.lastUsed = Date.now();
       const response = await session.transport.handleRequest(
         request,
@@ -117,4 +165,9 @@ export function sessionEndpoint(
 
 function isIdle({ openStreams, lastUsed }: Session, idleMs: number): boolean {
   return openStreams === 0 && lastUsed + idleMs <= Date.now();
+}
+
+/** An id in a log: enough to tell sessions apart, not enough to use one. */
+function short(id: string): string {
+  return id.slice(-8);
 }

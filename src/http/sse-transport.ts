@@ -1,4 +1,6 @@
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/server";
+import { introductionId, introductionMessages } from "./introduction.ts";
+import type { Introduction } from "./session-id.ts";
 
 const encoder = new TextEncoder();
 
@@ -14,6 +16,7 @@ export class SseTransport implements Transport {
   /** The body of the stream's response. */
   readonly stream: ReadableStream<Uint8Array>;
   readonly #mostWaitingBytes: number;
+  #eventId: string | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
   /**
@@ -40,7 +43,20 @@ export class SseTransport implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.#controller === undefined) throw new Error("the SSE stream is closed");
-    this.#write(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+    if ("id" in message && message.id === introductionId) return;
+    const id = this.#eventId === undefined ? "" : `id: ${this.#eventId}\n`;
+    this.#eventId = undefined;
+    this.#write(`event: message\n${id}data: ${JSON.stringify(message)}\n\n`);
+  }
+
+  /** Gives the next message an event id, which the client sends back as `Last-Event-ID` when it reconnects. */
+  nameNextEvent(eventId: string): void {
+    this.#eventId = eventId;
+  }
+
+  /** Puts the server into the state after the handshake that the client went through on an earlier stream. */
+  introduce(introduction: Introduction): void {
+    for (const message of introductionMessages(introduction)) this.onmessage?.(message);
   }
 
   /** Hands the server a message that the client posted. */

@@ -1,8 +1,10 @@
-import { type JSONRPCMessage, parseJSONRPCMessage } from "@modelcontextprotocol/server";
+import { isInitializeRequest, type JSONRPCMessage, parseJSONRPCMessage } from "@modelcontextprotocol/server";
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import { refuse } from "./answers.ts";
 import { readJson } from "./body.ts";
+import type { Caller } from "./caller.ts";
+import type { SessionIds } from "./session-id.ts";
 import { SseTransport } from "./sse-transport.ts";
 
 /** Limits of the HTTP+SSE transport. */
@@ -18,9 +20,9 @@ export interface SseOptions {
 /** HTTP+SSE as the routes see it. */
 export interface SseEndpoint {
   /** `GET /sse`: opens a stream with a server of its own. */
-  open(request: Request): Promise<Response>;
+  open(request: Request, caller: Caller): Promise<Response>;
   /** `POST /messages?sessionId=...`: a message for the server behind that stream. */
-  post(request: Request): Promise<Response>;
+  post(request: Request, caller: Caller): Promise<Response>;
   /** Ends all streams. */
   close(): Promise<void>;
 }
@@ -29,17 +31,18 @@ export interface SseEndpoint {
 export function sseEndpoint(
   createServer: ServerFactory,
   log: Log,
+  ids: SessionIds,
   messagesPath: string,
   { mostSessions = 256, pingMs = 15_000, mostWaitingBytes = 8 * 1024 * 1024 }: SseOptions = {},
 ): SseEndpoint {
-  const sessions = new Map<string, SseTransport>();
+  const sessions = new Map<string, { readonly transport: SseTransport; readonly callerId: string }>();
   const pings = setInterval(() => {
-    for (const session of sessions.values()) session.ping();
+    for (const { transport } of sessions.values()) transport.ping();
   }, pingMs);
   pings.unref();
 
   return {
-    async open() {
+    async open(request, caller) {
       if (sessions.size >= mostSessions) {
         return refuse(
           503,
@@ -51,7 +54,7 @@ export function sseEndpoint(
       }
       const transport = new SseTransport(messagesPath, mostWaitingBytes);
       const server = createServer();
-      sessions.set(transport.sessionId, transport);
+      sessions.set(transport.sessionId, { transport, callerId: caller.id });
       server.onclose = () => {
         sessions.delete(transport.sessionId);
         log.debug(`SSE stream ${transport.sessionId} closed, ${sessions.size} open`);
@@ -59,6 +62,9 @@ export function sseEndpoint(
       server.onerror = (error) => log.debug(`SSE stream ${transport.sessionId}: ${error.message}`);
       await server.connect(transport);
       transport.ping();
+      // A client that reconnects does not initialize again: it says by Last-Event-ID what it said the first time.
+      const introduction = ids.read(request.headers.get("last-event-id") ?? "", caller);
+      if (introduction !== undefined) transport.introduce(introduction);
       log.debug(`SSE stream ${transport.sessionId} opened, ${sessions.size} open`);
       return new Response(transport.stream, {
         headers: {
@@ -69,10 +75,10 @@ export function sseEndpoint(
       });
     },
 
-    async post(request) {
+    async post(request, caller) {
       const id = new URL(request.url).searchParams.get("sessionId");
       const session = id === null ? undefined : sessions.get(id);
-      if (session === undefined) {
+      if (session?.callerId !== caller.id) {
         return refuse(404, "There is no SSE stream of this sessionId (any more). Open a new one with GET /sse.");
       }
       const body = await readJson(request);
@@ -83,13 +89,14 @@ export function sseEndpoint(
       } catch {
         return refuse(400, "Invalid request: the body is not one JSON-RPC message.", {}, -32600);
       }
-      session.receive(message, request);
+      if (isInitializeRequest(message)) session.transport.nameNextEvent(ids.mint(message.params, caller));
+      session.transport.receive(message, request);
       return new Response("Accepted", { status: 202 });
     },
 
     async close() {
       clearInterval(pings);
-      await Promise.all([...sessions.values()].map((session) => session.close()));
+      await Promise.all([...sessions.values()].map(({ transport }) => transport.close()));
     },
   };
 }

@@ -8,13 +8,15 @@ import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import { refuse } from "./answers.ts";
 import { readJson } from "./body.ts";
-import { keepAliveMs } from "./event-stream.ts";
+import type { Caller } from "./caller.ts";
+import { keepAliveMs, streamedIfSlow } from "./event-stream.ts";
+import type { SessionIds } from "./session-id.ts";
 import { type SessionOptions, sessionEndpoint } from "./sessions.ts";
 
 /** Streamable HTTP as the routes see it. */
 export interface StreamableEndpoint {
   /** Any request to `/mcp`. */
-  serve(request: Request): Promise<Response>;
+  serve(request: Request, caller: Caller): Promise<Response>;
   /** Ends what is open. */
   close(): Promise<void>;
 }
@@ -26,20 +28,19 @@ export interface StreamableEndpoint {
 export function streamableEndpoint(
   createServer: ServerFactory,
   log: Log,
+  ids: SessionIds,
   options?: SessionOptions,
 ): StreamableEndpoint {
   const onerror = (error: Error) => log.debug(`/mcp: ${error.message}`);
-  // A call may take minutes. Framed as SSE its headers leave at once and comments follow; a JSON answer that is silent
-  // for 60 s is given up by clients (Gemini CLI 0.61) and proxies.
-  const modern = createMcpHandler(createServer, { legacy: "reject", responseMode: "sse", keepAliveMs, onerror });
-  const sessions = sessionEndpoint(createServer, log, options);
+  const modern = createMcpHandler(createServer, { legacy: "reject", keepAliveMs, onerror });
+  const sessions = sessionEndpoint(createServer, log, ids, options);
   const single = legacyStatelessFallback(createServer, onerror);
 
   return {
-    async serve(request) {
+    async serve(request, caller) {
       const sessionId = request.headers.get("mcp-session-id");
       if (request.method === "GET" || request.method === "DELETE") {
-        if (sessionId !== null) return await sessions.serve(sessionId, request);
+        if (sessionId !== null) return await sessions.serve(sessionId, request, caller);
         return refuse(400, `${request.method} /mcp belongs to a session: send its Mcp-Session-Id header.`);
       }
       if (request.method !== "POST") {
@@ -48,9 +49,11 @@ export function streamableEndpoint(
       const body = await readJson(request);
       if ("refusal" in body) return body.refusal;
       const { json } = body;
-      if (!(await isLegacyRequest(request, json))) return await modern.fetch(request, { parsedBody: json });
-      if (isInitializeRequest(json)) return await sessions.begin(request, json);
-      if (sessionId !== null) return await sessions.serve(sessionId, request, json);
+      if (!(await isLegacyRequest(request, json))) {
+        return await streamedIfSlow(modern.fetch(request, { parsedBody: json }));
+      }
+      if (isInitializeRequest(json)) return await sessions.begin(request, json, caller);
+      if (sessionId !== null) return await sessions.serve(sessionId, request, caller, json);
       return await single(request, { parsedBody: json });
     },
 

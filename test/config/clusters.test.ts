@@ -88,7 +88,7 @@ describe("the form of the file", () => {
         line 1, clusters: holds the keys of a cluster without a name; write {"clusters": {"NAME": {...}}}.
       clusters.json has 2 mistakes:
         line 1: has no "clusters"; write {"clusters": {"NAME": {...}}}.
-        line 1, cluster: unknown key. Did you mean "clusters"? Valid: $schema, clusters.
+        line 1, cluster: unknown key. Did you mean "clusters"? Valid: $schema, clusters, seal_key_file.
       clusters.json has 1 mistake:
         line 1, clusters.prod: must be an object with the keys of a cluster (url, user, token_id, token_secret, token_secret_file, verify_ssl, ca_file, fingerprint, access, consent_fallback, allow, deny, protect, timeout_ms); found a text.
       clusters.json is empty."
@@ -123,12 +123,11 @@ describe("the form of the file", () => {
   });
 
   test("what this version cannot enforce keeps it from starting, in every form", () => {
-    const extra = { callers: {}, audit_log: "x", seal_key_file: "y" };
+    const extra = { callers: {}, audit_log: "x" };
     expect(refusal(JSON.stringify({ ...extra, clusters: { a: keys } }, undefined, 1))).toMatchInlineSnapshot(`
-      "clusters.json has 3 mistakes:
+      "clusters.json has 2 mistakes:
         line 2, callers: this version cannot enforce it yet, so it does not start with it; remove the key.
-        line 3, audit_log: this version cannot enforce it yet, so it does not start with it; remove the key.
-        line 4, seal_key_file: this version cannot enforce it yet, so it does not start with it; remove the key."
+        line 3, audit_log: this version cannot enforce it yet, so it does not start with it; remove the key."
     `);
     expect(refusal(JSON.stringify({ ...extra, a: keys }, undefined, 1))).toBe(
       refusal(JSON.stringify({ ...extra, clusters: { a: keys } }, undefined, 1)),
@@ -215,7 +214,7 @@ describe("the keys of a cluster", () => {
         line 45, clusters.none.user: is missing: it must be the token's owner with realm, such as "mcp@pve".
         line 45, clusters.none.token_id: is missing: it must be the API token's name, such as "agent" in mcp@pve!agent.
         line 45, clusters.none.token_secret: is missing: give "token_secret" or "token_secret_file".
-        line 47, cluster: unknown key. Did you mean "clusters"? Valid: $schema, clusters."
+        line 47, cluster: unknown key. Did you mean "clusters"? Valid: $schema, clusters, seal_key_file."
     `);
   });
 

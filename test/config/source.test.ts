@@ -208,3 +208,37 @@ describe("one cluster from the environment", () => {
     `);
   });
 });
+
+describe("seal_key_file", () => {
+  const withKey = (file: unknown) => JSON.stringify({ ...JSON.parse(prodWith()), seal_key_file: file }, undefined, 2);
+  const key = "0123456789abcdef0123456789abcdef";
+
+  test("is read from the file's folder, and kept as a secret", async () => {
+    const config = await load(folderWith({ "clusters.json": withKey("seal.key"), "seal.key": `${key}\n` }));
+    expect(config.sealKey?.reveal()).toBe(key);
+    expect(JSON.stringify(config)).not.toContain(key);
+  });
+
+  test("is refused when it is missing, short, or no path", async () => {
+    const tried = async (given: unknown, text?: string) =>
+      await refusal(folderWith({ "clusters.json": withKey(given), ...(text !== undefined && { "seal.key": text }) }));
+    expect(await tried("seal.key")).toMatchInlineSnapshot(`
+      "FOLDER/clusters.json has 1 mistake:
+        line 10, seal_key_file: cannot read FOLDER/seal.key: there is no such file."
+    `);
+    expect(await tried("seal.key", "short")).toMatchInlineSnapshot(`
+      "FOLDER/clusters.json has 1 mistake:
+        line 10, seal_key_file: FOLDER/seal.key is too short: at least 32 characters are needed (\`openssl rand -hex 32\`)."
+    `);
+    expect(await tried(7)).toMatchInlineSnapshot(`
+      "FOLDER/clusters.json has 1 mistake:
+        line 10, seal_key_file: must be the path of a file; found a number."
+    `);
+  });
+
+  test("readable by others it is warned about", async () => {
+    const files = { "clusters.json": withKey("seal.key"), "seal.key": key };
+    const { warnings } = await load(folderWith(files, { "seal.key": 0o644 }));
+    expect(warnings.join()).toContain("chmod 600");
+  });
+});

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { rename, writeFile } from "node:fs/promises";
-import { connect } from "node:tls";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { configFile } from "../support/config-file.ts";
 import { makeAuthority, makeIdentity } from "../support/pki.ts";
 import { startProduct } from "../support/product.ts";

@@ -1,9 +1,11 @@
-import { ClusterManager } from "../../src/clusters.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
+import { ClusterManager } from "../../src/clusters.ts";
+import type { ServerConfig } from "../../src/config/types.ts";
 import { type Listening, type ListenOptions, listen } from "../../src/http/listen.ts";
 import type { Log } from "../../src/log.ts";
 import { serverFactory } from "../../src/mcp/server.ts";
 import { guard } from "../../src/policy/guard.ts";
+import { Seal } from "../../src/seal.ts";
 import { tools } from "../../src/tools/index.ts";
 
 /** A log that keeps what it is told. */
@@ -18,6 +20,18 @@ export function keptLog(): KeptLog {
   return { lines, error: keep, warn: keep, info: keep, debug: keep };
 }
 
+/** A server's settings on a free port of this machine, open to all of it. */
+export const loopback: ServerConfig = {
+  host: "127.0.0.1",
+  port: 0,
+  allowedHosts: [],
+  allowedOrigins: [],
+  authToken: undefined,
+  allowUnauthenticated: false,
+  tls: undefined,
+  warnings: [],
+};
+
 /** The server over the demo, in the test's own process: for limits that no flag sets. */
 export function listenToDemo(options: ListenOptions): Listening & { readonly log: KeptLog } {
   const { config, fetchOf } = embeddedDemo();
@@ -25,17 +39,7 @@ export function listenToDemo(options: ListenOptions): Listening & { readonly log
   const proxmox = guard(clusters, config.source);
   const log = keptLog();
   const createServer = serverFactory({ tools, proxmox: () => proxmox, version: "0.0.0", log });
-  const server = {
-    host: "127.0.0.1",
-    port: 0,
-    allowedHosts: [],
-    allowedOrigins: [],
-    authToken: undefined,
-    allowUnauthenticated: false,
-    tls: undefined,
-    warnings: [],
-  };
-  return { ...listen(server, createServer, log, options), log };
+  return { ...listen(loopback, { createServer, seal: new Seal(config), log }, options), log };
 }
 
 /** Waits until something holds, for at most two seconds. */

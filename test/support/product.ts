@@ -23,11 +23,11 @@ export function cleanEnvironment(extra: Record<string, string> = {}): Record<str
 }
 
 /**
- * Starts `serve` on a free loopback port and waits until it says where it listens.
+ * Starts `serve` on a free loopback port, or the one given, and waits until it says where it listens.
  * @throws with its stderr when it ends instead.
  */
-export async function startProduct(args: string[], env: Record<string, string> = {}): Promise<Product> {
-  const child = Bun.spawn([...productCommand(), "serve", "--port", "0", ...args], {
+export async function startProduct(args: string[], env: Record<string, string> = {}, port = 0): Promise<Product> {
+  const child = Bun.spawn([...productCommand(), "serve", "--port", String(port), ...args], {
     env: cleanEnvironment(env),
     stdin: "ignore",
     stdout: "ignore",

@@ -1,0 +1,74 @@
+import type { ClientCapabilities } from "@modelcontextprotocol/server";
+import { z } from "zod";
+import type { Seal } from "../seal.ts";
+import type { Caller } from "./caller.ts";
+
+/** What a client said when it initialized: enough to serve its session after a restart as if nothing had happened. */
+export interface Introduction {
+  /** The version that the client offered, `2025-06-18`. */
+  readonly protocolVersion: string;
+  /** Only what this server may ask of a client: the rest would make the id long. */
+  readonly capabilities: ClientCapabilities;
+}
+
+/** Session ids are good for this long, in milliseconds. */
+const validMs = 7 * 24 * 60 * 60_000;
+
+/** An ended session is remembered for as long as its id is valid; beyond this many the oldest are forgotten. */
+const mostEnded = 100_000;
+
+const content = z.object({
+  /** Protocol version. */
+  v: z.string(),
+  /** Client capabilities. */
+  c: z.record(z.string(), z.unknown()),
+  /** Issued at, ms since 1970. */
+  t: z.number(),
+  /** Caller's name. */
+  w: z.string(),
+  /** Nonce: two clients that say the same get different ids. */
+  n: z.string(),
+});
+
+/**
+ * Session ids that carry what is needed to rebuild the session: a client that goes on with its id after a restart is
+ * served, which Gemini CLI 0.61 relies on (it never initializes again). They are sealed for their caller.
+ */
+export class SessionIds {
+  readonly #seal: Seal;
+  readonly #now: () => number;
+  /** The signatures of those that their client ended, in this process. */
+  readonly #ended = new Set<string>();
+
+  constructor(seal: Seal, now: () => number = Date.now) {
+    this.#seal = seal;
+    this.#now = now;
+  }
+
+  /** A new id for a client that introduced itself. */
+  mint({ protocolVersion, capabilities }: Introduction, caller: Caller): string {
+    const { elicitation, sampling, roots } = capabilities;
+    const c = { ...(elicitation && { elicitation }), ...(sampling && { sampling }), ...(roots && { roots }) };
+    const issued = { v: protocolVersion, c, t: this.#now(), w: caller.name, n: crypto.randomUUID() };
+    return this.#seal.close("session", issued, caller.id);
+  }
+
+  /** What the client of an id said; `undefined` for one that is not ours, not this caller's, too old, or ended. */
+  read(id: string, caller: Caller): Introduction | undefined {
+    if (this.#ended.has(signature(id))) return undefined;
+    const { data } = content.safeParse(this.#seal.open("session", id, caller.id));
+    if (data === undefined || data.t + validMs < this.#now()) return undefined;
+    return { protocolVersion: data.v, capabilities: data.c as ClientCapabilities };
+  }
+
+  /** Remembers that a client ended its session: the id is not taken again. */
+  end(id: string): void {
+    this.#ended.add(signature(id));
+    const [oldest] = this.#ended;
+    if (this.#ended.size > mostEnded && oldest !== undefined) this.#ended.delete(oldest);
+  }
+}
+
+function signature(id: string): string {
+  return id.slice(id.lastIndexOf(".") + 1);
+}
