@@ -32,6 +32,8 @@ export interface ListenOptions {
 export interface Listening {
   /** `http://127.0.0.1:8000`, as to be told to people. */
   readonly url: string;
+  /** Tells clients on all transports that tools/list changed. */
+  toolsChanged(): void;
   /** Ends all streams and sessions and stops listening. */
   close(): Promise<void>;
 }
@@ -115,6 +117,10 @@ export function listen(
 
   return {
     url: url.href.replace(/\/$/, ""),
+    toolsChanged() {
+      mcp.toolsChanged();
+      sse.toolsChanged();
+    },
     async close() {
       stopWatching();
       await Promise.all([mcp.close(), sse.close()]);

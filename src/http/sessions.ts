@@ -36,6 +36,8 @@ export interface SessionEndpoint {
   begin(request: Request, message: InitializeRequest, caller: Caller): Promise<Response>;
   /** A POST (with its parsed body), GET or DELETE within a session. */
   serve(id: string, request: Request, caller: Caller, message?: unknown): Promise<Response>;
+  /** Tells the clients of all sessions in memory that tools/list changed. */
+  toolsChanged(): void;
   /** Frees all sessions. */
   close(): Promise<void>;
 }
@@ -153,6 +155,11 @@ export function sessionEndpoint(
         session.lastUsed = Date.now();
       });
       return withHeadAtOnce(response);
+    },
+
+    toolsChanged() {
+      // A client without an open stream cannot be told; it sees the new list when it asks.
+      for (const { server } of sessions.values()) void server.sendToolListChanged().catch(() => undefined);
     },
 
     async close() {

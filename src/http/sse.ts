@@ -1,4 +1,9 @@
-import { isInitializeRequest, type JSONRPCMessage, parseJSONRPCMessage } from "@modelcontextprotocol/server";
+import {
+  isInitializeRequest,
+  type JSONRPCMessage,
+  parseJSONRPCMessage,
+  type Server,
+} from "@modelcontextprotocol/server";
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import { refuse } from "./answers.ts";
@@ -17,12 +22,20 @@ export interface SseOptions {
   readonly mostWaitingBytes?: number;
 }
 
+interface Session {
+  readonly server: Server;
+  readonly transport: SseTransport;
+  readonly callerId: string;
+}
+
 /** HTTP+SSE as the routes see it. */
 export interface SseEndpoint {
   /** `GET /sse`: opens a stream with a server of its own. */
   open(request: Request, caller: Caller): Promise<Response>;
   /** `POST /messages?sessionId=...`: a message for the server behind that stream. */
   post(request: Request, caller: Caller): Promise<Response>;
+  /** Tells all clients that tools/list changed. */
+  toolsChanged(): void;
   /** Ends all streams. */
   close(): Promise<void>;
 }
@@ -35,7 +48,7 @@ export function sseEndpoint(
   messagesPath: string,
   { mostSessions = 256, pingMs = 15_000, mostWaitingBytes = 8 * 1024 * 1024 }: SseOptions = {},
 ): SseEndpoint {
-  const sessions = new Map<string, { readonly transport: SseTransport; readonly callerId: string }>();
+  const sessions = new Map<string, Session>();
   const pings = setInterval(() => {
     for (const { transport } of sessions.values()) transport.ping();
   }, pingMs);
@@ -54,7 +67,7 @@ export function sseEndpoint(
       }
       const transport = new SseTransport(messagesPath, mostWaitingBytes);
       const server = createServer();
-      sessions.set(transport.sessionId, { transport, callerId: caller.id });
+      sessions.set(transport.sessionId, { server, transport, callerId: caller.id });
       server.onclose = () => {
         sessions.delete(transport.sessionId);
         log.debug(`SSE stream ${transport.sessionId} closed, ${sessions.size} open`);
@@ -92,6 +105,11 @@ export function sseEndpoint(
       if (isInitializeRequest(message)) session.transport.nameNextEvent(ids.mint(message.params, caller));
       session.transport.receive(message, request);
       return new Response("Accepted", { status: 202 });
+    },
+
+    toolsChanged() {
+      // A stream that ends meanwhile needs no news.
+      for (const { server } of sessions.values()) void server.sendToolListChanged().catch(() => undefined);
     },
 
     async close() {

@@ -17,6 +17,8 @@ import { type SessionOptions, sessionEndpoint } from "./sessions.ts";
 export interface StreamableEndpoint {
   /** Any request to `/mcp`. */
   serve(request: Request, caller: Caller): Promise<Response>;
+  /** Tells all clients that listen that tools/list changed. */
+  toolsChanged(): void;
   /** Ends what is open. */
   close(): Promise<void>;
 }
@@ -55,6 +57,11 @@ export function streamableEndpoint(
       if (isInitializeRequest(json)) return await sessions.begin(request, json, caller);
       if (sessionId !== null) return await sessions.serve(sessionId, request, caller, json);
       return await single(request, { parsedBody: json });
+    },
+
+    toolsChanged() {
+      modern.notify.toolsChanged();
+      sessions.toolsChanged();
     },
 
     async close() {

@@ -35,7 +35,7 @@ export function serverFactory({ tools, proxmox, version, log }: ServerOptions): 
     const { instructions } = current();
     const server = new Server(
       { name: "proxmox-mcp", title: "Proxmox VE", version },
-      { capabilities: { tools: {} }, instructions, jsonSchemaValidator },
+      { capabilities: { tools: { listChanged: true } }, instructions, jsonSchemaValidator },
     );
     server.setRequestHandler("tools/list", () => ({ tools: current().listed }));
     server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {

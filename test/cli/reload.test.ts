@@ -1,7 +1,15 @@
 import { expect, test } from "bun:test";
+import { Client as ModernClient, StreamableHTTPClientTransport as ModernHttp } from "@modelcontextprotocol/client";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
-import { startProduct } from "../support/product.ts";
+import { until } from "../support/listening.ts";
+import { cleanEnvironment, productCommand, startProduct } from "../support/product.ts";
 import { replyData, startRawServer } from "../support/raw-server.ts";
 
 const credentials = { user: "mcp@pve", token_id: "agent", token_secret: "s" };
@@ -36,3 +44,46 @@ test("a changed clusters.json is read again; a bad one is reported, and the old 
   process.kill(product.pid, "SIGHUP");
   expect(await eventually(client, "third")).not.toContain("second");
 }, 20_000);
+
+test("clients on all transports are told when other clusters are offered", async () => {
+  const cluster = { url: "pve1.invalid", ...credentials };
+  await using file = await configFile({ clusters: { first: cluster } });
+  await using product = await startProduct(["--config", file.path]);
+  const [command = "", ...args] = productCommand();
+  const stdio = new StdioClientTransport({
+    command,
+    args: [...args, "stdio", "--config", file.path],
+    env: cleanEnvironment(),
+    stderr: "ignore",
+  });
+  const transports = {
+    sse: new SSEClientTransport(new URL("/sse", product.url)),
+    http: new StreamableHTTPClientTransport(new URL("/mcp", product.url)) as Transport,
+    stdio,
+  };
+  const told: string[] = [];
+  const identity = { name: "tests", version: "1" };
+  const clients = await Promise.all(
+    Object.entries(transports).map(async ([name, transport]) => {
+      const client = new Client(identity);
+      client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
+        told.push(name);
+      });
+      await client.connect(transport);
+      await client.listTools();
+      return client;
+    }),
+  );
+  const modern = new ModernClient(identity, {
+    versionNegotiation: { mode: { pin: "2026-07-28" } },
+    listChanged: { tools: { autoRefresh: false, onChanged: () => told.push("modern") } },
+  });
+  await modern.connect(new ModernHttp(new URL("/mcp", product.url)));
+  await Bun.sleep(300);
+  await file.write({ clusters: { first: cluster, second: cluster } });
+  process.kill(product.pid, "SIGHUP");
+  process.kill(stdio.pid ?? 0, "SIGHUP");
+  await until(() => told.length >= 4);
+  expect(told.toSorted()).toEqual(["http", "modern", "sse", "stdio"]);
+  await Promise.all([...clients, modern].map((client) => client.close()));
+});
