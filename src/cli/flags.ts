@@ -2,15 +2,28 @@ import type { ArgsDef, CommandContext } from "citty";
 import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
 import { nearest } from "../config/nearest.ts";
-import { type Setting, settings } from "../config/settings.ts";
+import { type Setting, type SettingName, settings } from "../config/settings.ts";
 
-/** The flags of a command: those of some groups of settings, and `--demo`. */
+/** The flags of some groups of settings; where clusters come from one may also say `--demo`. */
 export function flagsOf(...groups: Setting["group"][]): ArgsDef {
-  const args: ArgsDef = {
-    demo: { type: "boolean", description: "use two embedded demo clusters instead of a configuration" },
+  return {
+    ...(groups.includes("source") && {
+      demo: { type: "boolean", description: "use two embedded demo clusters instead of a configuration" } as const,
+    }),
+    ...flagsWhere(({ group }) => groups.includes(group)),
   };
-  for (const { group, flag, kind, hint, meaning, variable } of settings) {
-    if (flag === undefined || !groups.includes(group)) continue;
+}
+
+/** The flags of single settings. */
+export function flagsFor(...variables: SettingName[]): ArgsDef {
+  return flagsWhere(({ variable }) => variables.some((wanted) => wanted === variable));
+}
+
+function flagsWhere(wanted: (setting: Setting) => boolean): ArgsDef {
+  const args: ArgsDef = {};
+  for (const setting of settings) {
+    const { flag, kind, hint, meaning, variable } = setting;
+    if (flag === undefined || !wanted(setting)) continue;
     const description = `${meaning} (${variable})`;
     args[flag] =
       kind === "switch" ? { type: "boolean", description } : { type: "string", valueHint: hint, description };
@@ -18,23 +31,46 @@ export function flagsOf(...groups: Setting["group"][]): ArgsDef {
   return args;
 }
 
+/** What stands on a command line. */
+export interface CommandLine {
+  readonly flags: Flags;
+  /** What is no flag, in order. */
+  readonly words: readonly string[];
+}
+
+/** The end of the name of a command's last word that may come any number of times. */
+const repeated = "...";
+
 /**
- * The flags that a command was given.
- * @throws {ConfigError} for a flag that it does not have and for words that are no flags: what is misspelt must not be
+ * Reads what a command was given.
+ * @throws {ConfigError} for a flag that it does not have and for more words than it takes: what is misspelt must not be
  * taken for what was meant.
  */
-export function readFlags({ args, cmd }: CommandContext): Flags {
-  const known = Object.keys((cmd.args ?? {}) as ArgsDef);
+export function readCommandLine({ args, cmd }: CommandContext): CommandLine {
+  const defined = Object.entries((cmd.args ?? {}) as ArgsDef);
+  const places = defined.filter(([, { type }]) => type === "positional").map(([name]) => name);
+  const known = defined.map(([name]) => name).filter((name) => !places.includes(name));
+  const surplus = places.at(-1)?.endsWith(repeated) === true ? [] : args._.slice(places.length);
+  const wrong = surplus.map((word) => `${word}: not understood. ${wordsOf(places)}`);
   const flags: Record<string, string | boolean | string[]> = {};
-  const wrong = args._.map((word) => `${word}: not understood. Flags begin with --.`);
   for (const [name, value] of Object.entries(args)) {
     const kebab = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    if (name === "_" || kebab in flags) continue;
+    if (name === "_" || kebab in flags || places.includes(name)) continue;
     if (known.includes(kebab)) flags[kebab] = value as string | boolean | string[];
-    else wrong.push(`--${kebab}: there is no such flag.${didYouMean(kebab, known)} Valid: --${known.join(", --")}.`);
+    else wrong.push(`--${kebab}: there is no such flag.${didYouMean(kebab, known)} ${validFlags(known, places)}`);
   }
   if (wrong.length > 0) throw new ConfigError("The command line was not understood:", wrong);
-  return flags;
+  return { flags, words: args._ };
+}
+
+function wordsOf(places: readonly string[]): string {
+  return places.length === 0 ? "Flags begin with --." : `It takes ${places.join(" ")} and flags, which begin with --.`;
+}
+
+function validFlags(known: readonly string[], places: readonly string[]): string {
+  const last = places.at(-1);
+  const others = last?.endsWith(repeated) === true ? ` All else is written as ${last.replace(repeated, "")}.` : "";
+  return known.length === 0 ? "It has none." : `Valid: --${known.join(", --")}.${others}`;
 }
 
 function didYouMean(word: string, known: readonly string[]): string {

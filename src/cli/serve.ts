@@ -1,38 +1,39 @@
-import { defineCommand } from "citty";
+import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
 import { loadServerConfig } from "../config/server.ts";
 import type { ServerConfig } from "../config/types.ts";
-import { environment } from "../config/environment.ts";
 import { type Listening, listen, paths } from "../http/listen.ts";
 import { version } from "../version.ts";
-import { atEdge } from "./edge.ts";
+import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
 import { type Setup, setUp } from "./setup.ts";
 
-/** The flags of `serve`, which the program itself takes, too: it is the default command. */
-export const serveFlags = flagsOf("source", "server", "log");
-
 /** `serve`: MCP over HTTP+SSE and Streamable HTTP, until it is told to end. */
-export const serve = defineCommand({
-  meta: { name: "serve", description: "serve MCP over HTTP (the default command)" },
-  args: serveFlags,
-  run: atEdge(async (flags) => {
+export const serve = command({
+  name: "serve",
+  description: "serve MCP over HTTP (the default command)",
+  examples: ["proxmox-mcp serve --demo"],
+  args: flagsOf("source", "server", "log"),
+  run: async ({ flags }) => {
     const server = loadServerConfig({ flags, env: environment() });
     const setup = await setUp(flags);
     for (const warning of server.warnings) setup.log.warn(warning);
     const listening = start(server, setup);
+    setup.onToolsChange(listening.toolsChanged);
+    // Heard before anybody is told that it runs: a supervisor may end it at once.
+    const ended = Promise.race([once("SIGINT"), once("SIGTERM")]);
     setup.log.info(welcome(listening.url, server, setup));
-    const signal = await Promise.race([once("SIGINT"), once("SIGTERM")]);
+    const signal = await ended;
     setup.log.info(`${signal}: ending`);
     await listening.close();
     setup.close();
-    process.exit(0);
-  }),
+    return 0;
+  },
 });
 
-function start(server: ServerConfig, { createServer, log }: Setup): Listening {
+function start(server: ServerConfig, setup: Setup): Listening {
   try {
-    return listen(server, createServer, log);
+    return listen(server, setup);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(`Cannot listen on ${server.host}, port ${server.port}: ${reason}`, [

@@ -1,0 +1,61 @@
+import { ConfigError } from "../config/error.ts";
+import type { Flags } from "../config/given.ts";
+import { parseUpid } from "../proxmox/upid.ts";
+import { command } from "./command.ts";
+import { flagsOf } from "./flags.ts";
+import { loadFleet } from "./fleet.ts";
+import { grid } from "./grid.ts";
+import { write } from "./output.ts";
+import { readRequest } from "./request.ts";
+
+/** `call`: one request to the API of a cluster, as `pvesh` does it, through the same policy as the tools. */
+export const call = command({
+  name: "call",
+  description: "call the API of a cluster, as pvesh does; a table on a terminal, JSON in a pipe",
+  examples: [
+    "proxmox-mcp call get /nodes --cluster alpha --demo",
+    "proxmox-mcp call get /cluster/resources type=vm --cluster alpha --demo --json",
+    "proxmox-mcp call set /nodes/pve1/qemu/100/config memory=512 delete=description delete=onboot --cluster alpha --demo",
+    "proxmox-mcp call create /nodes/pve1/qemu/100/status/shutdown --cluster alpha --demo",
+  ],
+  args: {
+    METHOD: { type: "positional", description: "get, create, set or delete; or GET, POST, PUT, DELETE" },
+    PATH: { type: "positional", description: "such as /nodes/pve1/status" },
+    "KEY=VALUE...": {
+      type: "positional",
+      required: false,
+      description:
+        "parameters; a key that comes again makes a list, KEY=@FILE takes a file's text, KEY=@@... begins with an @",
+    },
+    cluster: { type: "string", valueHint: "NAME", description: "which cluster; may be left out where there is one" },
+    ...flagsOf("source"),
+    json: { type: "boolean", description: "print JSON, on a terminal too" },
+    table: { type: "boolean", description: "print a table, in a pipe too" },
+  },
+  run: async ({ flags, words }) => {
+    const request = readRequest(words);
+    const asTable = wantsTable(flags);
+    const { proxmox, clusters, config } = await loadFleet(flags);
+    for (const warning of config.warnings) await write(process.stderr, warning);
+    const { cluster } = flags;
+    const { data } = await proxmox.request(typeof cluster === "string" ? cluster : undefined, request);
+    clusters.close();
+    const text = asTable
+      ? grid(data, process.stdout.columns ?? Number.POSITIVE_INFINITY)
+      : JSON.stringify(data, undefined, 2);
+    if (text !== "") await write(process.stdout, text);
+    const task = typeof data === "string" ? parseUpid(data) : undefined;
+    if (task !== undefined) {
+      await write(
+        process.stderr,
+        `The task was started. How it ends: call get '/nodes/${task.node}/tasks/${data}/status'`,
+      );
+    }
+    return 0;
+  },
+});
+
+function wantsTable({ json, table }: Flags): boolean {
+  if (json === true && table === true) throw new ConfigError("--json and --table: choose one.");
+  return table === true || (json !== true && process.stdout.isTTY);
+}

@@ -1,0 +1,53 @@
+import type { ClusterConfig } from "../../config/types.ts";
+import { ProxmoxClient } from "../../proxmox/client.ts";
+import { inspectCertificates } from "../../proxmox/inspect.ts";
+import { askApi } from "./api.ts";
+import { certificateFound, certificateRefused } from "./certificate.ts";
+import { type EndpointReport, type Finding, passes } from "./finding.ts";
+import { schemaFound } from "./schema.ts";
+
+/** How long one request may take, in milliseconds: more than the 3 s after which a token is refused. */
+const requestMs = 10_000;
+
+/** The way into a cluster of the demo, inside this process. */
+type InProcess = ((request: Request) => Promise<Response>) | undefined;
+
+/**
+ * Looks at one endpoint of a cluster alone, so that another that works cannot hide it: first at its certificate, without
+ * sending anything, and only if that is accepted at the API.
+ */
+export async function checkEndpoint(
+  cluster: ClusterConfig,
+  endpoint: string,
+  fetch: InProcess,
+): Promise<EndpointReport> {
+  const door = fetch === undefined ? await checkDoor(cluster, endpoint) : inProcess;
+  const checks = passes(door) ? [...door, ...(await checkInside(cluster, endpoint, fetch))] : door;
+  return { endpoint, ok: passes(checks), checks };
+}
+
+const inProcess: readonly Finding[] = [
+  { check: "reach", verdict: "ok", text: "the demo, inside this process" },
+  { check: "certificate", verdict: "ok", text: "none: nothing goes over a network" },
+];
+
+async function checkDoor({ tls }: ClusterConfig, endpoint: string): Promise<Finding[]> {
+  const { seen, problem } = await inspectCertificates(endpoint, tls);
+  const reached: Finding = { check: "reach", verdict: "ok", text: "connected" };
+  if (problem === undefined) return [reached, certificateFound(tls, seen[0])];
+  if (problem.kind === "tls") return [reached, certificateRefused(tls, problem)];
+  const { what, hint, kind } = problem;
+  return [{ check: "reach", verdict: "fail", text: what, ...(hint !== undefined && { next: hint }), facts: { kind } }];
+}
+
+async function checkInside(cluster: ClusterConfig, endpoint: string, fetch: InProcess): Promise<Finding[]> {
+  const alone = { ...cluster, endpoints: [endpoint], timeoutMs: requestMs };
+  const client = new ProxmoxClient(alone, fetch === undefined ? {} : { fetch });
+  try {
+    const [api, schema] = await Promise.all([askApi(client, cluster), schemaFound(endpoint, cluster.tls, fetch)]);
+    // What is not Proxmox has no schema either, and that would say nothing new.
+    return api.some(({ check, verdict }) => check === "version" && verdict === "fail") ? api : [...api, schema];
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,30 @@
+import type { TlsMode } from "../../config/types.ts";
+import { inspectPage, type Page, type Seen } from "../../proxmox/inspect.ts";
+import type { Finding } from "./finding.ts";
+
+/** Where a node describes its API; served to anybody. */
+const path = "/pve-docs/api-viewer/apidoc.js";
+
+/** Whether an endpoint serves the description of its API. Without it calls work, but nothing checks them beforehand. */
+export async function schemaFound(
+  endpoint: string,
+  tls: TlsMode,
+  fetch: ((request: Request) => Promise<Response>) | undefined,
+): Promise<Finding> {
+  const check = "schema";
+  const page: Seen<Page> =
+    fetch === undefined ? await inspectPage(endpoint, tls, path) : { seen: await fetched(fetch, `${endpoint}${path}`) };
+  if (page.seen?.status === 200 && page.seen.text.includes("apiSchema")) {
+    return { check, verdict: "ok", text: "the API's description is served" };
+  }
+  const why =
+    page.problem?.what ?? `${endpoint}${path} answered ${page.seen?.status}, and not with the API's description`;
+  const next =
+    "Reinstall pve-docs on the node (`apt install --reinstall pve-docs`), or let the proxy in front pass /pve-docs on.";
+  return { check, verdict: "warn", text: why, next };
+}
+
+async function fetched(fetch: (request: Request) => Promise<Response>, url: string): Promise<Page> {
+  const response = await fetch(new Request(url));
+  return { status: response.status, text: await response.text() };
+}

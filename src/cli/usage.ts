@@ -1,0 +1,20 @@
+import { type ArgsDef, type CommandDef, renderUsage } from "citty";
+import type { Command } from "./command.ts";
+import { write } from "./output.ts";
+
+/**
+ * Prints what `--help` shows: a command's flags, and examples of it. Where the command line was wrong, the same goes to
+ * stderr, before what was wrong with it.
+ */
+export async function showUsage<T extends ArgsDef>(cmd: CommandDef<T>, parent?: CommandDef<T>): Promise<void> {
+  const asked = process.argv.slice(2).some((word) => word === "--help" || word === "-h");
+  const stream = asked ? process.stdout : process.stderr;
+  const examples = isCommand(cmd) ? ["EXAMPLES", "", ...cmd.examples.map((line) => `  ${line}`), ""] : [];
+  const usage = [await renderUsage(cmd, parent), ...examples].join("\n").replaceAll(/ +$/gm, "");
+  // citty colours for files, too.
+  await write(stream, stream.isTTY ? usage : Bun.stripANSI(usage));
+}
+
+function isCommand(cmd: object): cmd is Command {
+  return "examples" in cmd;
+}
