@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import schema from "../schema/clusters.schema.json" with { type: "json" };
+import { subCommands } from "../src/cli/index.ts";
 import { settings } from "../src/config/settings.ts";
 import { tools } from "../src/tools/index.ts";
 
@@ -16,6 +17,10 @@ export function withTables(text: string): string {
     return result.slice(0, from) + rows.map((row) => `| ${row.map(cell).join(" | ")} |\n`).join("") + result.slice(to);
   }, text);
 }
+
+const commands = await Promise.all(
+  Object.entries(subCommands).map(async ([name, load]) => ({ name, command: await load() })),
+);
 
 const tables: Readonly<Record<string, readonly (readonly string[])[]>> = {
   tools: [
@@ -47,6 +52,15 @@ const tables: Readonly<Record<string, readonly (readonly string[])[]>> = {
         setting.default === undefined ? "" : code(setting.default),
         setting.meaning,
       ]),
+  ],
+  commands: [
+    ["Command", "What it does", "Example"],
+    ["---", "---", "---"],
+    ...commands.map(({ name, command: { description, examples } }) => [
+      code(name),
+      description,
+      code(examples[0] ?? ""),
+    ]),
   ],
   "cluster-keys": [
     ["Key of a cluster", "Meaning"],

@@ -1,16 +1,22 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
+import { escapeControls } from "../tools/table.ts";
 
 /** Gemini CLI 0.61 cuts results at about 40,000 characters, without telling the model where to go on. */
 const mostCharacters = 36_000;
 
 /** A tool's answer as MCP wants it. Text only: Claude Code shows `structuredContent` instead of text when both come. */
 export function answer(text: string): CallToolResult {
-  return { content: [{ type: "text", text: cut(text) }] };
+  return { content: [{ type: "text", text: cut(plain(text)) }] };
 }
 
 /** A tool's failure: an answer that the model can read and act on, not a protocol error. */
 export function failure(text: string): CallToolResult {
-  return { content: [{ type: "text", text: cut(text) }], isError: true };
+  return { content: [{ type: "text", text: cut(plain(text)) }], isError: true };
+}
+
+/** Names and logs come from guests and strangers: a terminal's escapes in them must not reach the user's terminal. */
+function plain(text: string): string {
+  return escapeControls(text, /(?![\n\t])\p{Cc}/gu);
 }
 
 function cut(text: string): string {

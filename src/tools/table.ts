@@ -6,9 +6,15 @@ export function table(header: readonly string[], rows: readonly (readonly Cell[]
   return [header, ...rows].map((row) => row.map(cell).join("\t")).join("\n");
 }
 
-/** A cell must not break its row, nor reach a terminal as an escape: control characters are shown, not sent. */
+/** A cell must not break its row: what would is shown as an escape. */
 function cell(value: Cell): string {
-  if (value === null || value === undefined) return "";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
-  return String(value).replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => JSON.stringify(char).slice(1, -1));
+  return escapeControls(String(value ?? ""), /\p{Cc}/gu);
+}
+
+/** Shows control characters instead of sending them: `\\n`, `\\u001b`. */
+export function escapeControls(text: string, which: RegExp): string {
+  return text.replace(which, (char) => {
+    const short = { "\n": "\\n", "\t": "\\t", "\r": "\\r" }[char];
+    return short ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { httpClient } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { startProduct } from "../support/product.ts";
-import { replyData, startRawServer } from "../support/raw-server.ts";
+import { reply, replyData, startRawServer } from "../support/raw-server.ts";
 
 const rows = Array.from({ length: 3000 }, (_, vmid) => ({ vmid, name: `guest-${vmid}`, note: "a\tb\nc\u001b[31m" }));
 
@@ -18,4 +18,27 @@ test("a large answer is cut at the end of a row, and says how to get less", asyn
   expect(lines.slice(0, 3)).toEqual(["3000 rows on big", "name\tnote\tvmid", "guest-0\ta\\tb\\nc\\u001b[31m\t0"]);
   expect(lines.at(-2)).toMatch(/^guest-\d+\ta\\tb\\nc\\u001b\[31m\t\d+$/);
   expect(lines.at(-1)).toMatch(/^\[Cut here: \d+ characters in all/);
+});
+
+test("control characters reach no terminal, in a table, in JSON, in an error", async () => {
+  const hostile = "a\u0007\u009b31m\u007f\u001b]0;x\u0007";
+  await using proxmox = await startRawServer((socket, request) => {
+    const answers: Record<string, ReturnType<typeof reply>> = {
+      "/api2/json/table": replyData([{ name: hostile }]),
+      "/api2/json/object": replyData({ name: hostile }),
+      "/api2/json/error": reply(500, "x", JSON.stringify({ message: hostile, data: null }), {
+        "content-type": "application/json",
+      }),
+    };
+    answers[request.target]?.(socket, request);
+  });
+  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
+  await using config = await configFile({ clusters: { one: cluster } });
+  await using product = await startProduct(["--config", config.path]);
+  await using client = await httpClient(product);
+  for (const path of ["/table", "/object", "/error"]) {
+    const { text } = await client.call("proxmox_api_call", { path });
+    expect(text.replaceAll(/[\n\t]/g, "")).not.toMatch(/\p{Cc}/u);
+    expect(text).toContain("31m");
+  }
 });
