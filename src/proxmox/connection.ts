@@ -1,5 +1,5 @@
 import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import type { TlsMode } from "../config/types.ts";
 import { type Certificate, peerCertificate } from "./certificate.ts";
 import { Fault } from "./errors.ts";

@@ -1,8 +1,8 @@
-import { type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { readBody } from "./body.ts";
-import { codeOf, type Connection } from "./connection.ts";
+import { type Connection, codeOf } from "./connection.ts";
 import { Fault } from "./errors.ts";
 import { lostAnswer } from "./lost.ts";
 import { headersOf, type Message, type Reply } from "./message.ts";

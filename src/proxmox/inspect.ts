@@ -4,7 +4,7 @@ import { TLSSocket } from "node:tls";
 import { proxyFor } from "../config/proxy.ts";
 import type { TlsMode } from "../config/types.ts";
 import type { Certificate } from "./certificate.ts";
-import { codeOf, type Connection, openConnection } from "./connection.ts";
+import { type Connection, codeOf, openConnection } from "./connection.ts";
 import { Fault, type Problem } from "./errors.ts";
 import { lostAnswer } from "./lost.ts";
 

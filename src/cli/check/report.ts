@@ -1,5 +1,5 @@
-import type { EndpointReport, Finding, Verdict } from "./finding.ts";
 import { plain } from "../output.ts";
+import type { EndpointReport, Finding, Verdict } from "./finding.ts";
 
 /** What `check` found, in the form of its `--json`. */
 export interface Report {
