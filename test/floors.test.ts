@@ -9,7 +9,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url));
 const floors = [
   ["config", "log.ts", "version.ts", "seal.ts"],
   ["proxmox"],
-  ["clusters.ts", "demo"],
+  ["clusters.ts", "demo", "apidoc"],
   ["policy"],
   ["tools"],
   ["mcp"],

@@ -1,3 +1,4 @@
+import type { ApiLibrary } from "../apidoc/library.ts";
 import { ClusterManager } from "../clusters.ts";
 import { environment } from "../config/environment.ts";
 import type { Flags } from "../config/given.ts";
@@ -38,12 +39,12 @@ export async function loadSource(flags: Flags): Promise<Source> {
   return { config, fetchOf: () => undefined };
 }
 
-/** The clusters of {@link loadSource}, ready to be asked through the policy. */
-export async function loadFleet(flags: Flags): Promise<Fleet> {
+/** The clusters of {@link loadSource}, ready to be asked through the policy; `library` is one that a reload hands on. */
+export async function loadFleet(flags: Flags, library?: ApiLibrary): Promise<Fleet> {
   const { config, fetchOf } = await loadSource(flags);
   const clusters = new ClusterManager(config.clusters, (name) => {
     const fetch = fetchOf(name);
     return fetch === undefined ? {} : { fetch };
   });
-  return { config, clusters, proxmox: guard(clusters, config.source) };
+  return { config, clusters, proxmox: guard(clusters, config.source, library) };
 }

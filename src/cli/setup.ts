@@ -1,3 +1,4 @@
+import { ApiLibrary } from "../apidoc/library.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
@@ -31,14 +32,15 @@ export interface Setup {
  */
 export async function setUp(flags: Flags): Promise<Setup> {
   const log = createLog(loadLogConfig({ flags, env: environment() }));
-  let fleet = await loadFleet(flags);
+  const library = new ApiLibrary();
+  let fleet = await loadFleet(flags, library);
   for (const warning of fleet.config.warnings) log.warn(warning);
   const seal = new Seal(fleet.config);
   const listeners: (() => void)[] = [];
 
   const reload = async (why: string) => {
     try {
-      const next = await loadFleet(flags);
+      const next = await loadFleet(flags, library);
       for (const warning of next.config.warnings) log.warn(warning);
       const before = fleet;
       fleet = next;

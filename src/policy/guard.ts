@@ -1,3 +1,4 @@
+import { ApiLibrary, type Known } from "../apidoc/library.ts";
 import type { ClusterManager, ClusterState } from "../clusters.ts";
 import type { PolicyConfig } from "../config/types.ts";
 import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
@@ -24,6 +25,11 @@ export interface Proxmox {
   /** What may be done on a cluster, in a word or two. */
   access(cluster: string): string;
   /**
+   * What a cluster's API is: its own schema, or why that cannot be had. Reads what anybody may read, without the token.
+   * @throws {ClusterChoiceError} for a wrong cluster.
+   */
+  schema(cluster: string, signal: AbortSignal): Promise<Known>;
+  /**
    * Sends a request, if the policy lets it through.
    * @param cluster may be left out where only one is configured.
    * @throws {ClusterChoiceError} for a wrong or missing cluster, {PolicyRefusal}, {ProxmoxError}.
@@ -31,12 +37,13 @@ export interface Proxmox {
   request(cluster: string | undefined, request: ProxmoxRequest): Promise<GuardedAnswer>;
 }
 
-/** Puts the policy around the clusters' clients. */
-export function guard(clusters: ClusterManager, source: string): Proxmox {
+/** Puts the policy around the clusters' clients. `library` keeps schemas that outlive a reload of the configuration. */
+export function guard(clusters: ClusterManager, source: string, library = new ApiLibrary()): Proxmox {
   return {
     names: clusters.names,
     state: (cluster, signal) => clusters.state(cluster, signal),
     access: (cluster) => (readsOnlyBecause(clusters.pick(cluster).config.policy) === undefined ? "full" : "reads only"),
+    schema: async (cluster, signal) => await library.schema(clusters.pick(cluster).client, signal),
     async request(name, request) {
       const cluster = clusters.pick(name);
       const refusal = judge(cluster.config.policy, request);

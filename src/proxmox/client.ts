@@ -21,6 +21,26 @@ export interface ProxmoxRequest {
   readonly timeoutMs?: number;
 }
 
+/** A page beside the API, which nodes serve to anybody: no token is sent for it. */
+export interface PageRequest {
+  /** Below the endpoint's base URL, `/pve-docs/api-viewer/apidoc.js`. */
+  readonly path: string;
+  /** The page's own `Last-Modified` from an earlier time: the answer is then 304 where it is still the same. */
+  readonly modifiedSince?: string | undefined;
+  readonly signal?: AbortSignal;
+  /** Whether the body of a 200 is the page: a login form in its place has the same status. */
+  readonly holds: (text: string) => boolean;
+}
+
+/** A page as it came. */
+export interface Page {
+  /** Empty where it did not change since. */
+  readonly text: string;
+  readonly unchanged: boolean;
+  /** `Last-Modified`, in the server's own words. */
+  readonly modified: string | undefined;
+}
+
 /** What is no configuration. */
 export interface ProxmoxClientOptions {
   /** A Proxmox inside this process, such as the demo: no sockets, no TLS. */
@@ -67,12 +87,25 @@ export class ProxmoxClient {
    */
   async request(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
     const attempted = { method: request.method, path: formatPath(request.path), cluster: this.name };
-    try {
-      return await this.#answer(request, attempted);
-    } catch (error) {
-      if (error instanceof Fault) throw new ProxmoxError(attempted, forMethod(error.problem, attempted));
-      throw error;
-    }
+    return await this.#named(attempted, async () => await this.#answer(request, attempted));
+  }
+
+  /**
+   * Reads a page from the first endpoint that serves it.
+   * @throws ProxmoxError when none does.
+   */
+  async page({ path, modifiedSince, signal, holds }: PageRequest): Promise<Page> {
+    const headers = modifiedSince === undefined ? {} : { "if-modified-since": modifiedSince };
+    const message: Message = { method: "GET", target: path, body: undefined, headers: { ...headers, accept: "*/*" } };
+    return await this.#named({ method: "GET", path, cluster: this.name }, async () => {
+      return await this.#inTime({ signal }, async (within, progress) => {
+        const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Page> => {
+          const way = { authorization: undefined, signal: AbortSignal.any([within, over]), progress };
+          return readPage(await endpoint.read(message, way), `${endpoint.url}${path}`, modifiedSince, holds);
+        };
+        return await this.#firstOf(ask, within);
+      });
+    });
   }
 
   /** Closes idle connections; requests that run go on. */
@@ -83,15 +116,35 @@ export class ProxmoxClient {
   async #answer(request: ProxmoxRequest, attempted: Attempted): Promise<ProxmoxAnswer> {
     const message = compose(request);
     const authorization = this.#authorization();
+    return await this.#inTime(request, async (signal, progress) => {
+      const way: Way = { message, authorization, signal, progress };
+      const { reply, endpoint } = request.method === "GET" ? await this.#read(way) : await this.#write(way);
+      return readAnswer(reply, endpoint.url, attempted, this.#asker());
+    });
+  }
+
+  /** Names the request in what goes wrong with it. */
+  async #named<T>(attempted: Attempted, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof Fault) throw new ProxmoxError(attempted, forMethod(error.problem, attempted));
+      throw error;
+    }
+  }
+
+  /** Runs within the time that a request may take, and says what its end means. */
+  async #inTime<T>(
+    request: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number },
+    run: (signal: AbortSignal, progress: Progress) => Promise<T>,
+  ): Promise<T> {
     const timeoutMs = request.timeoutMs ?? this.#config.timeoutMs;
     const limit = AbortSignal.timeout(timeoutMs);
     const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
     const progress: Progress = { stage: "waiting" };
     try {
       signal.throwIfAborted();
-      const way: Way = { message, authorization, signal, progress };
-      const { reply, endpoint } = request.method === "GET" ? await this.#read(way) : await this.#write(way);
-      return readAnswer(reply, endpoint.url, attempted, this.#asker());
+      return await run(signal, progress);
     } catch (error) {
       if (error instanceof Fault) throw error;
       // Which of the two came first: the signal of both keeps the first one's reason.
@@ -112,13 +165,17 @@ export class ProxmoxClient {
         throw error;
       }
     };
-    const first = await firstAnswer(this.#order.list(), this.#patienceMs, ask).catch((error: unknown) => {
-      passage.signal.throwIfAborted();
-      throw error instanceof AllFailed ? allFailed(error.errors) : error;
-    });
+    const first = await this.#firstOf(ask, passage.signal);
     if (first instanceof Fault) throw first;
     this.#order.worked(first.endpoint);
     return first;
+  }
+
+  async #firstOf<T>(ask: (endpoint: Endpoint, over: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return await firstAnswer(this.#order.list(), this.#patienceMs, ask).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw error instanceof AllFailed ? allFailed(error.errors) : error;
+    });
   }
 
   async #write({ message, ...passage }: Way): Promise<Answered> {
@@ -164,6 +221,20 @@ interface Way {
 interface Answered {
   readonly reply: Reply;
   readonly endpoint: Endpoint;
+}
+
+function readPage(
+  { status, headers, body }: Reply,
+  url: string,
+  modifiedSince: string | undefined,
+  holds: (text: string) => boolean,
+): Page {
+  const modified = headers.get("last-modified") ?? undefined;
+  if (status === 304 && modifiedSince !== undefined) return { text: "", unchanged: true, modified };
+  if (status === 200 && holds(body)) return { text: body, unchanged: false, modified };
+  const instead = status === 200 ? "with something else: a login page or a proxy's, perhaps" : String(status);
+  const what = `${url} answered ${instead}`;
+  throw new Fault({ kind: "not-proxmox", sent: "answered", what, status });
 }
 
 function compose({ method, path, params }: ProxmoxRequest): Message {

@@ -10,6 +10,7 @@ import { lostAnswer } from "./lost.ts";
 import { headersOf, type Message, type Reply } from "./message.ts";
 import { tlsRefusal } from "./refusal.ts";
 import { isTlsCode, poolTrust, poolTrustOfLeaf } from "./trust.ts";
+import { until } from "./until.ts";
 
 /** How endpoints are talked to, with every default filled in. */
 export interface EndpointOptions {
@@ -26,7 +27,8 @@ export interface Progress {
 
 /** One message on its way: with which token, until when, and how far it is. */
 export interface Passage {
-  readonly authorization: string;
+  /** `undefined` sends no token. */
+  readonly authorization: string | undefined;
   readonly signal: AbortSignal;
   readonly progress: Progress;
 }
@@ -212,18 +214,5 @@ export class Endpoint {
     const { status, statusText: reason, headers } = response;
     const body = response.body === null ? "" : await readBody(response.body, this.#options.maxAnswerBytes);
     return { status, reason, headers, body };
-  }
-}
-
-/** A promise that the signal ends for this one asker. */
-async function until<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(signal.reason);
-  if (signal.aborted) giveUp();
-  signal.addEventListener("abort", giveUp, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", giveUp);
   }
 }

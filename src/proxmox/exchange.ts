@@ -10,7 +10,8 @@ import { headersOf, type Message, type Reply } from "./message.ts";
 /** What a message needs besides itself to go out. */
 export interface Exchange {
   readonly endpoint: string;
-  readonly authorization: string;
+  /** `undefined` sends no token. */
+  readonly authorization: string | undefined;
   /** The most bytes of an answer, decompressed. */
   readonly maxAnswerBytes: number;
   readonly signal: AbortSignal;

@@ -11,6 +11,8 @@ export interface Message {
   readonly target: string;
   /** Urlencoded; `undefined` where the method has none: Proxmox answers 501 to a GET or DELETE with a body. */
   readonly body: string | undefined;
+  /** Beside those that every message has. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What came back, whole and decompressed. */
@@ -46,13 +48,14 @@ export function writeMessage(method: Method, path: ApiPath, params: Params): Mes
   return { method, target, body: hasBody ? encoded : undefined };
 }
 
-/** The headers that go with a message; the host is the connection's matter. */
-export function headersOf(message: Message, authorization: string): Record<string, string> {
+/** The headers that go with a message; the host is the connection's matter. Without a token for what anybody may read. */
+export function headersOf(message: Message, authorization: string | undefined): Record<string, string> {
   return {
-    authorization,
+    ...(authorization !== undefined && { authorization }),
     accept: "application/json",
     "accept-encoding": "gzip",
     "user-agent": "proxmox-mcp",
+    ...message.headers,
     ...(message.body !== undefined && { "content-type": "application/x-www-form-urlencoded" }),
   };
 }

@@ -1,8 +1,17 @@
+import { describeApi } from "./describe-api.ts";
 import { getClusterResources } from "./get-cluster-resources.ts";
 import { listClusters } from "./list-clusters.ts";
 import { listNodes } from "./list-nodes.ts";
 import { proxmoxApiCall } from "./proxmox-api-call.ts";
+import { searchApi } from "./search-api.ts";
 import type { Tool } from "./tool.ts";
 
 /** Every tool, in the order of tools/list. A new one is a file and a line here. */
-export const tools: readonly Tool[] = [listClusters, listNodes, getClusterResources, proxmoxApiCall];
+export const tools: readonly Tool[] = [
+  listClusters,
+  listNodes,
+  getClusterResources,
+  searchApi,
+  describeApi,
+  proxmoxApiCall,
+];

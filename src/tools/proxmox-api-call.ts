@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseParams } from "../proxmox/params.ts";
 import { parsePath } from "../proxmox/path.ts";
 import { parseUpid } from "../proxmox/upid.ts";
+import { methodArgument } from "./method.ts";
 import { type Cell, table } from "./table.ts";
 import { defineTool } from "./tool.ts";
 
@@ -15,12 +16,7 @@ A write that takes longer answers with a UPID: the task was started, not finishe
   cluster: "one",
   input: {
     path: z.string().describe("API path, such as /nodes/pve1/status; without a query string"),
-    method: z
-      .preprocess(
-        (given) => (typeof given === "string" ? given.toUpperCase() : given),
-        z.enum(["GET", "POST", "PUT", "DELETE"]),
-      )
-      .default("GET"),
+    method: methodArgument.default("GET"),
     data: z
       .preprocess(parseJsonObject, z.record(z.string(), z.unknown(), 'must be an object such as {"memory": 2048}'))
       .optional()

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
 import type { Listening } from "../../src/http/listen.ts";
+import { tools } from "../../src/tools/index.ts";
 import { sseClient } from "../support/clients.ts";
 import { type KeptLog, listenToDemo, until } from "../support/listening.ts";
 
@@ -90,7 +91,7 @@ test("over the cap a stream is refused with 503, and served again once another c
   streams[0]?.close();
   await until(() => openCount() === mostSessions - 1);
   await using client = await sseClient(server);
-  expect(await client.listTools()).toHaveLength(4);
+  expect(await client.listTools()).toHaveLength(tools.length);
   for (const stream of streams) stream.close();
   await client[Symbol.asyncDispose]();
   await until(() => openCount() === 0);

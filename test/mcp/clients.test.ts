@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { tools } from "../../src/tools/index.ts";
 import { httpClient, inspect, type McpClient, modernClient, sseClient, stdioClient } from "../support/clients.ts";
 import { cleanEnvironment, type Product, productCommand, startProduct } from "../support/product.ts";
 
-const names = ["list_clusters", "list_nodes", "get_cluster_resources", "proxmox_api_call"];
+const names = tools.map(({ name }) => name);
 
 let product: Product;
 
@@ -55,14 +56,14 @@ const kinds: [string, () => Promise<McpClient>][] = [
   ["the v2 client over Streamable HTTP in 2026-07-28", () => modernClient(product)],
 ];
 
-test.each(kinds)("two of %s list the tools and call all four at once", async (_, connect) => {
+test.each(kinds)("two of %s list the tools and call several at once", async (_, connect) => {
   await using first = await connect();
   await using second = await connect();
   await Promise.all([useAllTools(first), useAllTools(second)]);
 });
 
 test.each(["sse", "http"] as const)(
-  "two of the Inspector's CLI over %s list the tools and call all four",
+  "two of the Inspector's CLI over %s list the tools and call several",
   async (transport) => {
     const endpoint = `${product.url}/${transport === "sse" ? "sse" : "mcp"}`;
     const callTool = async (name: string, ...args: string[]) => {

@@ -1,0 +1,65 @@
+import { stemmer } from "stemmer";
+
+/** Said as several words, meant as one. */
+const phrases: readonly (readonly [RegExp, string])[] = [
+  [/\bvirtual machines?\b/g, "vm"],
+  [/\b(?:hard|force)\w*\b(?=.*\b(?:off|stop|down)\b)|\bpull the plug\b/g, "hard kill stop"],
+  [/\bpower cycle\b/g, "powercycle reset"],
+  [/\b(?:power|turn|switch|shut)(?:s|ed|ing)? ?(?:it |them )?down\b|\bshut off\b/g, "shutdown"],
+  [/\blog(?:s|ged|ging)? ?(?:in|on)\b|\bsign in\b/g, "login"],
+  [/\bback(?:s|ed|ing)? up\b/g, "backup"],
+  [/\bgo(?:ing)? back\b|\broll(?:ing)? back\b/g, "rollback"],
+  [/\bhigh(?:ly)?[- ]availab(?:le|ility)\b/g, "ha"],
+  [/\b(?:two|2)[- ]?factor(?: auth\w*)?\b|\bsecond factor\b|\b2fa\b|\bmfa\b/g, "tfa"],
+  [/\bactive directory\b/g, "ldap activedirectory"],
+  [/\blet'?s ?encrypt\b/g, "letsencrypt acme"],
+  [/\bcloud[- ]init\b/g, "cloudinit"],
+  [/\bguest agent\b|\bqemu agent\b/g, "agent"],
+  [/\bname ?servers?\b/g, "dns nameserver"],
+  [/\btime ?zone\b/g, "timezone"],
+  [/\bhost ?names?\b/g, "hostname"],
+  [/\bget(?:ting)? rid of\b/g, "delete"],
+  [/\bset(?:ting)? up\b/g, "create"],
+  [/\btake away\b/g, "revoke"],
+  [/\bctrl[-+ ]alt[-+ ]del(?:ete)?\b/g, "sendkey ctrlaltdel"],
+  [/\bwake[- ]on[- ]lan\b/g, "wakeonlan"],
+  [/\bip sets?\b/g, "ipset"],
+  [/\bmac addresse?s?\b/g, "mac"],
+  [/\bwhere(?: is|'s| are| does)\b|\b(?:which|what) (?:node|host|server) (?:runs|has|is)\b/g, "locate"],
+  [/\b(?:without|no|zero) downtime\b/g, "live online"],
+  [/\baccident\w*\b/g, "protection"],
+  [
+    /\b(?:automatically )?(?:at|on|with|during|after) (?:every |each )?(?:boot|host start|startup)\b/g,
+    "autostart onboot",
+  ],
+  [/\b(?:cd|dvd)s?\b|\b(?:cd|dvd)[- ]?(?:rom|drive)\b/g, "cdrom"],
+  [/\bdrop(?=.*\b(?:traffic|packets?|connections?|incoming)\b)/g, "block"],
+  [/\b(?:sign|logs?|log) (?:me )?out\b/g, "logout"],
+  [/\bopen ?id(?: connect)?\b|\bsingle sign[- ]on\b|\bsso\b/g, "openid sso realm"],
+  [/\bip v?4\b/g, "ipv4"],
+  [/\bout of\b|\bas well\b/g, " "],
+];
+
+/** Words that say nothing about what is meant. */
+const noise = new Set(
+  "a an and any anything are as at be been by can could did do does down each else for from give given has have how i if in into is it its just me my of off on one onto or our please should so some than that the their them then there these they this those to up us via want was we what when where which while who whose why will with without would you your via within inside proxmox pve api endpoint call".split(
+    " ",
+  ),
+);
+
+/** The words of a text as they are compared: lower case, split at signs, by their stems, without noise. */
+export function words(text: string): string[] {
+  let plain = text.toLowerCase();
+  for (const [pattern, word] of phrases) plain = plain.replace(pattern, ` ${word} `);
+  return rawWords(plain).filter((word) => !noise.has(word));
+}
+
+/** The same without stems' loss and with the noise kept: `who may log in` begins with a question. */
+export function rawWords(text: string): string[] {
+  return text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
+}
+
+/** A word without its grammar: `disks` and `disk`, `resizing` and `resize`. */
+export function stem(word: string): string {
+  return stemmer(word);
+}

@@ -1,0 +1,112 @@
+import { z } from "zod";
+import { describeEndpoint, describeMethods } from "../apidoc/describe.ts";
+import type { ApiEndpoint } from "../apidoc/types.ts";
+import { describeDifferences, shortVersion } from "../apidoc/versions.ts";
+import type { Method } from "../proxmox/message.ts";
+import { type ApiPath, formatPath, parsePath } from "../proxmox/path.ts";
+import { ToolFailure } from "./failure.ts";
+import { methodArgument } from "./method.ts";
+import { type Edition, openEditions } from "./schemas.ts";
+import { defineTool, readOnly } from "./tool.ts";
+
+/** `describe_api`: one endpoint, or all methods of a path. */
+export const describeApi = defineTool({
+  name: "describe_api",
+  title: "Describe an endpoint",
+  description:
+    "Describes an API endpoint: parameters (* required) with types, defaults and choices, needed privileges, what it returns, whether it starts a task.",
+  cluster: "any",
+  input: {
+    path: z.string().describe("With {node}, {vmid} or real values: /nodes/pve1/qemu/104/config"),
+    method: methodArgument.optional().describe("Default: all it has"),
+    params: z.string().optional().describe("Everything about these parameters only, such as `net*,scsi0`"),
+  },
+  annotations: readOnly,
+  async run({ cluster, path: text, method: said, params }, context) {
+    // Models copy "PUT /nodes/..." whole from a search.
+    const [, written, rest] = /^\s*(GET|POST|PUT|DELETE)\s+(.*)$/is.exec(text) ?? [];
+    const path = parsePath((rest ?? text).trim());
+    const { editions, missing } = await openEditions(context, cluster);
+    const method = said ?? (written?.toUpperCase() as Method | undefined);
+    const found = locate(path, editions);
+    if (found === undefined) {
+      // Another cluster's API may have it.
+      const all =
+        cluster === undefined || cluster === "*" ? editions : (await openEditions(context, undefined)).editions;
+      throw new ToolFailure(unknownPath(path, editions, locate(path, all)?.edition));
+    }
+    return [describe(found, method, params, editions), ...missing].join("\n");
+  },
+});
+
+function describe(
+  { edition, template, twin }: Located,
+  method: Method | undefined,
+  params: string | undefined,
+  editions: readonly [Edition, ...Edition[]],
+): string {
+  const methods = edition.schema.methods(template).filter((one) => method === undefined || one === method);
+  const endpoints = methods.flatMap((one) => edition.schema.endpoint(one, template) ?? []);
+  const [only, ...others] = endpoints;
+  if (only === undefined) {
+    const has = edition.schema.methods(template).join(", ");
+    throw new ToolFailure(`There is no ${method} ${template}; it has ${has}.`);
+  }
+  const text =
+    others.length > 0 && params === undefined
+      ? describeMethods(endpoints)
+      : endpoints.map((endpoint) => describeEndpoint(endpoint, params)).join("\n\n");
+  const also = twin === undefined ? [] : [`For containers it is ${twin}: describe that for its parameters.`];
+  const notes = endpoints.flatMap((endpoint) => {
+    const lines = differences(endpoint, edition, editions, params !== undefined);
+    return lines.map((line) => (others.length > 0 ? `${endpoint.method}: ${line}` : line));
+  });
+  return [text, ...notes, ...also].join("\n");
+}
+
+interface Located {
+  readonly edition: Edition;
+  readonly template: string;
+  /** The same for the other kind of guest, where `/guests/...` left it open. */
+  readonly twin?: string;
+}
+
+/** In the newest version that has it. */
+function locate(path: ApiPath, editions: readonly Edition[]): Located | undefined {
+  const [first, , ...rest] = path;
+  const candidates =
+    first === "guests" && path.length > 1
+      ? ["qemu", "lxc"].map((type) => ["nodes", "{node}", type, "{vmid}", ...rest])
+      : [path];
+  for (const edition of editions) {
+    const [found, other] = candidates.flatMap((candidate) => edition.schema.find(candidate)?.template ?? []);
+    if (found !== undefined) return { edition, template: found, ...(other !== undefined && { twin: other }) };
+  }
+  return undefined;
+}
+
+function unknownPath(path: ApiPath, [newest]: readonly [Edition, ...Edition[]], other: Edition | undefined): string {
+  if (other !== undefined) {
+    const from = shortVersion(other.schema.version);
+    return `${formatPath(path)} is there only from ${from} on: ${other.where} has it, ${newest.where} does not.`;
+  }
+  const near = newest.schema
+    .nearest(path)
+    .map((template) => `${template} (${newest.schema.methods(template).join(", ")})`);
+  const hint = near.length === 0 ? "search_api finds endpoints by what they do." : `Nearest: ${near.join("; ")}.`;
+  return `There is no path ${formatPath(path)} in the API of ${newest.where}. ${hint}`;
+}
+
+function differences(
+  endpoint: ApiEndpoint,
+  own: Edition,
+  editions: readonly Edition[],
+  slice: boolean,
+): readonly string[] {
+  const elsewhere = editions
+    .filter((edition) => edition !== own)
+    .map(({ schema, where }) => ({ where, endpoint: schema.endpoint(endpoint.method, endpoint.template) }));
+  // Whoever asked for some parameters has no use for the others' differences.
+  const telling = slice ? elsewhere.filter((other) => other.endpoint === undefined) : elsewhere;
+  return describeDifferences(endpoint, telling);
+}

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { summarize } from "../apidoc/property-text.ts";
+import type { ApiSchema, EndpointName } from "../apidoc/schema.ts";
+import { ApiSearch } from "../apidoc/search.ts";
+import { signature } from "../apidoc/signature.ts";
+import { methodArgument } from "./method.ts";
+import { type Edition, openEditions } from "./schemas.ts";
+import { defineTool, readOnly } from "./tool.ts";
+
+/** So many of the best come with their parameters. */
+const withSignature = 3;
+
+interface Match extends EndpointName {
+  readonly score: number;
+  readonly schema: ApiSchema;
+  /** Where it is missing, or the only place where it is; empty when all have it. */
+  readonly note: string;
+}
+
+/** `search_api`: words to endpoints. */
+export const searchApi = defineTool({
+  name: "search_api",
+  title: "Search the API",
+  description:
+    'Finds the API endpoints that do something, said in plain words: "grow disk", "who may log in", "back up a container". The best come with their parameters (* required). Then describe_api for details.',
+  cluster: "any",
+  input: {
+    query: z.string().min(1).max(400),
+    method: methodArgument.optional(),
+    limit: z.coerce.number().int().min(1).max(50).default(8),
+  },
+  annotations: readOnly,
+  async run({ cluster, query, method, limit }, context) {
+    const { editions, missing } = await openEditions(context, cluster);
+    const found = await Promise.all(editions.map(async (edition) => await findIn(edition, editions)));
+    const matches = found
+      .flat()
+      .sort((a, b) => b.score - a.score)
+      .slice(0, limit);
+    if (matches.length > 0) return [...matches.map(line), ...missing].join("\n");
+    const where = method === undefined ? "" : ` among ${method} endpoints`;
+    return [`Nothing found for "${query}"${where}. Try other words, or fewer.`, ...missing].join("\n");
+
+    async function findIn({ schema, where }: Edition, all: readonly Edition[]): Promise<Match[]> {
+      const search = await ApiSearch.of(schema);
+      const at = all.findIndex((edition) => edition.schema === schema);
+      return search.find(query, { method, limit }).flatMap(({ method: verb, template, score }) => {
+        const has = (edition: Edition) => edition.schema.methods(template).includes(verb);
+        // Told of the newest version that has it.
+        if (all.slice(0, at).some(has)) return [];
+        const lacking = all.filter((edition) => !has(edition));
+        const note =
+          lacking.length === 0
+            ? ""
+            : at > 0
+              ? `only on ${where}`
+              : `not on ${lacking.map((edition) => edition.where).join(", ")}`;
+        return [{ method: verb, template, score, schema, note }];
+      });
+    }
+  },
+});
+
+function line({ method, template, schema, note }: Match, index: number): string {
+  const endpoint = schema.endpoint(method, template);
+  if (endpoint === undefined) return "";
+  const about = summarize(endpoint.description, index < withSignature ? 70 : 60);
+  const name = index < withSignature ? signature(endpoint) : `${method} ${template}`;
+  return [name, about, note].filter((part) => part !== "").join(" - ");
+}
