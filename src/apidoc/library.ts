@@ -2,6 +2,7 @@ import type { ProxmoxClient } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { until } from "../proxmox/until.ts";
 import { type ApiSchema, readSchema } from "./schema.ts";
+import { Shelf } from "./shelf.ts";
 
 /** A cluster's schema, or why there is none: then calls go unvalidated, and nothing else is lost. */
 export type Known =
@@ -31,8 +32,10 @@ interface Card {
   look: Promise<Known> | undefined;
 }
 
-/** Times that tests shorten. */
+/** Where schemas are kept beside the memory, and times that tests shorten. */
 export interface LibraryOptions {
+  /** A folder that outlives the process; none keeps them in memory alone. */
+  readonly folder?: string | undefined;
   /** How long a schema is used before the cluster is asked again, in milliseconds; 10 minutes. */
   readonly freshMs?: number;
   /** How long a cluster without one is not asked again, in milliseconds; 1 minute. */
@@ -41,6 +44,7 @@ export interface LibraryOptions {
 
 /** The schemas of all clusters: read when first needed, and kept once for all clusters of one version. */
 export class ApiLibrary {
+  readonly #shelf: Shelf | undefined;
   readonly #freshMs: number;
   readonly #retryMs: number;
   /** A version that no cluster has any more is forgotten. */
@@ -51,6 +55,7 @@ export class ApiLibrary {
   readonly #reading = new Map<string, Promise<unknown>>();
 
   constructor(options: LibraryOptions = {}) {
+    this.#shelf = options.folder === undefined ? undefined : new Shelf(options.folder);
     this.#freshMs = options.freshMs ?? freshMs;
     this.#retryMs = options.retryMs ?? retryMs;
   }
@@ -107,7 +112,7 @@ export class ApiLibrary {
   }
 
   async #read(client: ProxmoxClient, version: string): Promise<Volume> {
-    const had = this.#volumes.get(version)?.deref();
+    const had = this.#volumes.get(version)?.deref() ?? (await this.#takeFromShelf(version));
     if (had !== undefined && performance.now() < had.checked + this.#freshMs) return had;
     const page = await client.page({ path, modifiedSince: had?.modified, holds: (text) => text.includes('"path"') });
     const schema = page.unchanged ? had?.schema : await readSchema(version, page.text, this.#others(version));
@@ -120,7 +125,18 @@ export class ApiLibrary {
     }
     const volume = { schema, modified: page.modified ?? had?.modified, checked: performance.now() };
     this.#volumes.set(version, new WeakRef(volume));
+    if (!page.unchanged && page.modified !== undefined) {
+      await this.#shelf?.put(version, { text: page.text, modified: page.modified });
+    }
     return volume;
+  }
+
+  /** As one that is to be checked: the package may have changed since. */
+  async #takeFromShelf(version: string): Promise<Volume | undefined> {
+    const kept = await this.#shelf?.take(version);
+    if (kept === undefined) return undefined;
+    const schema = await readSchema(version, kept.text, this.#others(version));
+    return schema && { schema, modified: kept.modified, checked: Number.NEGATIVE_INFINITY };
   }
 
   #others(version: string): ApiSchema[] {

@@ -13,7 +13,7 @@ export const serve = command({
   name: "serve",
   description: "serve MCP over HTTP (the default command)",
   examples: ["proxmox-mcp serve --demo"],
-  args: flagsOf("source", "server", "log"),
+  args: flagsOf("source", "server", "cache", "log"),
   run: async ({ flags }) => {
     const server = loadServerConfig({ flags, env: environment() });
     const setup = await setUp(flags);

@@ -1,4 +1,5 @@
 import { ApiLibrary } from "../apidoc/library.ts";
+import { loadCacheFolder } from "../config/cache.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
@@ -32,7 +33,7 @@ export interface Setup {
  */
 export async function setUp(flags: Flags): Promise<Setup> {
   const log = createLog(loadLogConfig({ flags, env: environment() }));
-  const library = new ApiLibrary();
+  const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
   let fleet = await loadFleet(flags, library);
   for (const warning of fleet.config.warnings) log.warn(warning);
   const seal = new Seal(fleet.config);

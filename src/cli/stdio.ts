@@ -9,7 +9,7 @@ export const stdio = command({
   name: "stdio",
   description: "serve MCP on stdin and stdout",
   examples: ["proxmox-mcp stdio --demo"],
-  args: flagsOf("source", "log"),
+  args: flagsOf("source", "cache", "log"),
   run: async ({ flags }) => {
     const { createServer, log, onToolsChange, close } = await setUp(flags);
     let server: Server | undefined;

@@ -1,7 +1,10 @@
 /** One setting that is not in `clusters.json`: an environment variable, most with a flag that wins over it. */
 export interface Setting {
-  /** What it is about: where clusters come from, the one cluster of the environment, the HTTP server, the log. */
-  readonly group: "source" | "cluster" | "server" | "log";
+  /**
+   * What it is about: where clusters come from, the one cluster of the environment, the HTTP server, what is
+   * kept on disk, the log.
+   */
+  readonly group: "source" | "cluster" | "server" | "cache" | "log";
   readonly variable: string;
   /** The flag without its dashes; `undefined` where a value must not stand in the process list, or no flag is needed. */
   readonly flag: string | undefined;
@@ -190,6 +193,15 @@ export const settings = define([
     hint: "FILE",
     default: undefined,
     meaning: "its PEM private key",
+  },
+  {
+    group: "cache",
+    variable: "MCP_CACHE_DIR",
+    flag: "cache-dir",
+    kind: "text",
+    hint: "FOLDER",
+    default: undefined,
+    meaning: "keep the clusters' API schemas there, so that a restart need not fetch them again (4 MB a version)",
   },
   {
     group: "log",

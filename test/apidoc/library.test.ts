@@ -1,8 +1,12 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { ApiLibrary } from "../../src/apidoc/library.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
+import { folderWith } from "../config/folder.ts";
 import { canary, clusterAt } from "../proxmox/clusters.ts";
 import { makeAuthority, makeIdentity } from "../support/pki.ts";
+import { runProduct } from "../support/product.ts";
 import { type Behaviour, closedPort, type RawServer, reply, replyData, startRawServer } from "../support/raw-server.ts";
 
 const modified = "Tue, 03 Nov 2026 10:00:00 GMT";
@@ -188,4 +192,40 @@ test("one asker's abort ends only its own wait", async () => {
   await impatient.catch(() => undefined);
   release();
   expect((await patient).schema).toBeDefined();
+});
+
+describe("a cache folder", () => {
+  test("spares a new process the schema: it only asks whether it is still the same", async () => {
+    const folder = folderWith({});
+    await using server = await startRawServer(host("9.1.3", script("/version", "/nodes")));
+    await new ApiLibrary({ folder }).schema(clientOf(server));
+    const { schema } = await new ApiLibrary({ folder }).schema(clientOf(server));
+    expect(schema?.templates).toEqual(["/version", "/nodes"]);
+    expect(asked(server)).toEqual(["/api2/json/version", page, "/api2/json/version", `${page} since`]);
+  });
+
+  test("that is damaged, foreign or gone is as good as none", async () => {
+    await using server = await startRawServer(host("9.1.3", script("/version")));
+    for (const kept of ["", "nothing", `// Last-Modified: ${modified}\nconst apiSchema = [`, scriptOf("/other")]) {
+      const folder = folderWith({ "apidoc-9.1.3.js": kept });
+      const { schema } = await new ApiLibrary({ folder }).schema(clientOf(server));
+      expect(schema?.templates).toEqual(["/version"]);
+    }
+    expect((await new ApiLibrary({ folder: "/nonexistent/folder" }).schema(clientOf(server))).schema).toBeDefined();
+  });
+
+  test("holds nothing outside of it, whatever a host says its version is", async () => {
+    const folder = folderWith({ "inside/x": "" });
+    await using server = await startRawServer(host("9/../../escaped", script("/version")));
+    expect((await new ApiLibrary({ folder: join(folder, "inside") }).schema(clientOf(server))).schema).toBeDefined();
+    expect(readdirSync(folder)).toEqual(["inside"]);
+    expect(readdirSync(join(folder, "inside"))).toEqual(["x"]);
+  });
+
+  test("that cannot be written to is refused at start", async () => {
+    const path = join(folderWith({ file: "" }), "file");
+    const { code, stderr } = await runProduct(["serve", "--demo", "--port", "0", "--cache-dir", path]);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(`--cache-dir: ${path} is no folder that this user can write to`);
+  });
 });
