@@ -1,8 +1,8 @@
 import type { ArgsDef, CommandContext } from "citty";
 import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
-import { nearest } from "../config/nearest.ts";
 import { type Setting, type SettingName, settings } from "../config/settings.ts";
+import { didYouMean } from "../config/wording.ts";
 
 /** The flags of some groups of settings; where clusters come from one may also say `--demo`. */
 export function flagsOf(...groups: Setting["group"][]): ArgsDef {
@@ -57,7 +57,13 @@ export function readCommandLine({ args, cmd }: CommandContext): CommandLine {
     const kebab = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     if (name === "_" || kebab in flags || places.includes(name)) continue;
     if (known.includes(kebab)) flags[kebab] = value as string | boolean | string[];
-    else wrong.push(`--${kebab}: there is no such flag.${didYouMean(kebab, known)} ${validFlags(known, places)}`);
+    else
+      wrong.push(
+        `--${kebab}: there is no such flag.${didYouMean(
+          `--${kebab}`,
+          known.map((flag) => `--${flag}`),
+        )} ${validFlags(known, places)}`,
+      );
   }
   if (wrong.length > 0) throw new ConfigError("The command line was not understood:", wrong);
   return { flags, words: args._ };
@@ -71,9 +77,4 @@ function validFlags(known: readonly string[], places: readonly string[]): string
   const last = places.at(-1);
   const others = last?.endsWith(repeated) === true ? ` All else is written as ${last.replace(repeated, "")}.` : "";
   return known.length === 0 ? "It has none." : `Valid: --${known.join(", --")}.${others}`;
-}
-
-function didYouMean(word: string, known: readonly string[]): string {
-  const near = nearest(word, known);
-  return near === undefined ? "" : ` Did you mean --${near}?`;
 }

@@ -48,8 +48,8 @@ export async function setUp(flags: Flags): Promise<Setup> {
       log.info(`${why}: now with ${names} from ${next.config.source}`);
       if (names !== before.clusters.names.join(", ")) for (const listener of listeners) listener();
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      log.error(`${why}, but the new configuration cannot be used and the old one stays. ${error.message}`);
+      const reason = error instanceof ConfigError ? error.message : `By a fault of this server: ${error}`;
+      log.error(`${why}, but the new configuration cannot be used and the old one stays. ${reason}`);
     }
   };
   const onHangup = () => void reload("SIGHUP");

@@ -1,4 +1,4 @@
-import { checkPair } from "./certificate.ts";
+import { loadPair } from "./certificate.ts";
 import { misspelt } from "./environment.ts";
 import { attempt, ConfigError, mistakes as counted } from "./error.ts";
 import { exposed, isVisibleAscii, readSecret } from "./file.ts";
@@ -56,7 +56,6 @@ export function loadServerConfig(given: Given): ServerConfig {
     allowedHosts: Object.freeze(allowedHosts),
     allowedOrigins: Object.freeze(allowedOrigins),
     authToken,
-    allowUnauthenticated,
     tls: Object.freeze(tls),
     warnings: Object.freeze(warnings),
   });
@@ -162,12 +161,12 @@ function readPair(
     return undefined;
   }
   if (cert.text === "" || key.text === "") return undefined;
-  const keyFile = attempt(
-    () => checkPair(cert.text, key.text, "."),
+  const files = attempt(
+    () => loadPair(cert.text, key.text, "."),
     (problem) => refuse(`${cert.name} and ${key.name}: ${problem}`),
   );
   // A group may read it: Debian keeps such keys as root:ssl-cert, mode 0640.
-  const exposure = keyFile === undefined ? undefined : exposed(keyFile, env, 0o004);
+  const exposure = files === undefined ? undefined : exposed(files.key, env, 0o004);
   if (exposure !== undefined) warnings.push(exposure);
   return { certFile: cert.text, keyFile: key.text };
 }

@@ -59,7 +59,6 @@ export interface ServerConfig {
   /** `MCP_ALLOWED_ORIGINS`, as written, split at commas. */
   readonly allowedOrigins: readonly string[];
   readonly authToken: Secret | undefined;
-  readonly allowUnauthenticated: boolean;
   /** Paths of the PEM files; https when set, reread when they change. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly warnings: readonly string[];

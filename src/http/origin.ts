@@ -18,7 +18,8 @@ const corsHeaders = {
  */
 export function originGate(allowed: readonly string[]): Gate {
   const all = allowed.includes("*");
-  const origins = new Set(allowed.map((origin) => origin.toLowerCase()));
+  // A browser leaves the scheme's own port out.
+  const origins = new Set(allowed.map(asBrowsersSay));
   return (request) => {
     const origin = request.headers.get("origin");
     if (origin === null || all || origins.has(origin.toLowerCase()) || isOwn(origin, request)) return undefined;
@@ -27,6 +28,12 @@ export function originGate(allowed: readonly string[]): Gate {
       `Pages of the origin ${JSON.stringify(origin)} may not use this server. If they should, add it to MCP_ALLOWED_ORIGINS.`,
     );
   };
+}
+
+function asBrowsersSay(origin: string): string {
+  const parsed = URL.parse(origin)?.origin ?? "null";
+  // Schemes that are no web's, such as `vscode-webview`, have no origin for URL.
+  return parsed === "null" ? origin.toLowerCase() : parsed;
 }
 
 /**

@@ -21,9 +21,9 @@ function plain(text: string): string {
 
 function cut(text: string): string {
   if (text.length <= mostCharacters) return text;
-  const note = `\n[Cut here: ${text.length} characters in all, at most ${mostCharacters} are given. Ask for less: a narrower path, type, search or limit.]`;
+  const note = `\n[Cut here: ${text.length} characters in all, at most ${mostCharacters} are given. Ask for less: a narrower path, type or search.]`;
   const room = mostCharacters - note.length;
   const lineEnd = text.lastIndexOf("\n", room);
   // A row is not cut in two, unless that would lose most of the answer: compact JSON is a single line.
-  return text.slice(0, lineEnd > room / 2 ? lineEnd : room) + note;
+  return text.slice(0, lineEnd > room / 2 ? lineEnd : room).toWellFormed() + note;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { askFleet } from "./fleet.ts";
+import { askClusters } from "./ask-clusters.ts";
+import { rowsOf } from "./rows.ts";
 import { type Cell, table } from "./table.ts";
 import { defineTool, readOnly } from "./tool.ts";
 import { bytes, load, uptime, usage } from "./units.ts";
@@ -104,10 +105,12 @@ export const getClusterResources = defineTool({
   },
   annotations: readOnly,
   async run({ cluster, type, search }, context) {
-    const { answers, missing } = await askFleet(context, cluster, async (name) => {
+    const { answers, missing } = await askClusters(context, cluster, async (name) => {
       const path = ["cluster", "resources"];
       const answer = await context.proxmox.request(name, { method: "GET", path, signal: context.signal });
-      return (answer.data as Resource[]).map((resource) => ({ ...resource, cluster: answer.cluster }));
+      return rowsOf<Resource>(answer, "id")
+        .toSorted(byId)
+        .map((resource) => ({ ...resource, cluster: answer.cluster }));
     });
     const found = answers.flatMap(({ value }) => value).filter((r) => isOfType(r, type) && isFoundBy(r, search));
     const parts = [summary(found, answers.length), ...tables(found), ...missing];
@@ -152,13 +155,10 @@ function tables(found: readonly Found[]): string[] {
   ];
   return all.flatMap(({ title, types, header, cells }) => {
     const rows = found.filter((resource) => types.includes(resource.type));
-    return rows.length === 0 ? [] : [`${title}\n${table(header, rows.toSorted(byId).map(cells))}`];
+    return rows.length === 0 ? [] : [`${title}\n${table(header, rows.map(cells))}`];
   });
 }
 
-function byId(a: Found, b: Found): number {
-  const numeric = { numeric: true };
-  return (
-    a.cluster.localeCompare(b.cluster) || (a.vmid ?? 0) - (b.vmid ?? 0) || a.id.localeCompare(b.id, undefined, numeric)
-  );
+function byId(a: Resource, b: Resource): number {
+  return (a.vmid ?? 0) - (b.vmid ?? 0) || a.id.localeCompare(b.id, undefined, { numeric: true });
 }

@@ -1,5 +1,6 @@
-import { explain } from "./failure.ts";
-import { askFleet } from "./fleet.ts";
+import { askClusters } from "./ask-clusters.ts";
+import { failureText } from "./failure.ts";
+import { rowsOf } from "./rows.ts";
 import { type Cell, table } from "./table.ts";
 import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 import { load, uptime, usage } from "./units.ts";
@@ -30,9 +31,9 @@ export const listNodes = defineTool({
   input: {},
   annotations: readOnly,
   async run({ cluster }, context) {
-    const { answers, missing } = await askFleet(context, cluster, async (name) => {
+    const { answers, missing } = await askClusters(context, cluster, async (name) => {
       const answer = await context.proxmox.request(name, { method: "GET", path: ["nodes"], signal: context.signal });
-      const nodes = (answer.data as NodeRow[]).toSorted((a, b) => a.node.localeCompare(b.node));
+      const nodes = rowsOf<NodeRow>(answer, "node").toSorted((a, b) => a.node.localeCompare(b.node));
       return await Promise.all(nodes.map((node) => describe(context, answer.cluster, node)));
     });
     const rows = answers.flatMap(({ value }) => value);
@@ -60,9 +61,9 @@ async function readVersion({ proxmox, signal }: ToolContext, cluster: string, no
   try {
     const path = ["nodes", node, "version"];
     const { data } = await proxmox.request(cluster, { method: "GET", path, signal, timeoutMs: versionTimeoutMs });
-    return (data as { version: string }).version;
+    return String((data as { version?: unknown } | null)?.version ?? "");
   } catch (error) {
-    const reason = explain(error);
+    const reason = failureText(error);
     if (reason === undefined || signal.aborted) throw error;
     return reason;
   }

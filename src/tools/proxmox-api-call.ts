@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { GuardedAnswer } from "../policy/guard.ts";
 import { parseParams } from "../proxmox/params.ts";
 import { parsePath } from "../proxmox/path.ts";
 import { parseUpid } from "../proxmox/upid.ts";
@@ -32,7 +33,7 @@ A write that takes longer answers with a UPID: the task was started, not finishe
   async run({ cluster, path, method, data }, { proxmox, signal }) {
     const request = { method, path: parsePath(path), params: parseParams(data ?? {}), signal };
     const answer = await proxmox.request(cluster, request);
-    return render(answer.cluster, answer.data);
+    return render(answer);
   },
 });
 
@@ -46,7 +47,8 @@ function parseJsonObject(given: unknown): unknown {
   }
 }
 
-function render(cluster: string, data: unknown): string {
+/** Proxmox's answer with what stands beside its data: `total` where it pages, `changes` of a pending network. */
+function render({ cluster, data, total, extra }: GuardedAnswer): string {
   if (typeof data === "string") {
     const task = parseUpid(data);
     if (task !== undefined) {
@@ -54,10 +56,13 @@ function render(cluster: string, data: unknown): string {
       return JSON.stringify({ cluster, upid: data, next });
     }
   }
-  if (!isRows(data)) return JSON.stringify({ cluster, data });
+  if (!isRows(data)) return JSON.stringify({ cluster, data, ...(total !== undefined && { total }), ...extra });
   const header = [...new Set(data.flatMap((row) => Object.keys(row)))].sort();
   const rows = data.map((row) => header.map((key) => cell(row[key])));
-  return `${data.length === 1 ? "1 row" : `${data.length} rows`} on ${cluster}\n${table(header, rows)}`;
+  const count = data.length === 1 ? "1 row" : `${data.length} rows`;
+  const ofAll = total === undefined || total === data.length ? "" : `, of ${total} in all`;
+  const beside = Object.keys(extra).length === 0 ? "" : `\n${JSON.stringify(extra)}`;
+  return `${count} on ${cluster}${ofAll}\n${table(header, rows)}${beside}`;
 }
 
 function isRows(data: unknown): data is readonly Record<string, unknown>[] {

@@ -9,7 +9,7 @@ const idleMs = 300;
 let server: Listening & { readonly log: KeptLog };
 
 beforeAll(() => {
-  server = listenToDemo({ sessions: { mostSessions, idleMs, busyMs: 0 } });
+  server = listenToDemo({ sessions: { mostSessions, idleMs } });
 });
 
 afterAll(async () => {
