@@ -3,7 +3,7 @@ import { isAbsolute, relative, resolve } from "node:path";
 import { ConfigError } from "./error.ts";
 import { Secret } from "./secret.ts";
 import type { Variables } from "./variables.ts";
-import { shownPath } from "./wording.ts";
+import { shellWord, shownPath } from "./wording.ts";
 
 /** A file that was read: its text, and its permission bits (0 on Windows, where they mean nothing). */
 export interface FileText {
@@ -99,9 +99,5 @@ export function exposed(file: FileText, env: Variables, bits = 0o044): string | 
     if (inside !== "" && !inside.startsWith("..") && !isAbsolute(inside)) return undefined;
   }
   if ((file.mode & bits) === 0) return undefined;
-  return `${file.path} holds a secret, and other users can read it. Run: chmod 600 ${quoted(file.path)}`;
-}
-
-function quoted(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  return `${file.path} holds a secret, and other users can read it. Run: chmod 600 ${shellWord(file.path)}`;
 }

@@ -4,7 +4,7 @@ import { attempt, ConfigError, mistakes as counted } from "./error.ts";
 import { exposed, isVisibleAscii, readSecret } from "./file.ts";
 import { checkAllowedHost, checkAllowedOrigin, splitList } from "./gates.ts";
 import { type Given, type GivenSetting, take } from "./given.ts";
-import { isHostName, isIPv6Address, isLoopback, readPort } from "./host.ts";
+import { bare, isHostName, isIPv6Address, isLoopback, readPort } from "./host.ts";
 import { Secret } from "./secret.ts";
 import type { SettingName } from "./settings.ts";
 import type { ServerConfig } from "./types.ts";
@@ -65,7 +65,7 @@ type Refuse = (line: string) => void;
 
 function readHost(setting: GivenSetting | undefined, refuse: Refuse): string {
   if (setting === undefined) return "127.0.0.1";
-  const host = setting.text.replace(/^\[(.*)\]$/, "$1");
+  const host = bare(setting.text);
   if (!isHostName(host) && !isIPv6Address(host)) {
     refuse(
       `${setting.name}: must be an address or a host name, such as 127.0.0.1, 0.0.0.0 or ::1; the port is MCP_PORT.`,

@@ -43,3 +43,8 @@ export function shownPath(given: string, resolved: string): string {
   const isPath = /^(?:\.{0,2}[\\/]|[A-Za-z]:[\\/])|\.[A-Za-z]{1,8}$/.test(given) && !uuid.test(given);
   return isPath ? resolved : "the file that it names";
 }
+
+/** A word as a POSIX shell takes it for itself, in quotes where it needs them. */
+export function shellWord(word: string): string {
+  return /^[\w./@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -23,6 +23,7 @@ export interface ProxmoxAnswer {
 export function readAnswer(reply: Reply, endpoint: string, attempted: Attempted, asker: Asker): ProxmoxAnswer {
   const envelope = parseObject(reply.body);
   if (reply.status >= 200 && reply.status < 300) {
+    if (envelope === undefined && isFile(reply, attempted)) throw file(reply, endpoint, attempted);
     if (envelope === undefined || !("data" in envelope)) throw strange(reply, endpoint, attempted);
     const { data, total, ...extra } = envelope;
     const refusal = refusalInData(data, attempted);
@@ -46,6 +47,29 @@ export function readAnswer(reply: Reply, endpoint: string, attempted: Attempted,
 function speaksAsProxmox(reply: Reply, envelope: Record<string, unknown> | undefined): boolean {
   if (envelope !== undefined) return "data" in envelope || "message" in envelope || "errors" in envelope;
   return reply.body.trim() === "" && reply.status >= 400 && ![404, 405, 407, 502, 503, 504].includes(reply.status);
+}
+
+/**
+ * A download: a task's whole log (`download` with `.../log`) says so in a header, a file out of a backup
+ * (`file-restore/download`) by its path alone.
+ */
+function isFile({ headers }: Reply, { path }: Attempted): boolean {
+  if (/^attachment\b/i.test(headers.get("content-disposition") ?? "")) return true;
+  return path.endsWith("/file-restore/download") && !/html/i.test(headers.get("content-type") ?? "");
+}
+
+function file({ status, reason, headers, body }: Reply, endpoint: string, { path }: Attempted): Fault {
+  return new Fault({
+    kind: "file",
+    sent: "answered",
+    endpoint,
+    status,
+    reason,
+    what: `it answers with a file (${clip(headers.get("content-type") ?? "no content type")}, ${Buffer.byteLength(body)} bytes), which cannot be passed on`,
+    hint: path.endsWith("/log")
+      ? "Leave out `download`: then the log comes line by line, as much as `start` and `limit` say."
+      : "Fetch it in the web interface, or on a node.",
+  });
 }
 
 function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {

@@ -1,13 +1,13 @@
 import type { ClusterConfig } from "../config/types.ts";
 import { type ProxmoxAnswer, readAnswer } from "./answer.ts";
-import { Endpoint, type Progress } from "./endpoint.ts";
+import { Endpoint, type Passage } from "./endpoint.ts";
 import { type Attempted, Fault, ProxmoxError } from "./errors.ts";
 import type { Asker } from "./explain.ts";
-import { AllFailed, EndpointOrder, firstAnswer } from "./failover.ts";
-import { type Message, type Method, type Reply, writeMessage } from "./message.ts";
-import { aborted, allFailed, forMethod, invalid, timedOut } from "./outcome.ts";
+import { allFailed, EndpointOrder, firstAnswer, isEndpointFault } from "./failover.ts";
+import { invalid, type Message, type Method, type Reply, writeMessage } from "./message.ts";
 import type { Params } from "./params.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
+import { aborted, type Progress, timedOut, unexpected } from "./unanswered.ts";
 
 export type { ProxmoxAnswer } from "./answer.ts";
 
@@ -61,17 +61,17 @@ export class ProxmoxClient {
   }
 
   /**
-   * Sends a request. A read goes to another endpoint when one fails. A write goes to another only when it surely never
-   * left, and is never sent twice.
-   * @throws ProxmoxError
+   * Sends a request. A read goes to another endpoint when one fails or answers as something that is not Proxmox. A
+   * write goes to another only when it surely never left, and is never sent twice.
+   * @throws ProxmoxError, and nothing else.
    */
   async request(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
     const attempted = { method: request.method, path: formatPath(request.path), cluster: this.name };
+    const progress: Progress = { stage: "waiting" };
     try {
-      return await this.#answer(request, attempted);
+      return await this.#answer(request, attempted, progress);
     } catch (error) {
-      if (error instanceof Fault) throw new ProxmoxError(attempted, forMethod(error.problem, attempted));
-      throw error;
+      throw new ProxmoxError(attempted, (error instanceof Fault ? error : unexpected(error, progress)).problem);
     }
   }
 
@@ -80,57 +80,57 @@ export class ProxmoxClient {
     for (const endpoint of this.#endpoints) endpoint.close();
   }
 
-  async #answer(request: ProxmoxRequest, attempted: Attempted): Promise<ProxmoxAnswer> {
+  async #answer(request: ProxmoxRequest, attempted: Attempted, progress: Progress): Promise<ProxmoxAnswer> {
     const message = compose(request);
     const authorization = this.#authorization();
     const timeoutMs = request.timeoutMs ?? this.#config.timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     const limit = AbortSignal.timeout(timeoutMs);
     const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
-    const progress: Progress = { stage: "waiting" };
+    const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, this.#asker());
     try {
       signal.throwIfAborted();
-      const way: Way = { message, authorization, signal, progress };
-      const { reply, endpoint } = request.method === "GET" ? await this.#read(way) : await this.#write(way);
-      return readAnswer(reply, endpoint.url, attempted, this.#asker());
+      const way: Way = { message, judge, passage: { authorization, signal, deadline, progress } };
+      return request.method === "GET" ? await this.#read(way) : await this.#write(way);
     } catch (error) {
-      if (error instanceof Fault) throw error;
       // Which of the two came first: the signal of both keeps the first one's reason.
-      if (signal.aborted) throw signal.reason === limit.reason ? timedOut(timeoutMs, progress) : aborted(progress);
-      throw error;
+      if (error instanceof Fault || !signal.aborted) throw error;
+      throw signal.reason === limit.reason ? timedOut(timeoutMs, progress) : aborted(progress);
     }
   }
 
-  async #read({ message, ...passage }: Way): Promise<Answered> {
-    const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Answered | Fault> => {
+  async #read({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
+    const ask = async (endpoint: Endpoint, over: AbortSignal) => {
       try {
-        const reply = await endpoint.read(message, { ...passage, signal: AbortSignal.any([passage.signal, over]) });
-        return { reply, endpoint };
+        const signal = AbortSignal.any([passage.signal, over]);
+        return { endpoint, result: judge(await endpoint.read(message, { ...passage, signal }), endpoint) };
       } catch (error) {
-        if (!(error instanceof Fault)) throw error;
-        if (error.problem.sent === "answered") return error;
-        this.#order.failed(endpoint);
+        if (error instanceof Fault && !isEndpointFault(error)) return { endpoint, result: error };
+        if (error instanceof Fault) this.#order.failed(endpoint);
         throw error;
       }
     };
     const first = await firstAnswer(this.#order.list(), this.#patienceMs, ask).catch((error: unknown) => {
       passage.signal.throwIfAborted();
-      throw error instanceof AllFailed ? allFailed(error.errors) : error;
+      if (!(error instanceof AggregateError)) throw error;
+      throw allFailed(error.errors.filter((each) => each instanceof Fault));
     });
-    if (first instanceof Fault) throw first;
     this.#order.worked(first.endpoint);
-    return first;
+    if (first.result instanceof Fault) throw first.result;
+    return first.result;
   }
 
-  async #write({ message, ...passage }: Way): Promise<Answered> {
-    const faults: unknown[] = [];
+  async #write({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
+    const faults: Fault[] = [];
     for (const endpoint of this.#order.list()) {
       try {
-        const reply = await endpoint.write(message, passage);
+        const answer = judge(await endpoint.write(message, passage), endpoint);
         this.#order.worked(endpoint);
-        return { reply, endpoint };
+        return answer;
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
-        if (error.problem.sent !== "answered") this.#order.failed(endpoint);
+        if (isEndpointFault(error)) this.#order.failed(endpoint);
+        else this.#order.worked(endpoint);
         if (error.problem.sent !== "no") throw error;
         faults.push(error);
       }
@@ -153,17 +153,12 @@ export class ProxmoxClient {
   }
 }
 
-/** A message and all that it needs on its way. */
+/** A message, how it travels, and how what comes back is judged. */
 interface Way {
   readonly message: Message;
-  readonly authorization: string;
-  readonly signal: AbortSignal;
-  readonly progress: Progress;
-}
-
-interface Answered {
-  readonly reply: Reply;
-  readonly endpoint: Endpoint;
+  readonly passage: Passage;
+  /** Throws a Fault for what is no answer to the request. */
+  readonly judge: (reply: Reply, endpoint: Endpoint) => ProxmoxAnswer;
 }
 
 function compose({ method, path, params }: ProxmoxRequest): Message {

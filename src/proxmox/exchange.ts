@@ -4,8 +4,8 @@ import { createGunzip } from "node:zlib";
 import { readBody } from "./body.ts";
 import { type Connection, codeOf } from "./connection.ts";
 import { Fault } from "./errors.ts";
-import { lostAnswer } from "./lost.ts";
 import { headersOf, type Message, type Reply } from "./message.ts";
+import { lostAnswer } from "./unanswered.ts";
 
 /** What a message needs besides itself to go out. */
 export interface Exchange {

@@ -194,7 +194,7 @@ describe("what is no endpoint", () => {
 describe("listening beyond loopback", () => {
   test("without a token it does not start, and names both ways out", async () => {
     const { code, stderr } = await runProduct(["serve", "--demo", "--host", "0.0.0.0", "--port", "0"]);
-    expect(code).not.toBe(0);
+    expect(code).toBe(2);
     expect(stderr).toContain("MCP_AUTH_TOKEN");
     expect(stderr).toContain("MCP_ALLOW_UNAUTHENTICATED");
   });

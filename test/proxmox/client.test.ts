@@ -184,6 +184,29 @@ test("tells a caller's abort from a timeout, and both before from after sending"
   expect(silent.requests).toHaveLength(8);
 });
 
+test("tells a read that found no connection from one that found no answer", async () => {
+  await using silent = await startRawServer(() => undefined);
+  const deaf = silent.url.replace("http:", "https:");
+  const get = { method: "GET", path: ["x"] } as const;
+  const unheard = await failureOf(new ProxmoxClient(clusterAt([deaf], { mode: "off" }, 100)), get);
+  expect(unheard).toMatchObject({ kind: "unreachable", sent: "no", details: { code: "ETIMEDOUT" } });
+  expect(unheard.message).toContain(`${deaf} did not take a connection within 40 ms`);
+  const unanswered = await failureOf(new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 100)), get);
+  expect(unanswered).toMatchObject({ kind: "timeout", sent: "maybe" });
+  expect(unanswered.describe()).toContain("no answer within 100 ms; it was sent\nThe node takes connections, but is slow");
+  const pinned = new ProxmoxClient(clusterAt([deaf], { mode: "fingerprint", fingerprints: [] }));
+  expect((await failureOf(pinned, { ...get, timeoutMs: 50 })).message).toContain("no connection within 50 ms");
+});
+
+test("a read that is merely slow is waited for, and costs one more connection to find that out", async () => {
+  await using slow = await startRawServer((socket, request) =>
+    setTimeout(() => replyData("slow")(socket, request), 120),
+  );
+  const client = new ProxmoxClient(clusterAt([slow.url]), { connectTimeoutMs: 40 });
+  expect((await client.request({ method: "GET", path: ["x"] })).data).toBe("slow");
+  expect([slow.connections(), slow.requests.length]).toEqual([2, 1]);
+});
+
 test("a request that waits for its turn counts its time, can be given up, and was not sent", async () => {
   await using silent = await startRawServer(() => undefined);
   const client = new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 200), { maxParallel: 1 });

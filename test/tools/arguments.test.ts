@@ -112,5 +112,5 @@ test("a task that was started is told from one that ended", async () => {
 });
 
 test("an unknown tool is a protocol error that names the tools", async () => {
-  expect(client.call("list_vms")).rejects.toThrow(/no tool "list_vms".*list_nodes/s);
+  await expect(client.call("list_vms")).rejects.toThrow(/no tool "list_vms".*list_nodes/s);
 });
