@@ -63,7 +63,9 @@ export class ClusterManager {
     }
     const cluster = this.#clusters.get(name);
     if (cluster !== undefined) return cluster;
-    throw new ClusterChoiceError(`There is no cluster "${name}".${didYouMean(name, this.names)} ${this.#valid()}`);
+    throw new ClusterChoiceError(
+      `There is no cluster "${name.slice(0, 100)}".${didYouMean(name, this.names)} ${this.#valid()}`,
+    );
   }
 
   /**
@@ -94,6 +96,12 @@ export class ClusterManager {
   }
 }
 
+/** What Proxmox's answer has under a key, if it is an object and that a text: whoever answers may not be Proxmox. */
+function textIn(data: unknown, key: string): string | undefined {
+  const value: unknown = typeof data === "object" && data !== null ? (data as Record<string, unknown>)[key] : undefined;
+  return typeof value === "string" ? value : undefined;
+}
+
 function rejectionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }
@@ -105,12 +113,12 @@ async function look({ client }: Cluster): Promise<ClusterState> {
       readQuorum(client),
       client.request({ method: "GET", path: ["nodes"] }),
     ]);
-    const rows = Array.isArray(nodes.data) ? (nodes.data as readonly ({ status?: string } | null)[]) : [];
+    const rows: readonly unknown[] = Array.isArray(nodes.data) ? nodes.data : [];
     return {
       reachable: true,
-      version: String((version.data as { version?: unknown } | null)?.version ?? "unknown"),
+      version: textIn(version.data, "version") ?? "unknown",
       quorate: quorum,
-      nodesOnline: rows.filter((node) => node?.status === "online").length,
+      nodesOnline: rows.filter((node) => textIn(node, "status") === "online").length,
       nodes: rows.length,
     };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
+import { isRereadable } from "../config/file.ts";
 import type { Flags } from "../config/given.ts";
 import { loadLogConfig } from "../config/log.ts";
 import type { Config } from "../config/types.ts";
@@ -52,10 +53,15 @@ export async function setUp(flags: Flags): Promise<Setup> {
       log.error(`${why}, but the new configuration cannot be used and the old one stays. ${reason}`);
     }
   };
-  const onHangup = () => void reload("SIGHUP");
-  process.on("SIGHUP", onHangup);
   const { file } = fleet.config;
-  const unwatch = onFileChange(file === undefined ? [] : [file], () => void reload(`${file} changed`));
+  const isPipe = file !== undefined && !isRereadable(file);
+  const onHangup = () => {
+    if (isPipe) log.warn(`SIGHUP: the configuration came from a pipe and cannot be read again. The old one stays.`);
+    else void reload("SIGHUP");
+  };
+  process.on("SIGHUP", onHangup);
+  const watched = file === undefined || isPipe ? [] : [file];
+  const unwatch = onFileChange(watched, () => void reload(`${file} changed`));
 
   return {
     config: fleet.config,

@@ -3,12 +3,18 @@ import { nearest } from "./nearest.ts";
 /**
  * What a wrong value is, without the value: a secret may stand under any key, so no text is ever repeated.
  */
-export function found(value: unknown): string {
+export function found(value: unknown, depth = 0): string {
   if (value === undefined) return "nothing";
   if (value === null || typeof value === "boolean") return String(value);
   if (Array.isArray(value)) {
     const other: unknown = value.find((item) => typeof item !== "string");
-    return value.length === 0 ? "an empty list" : other === undefined ? "a list" : `a list with ${found(other)} in it`;
+    return value.length === 0
+      ? "an empty list"
+      : other === undefined
+        ? "a list"
+        : depth > 1
+          ? "a list of lists"
+          : `a list with ${found(other, depth + 1)} in it`;
   }
   if (typeof value === "string") return value === "" ? "an empty text" : "a text";
   return typeof value === "number" ? "a number" : "an object";

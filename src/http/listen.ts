@@ -59,7 +59,7 @@ export function listen(
   const refusedEarly = firstRefusal([hostGate(config.allowedHosts, config.host), originGate(config.allowedOrigins)]);
   const authenticate = authenticator(config.authToken);
 
-  const route = async (request: Request, path: string): Promise<Response> => {
+  const route = async (request: Request, path: string, server: Bun.Server<undefined>): Promise<Response> => {
     const serve = routes[path];
     if (serve === undefined) {
       return refuse(
@@ -69,7 +69,11 @@ export function listen(
     }
     const caller = authenticate(request);
     if (caller instanceof Response) return caller;
-    return bodySizeGate(request) ?? (await serve(request, caller));
+    const tooLarge = bodySizeGate(request);
+    if (tooLarge !== undefined) return tooLarge;
+    // Only now: whoever did not pass the gates is cut off after Bun's 10 s of silence.
+    server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
+    return await serve(request, caller);
   };
   const routes: Readonly<Record<string, (request: Request, caller: Caller) => Promise<Response> | Response>> = {
     [paths.streamable]: (request, caller) => mcp.serve(request, caller),
@@ -93,8 +97,8 @@ export function listen(
         if (pathname === "/healthz" || pathname === "/readyz") return new Response("ok\n");
         const refusal = refusedEarly(request);
         if (refusal !== undefined) return refusal;
-        server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
-        return withCors(request, preflight(request) ?? (await route(request, pathname)));
+        const response = preflight(request) ?? (await route(request, pathname, server));
+        return withCors(request, response);
       },
       error(error) {
         log.error("a request failed", error);

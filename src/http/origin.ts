@@ -22,12 +22,23 @@ export function originGate(allowed: readonly string[]): Gate {
   const origins = new Set(allowed.map(asBrowsersSay));
   return (request) => {
     const origin = request.headers.get("origin");
+    if (origin === null && isFromElsewhere(request) && !all) {
+      return refuse(
+        403,
+        "Pages of other origins may not use this server. If they should, add theirs to MCP_ALLOWED_ORIGINS.",
+      );
+    }
     if (origin === null || all || origins.has(origin.toLowerCase()) || isOwn(origin, request)) return undefined;
     return refuse(
       403,
       `Pages of the origin ${JSON.stringify(origin)} may not use this server. If they should, add it to MCP_ALLOWED_ORIGINS.`,
     );
   };
+}
+
+/** Whether a browser sends this for another site's page: without CORS it says so here, and sends no Origin. */
+function isFromElsewhere(request: Request): boolean {
+  return ["cross-site", "same-site"].includes(request.headers.get("sec-fetch-site") ?? "");
 }
 
 function asBrowsersSay(origin: string): string {

@@ -14,9 +14,9 @@ export function failure(text: string): CallToolResult {
   return { content: [{ type: "text", text: cut(plain(text)) }], isError: true };
 }
 
-/** Names and logs come from guests and strangers: a terminal's escapes in them must not reach the user's terminal. */
+/** Names and logs come from guests and strangers: their escapes must not reach the user's terminal, nor turn text around. */
 function plain(text: string): string {
-  return escapeControls(text, /(?![\n\t])\p{Cc}/gu);
+  return escapeControls(text, /(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu);
 }
 
 function cut(text: string): string {

@@ -60,7 +60,10 @@ async function callTool(tool: Tool, given: unknown, context: ToolContext, log: L
     const text = failureText(error);
     if (text !== undefined) return failure(text);
     log.error(`${tool.name} failed`, error);
-    return failure(`${tool.name} failed by a fault of this server, not of Proxmox. Its log says more.`);
+    const doubt = tool.annotations.readOnlyHint
+      ? ""
+      : " If it was to change something, look whether it did before trying again.";
+    return failure(`${tool.name} failed by a fault of this server, not of Proxmox. Its log says more.${doubt}`);
   }
 }
 

@@ -19,6 +19,7 @@ export const sensitiveReads: readonly { readonly pattern: string; readonly reaso
   { pattern: "GET /nodes/{node}/{type}/{vmid}/mtunnelwebsocket", reason: "it opens a migration tunnel" },
   { pattern: "GET /nodes/{node}/vzdump/extractconfig", reason: "it reads a guest's configuration out of a backup" },
   { pattern: "GET /nodes/{node}/storage/{storage}/file-restore/**", reason: "it reads files out of a backup" },
+  { pattern: "GET /nodes/{node}/storage/{storage}/import-metadata", reason: "it makes the node connect elsewhere" },
   { pattern: "GET /nodes/{node}/apt/changelog", reason: "it makes the node fetch from elsewhere" },
   { pattern: "GET /nodes/{node}/query-url-metadata", reason: "it makes the node fetch from elsewhere" },
   { pattern: "GET /nodes/{node}/query-oci-repo-tags", reason: "it makes the node fetch from elsewhere" },

@@ -23,7 +23,7 @@ export interface ProxmoxAnswer {
 export function readAnswer(reply: Reply, endpoint: string, attempted: Attempted, asker: Asker): ProxmoxAnswer {
   const envelope = parseObject(reply.body);
   if (reply.status >= 200 && reply.status < 300) {
-    if (envelope === undefined && isFile(reply, attempted)) throw file(reply, endpoint, attempted);
+    if (isFile(reply, attempted)) throw file(reply, endpoint, attempted);
     if (envelope === undefined || !("data" in envelope)) throw strange(reply, endpoint, attempted);
     const { data, total, ...extra } = envelope;
     const refusal = refusalInData(data, attempted);
@@ -55,7 +55,7 @@ function speaksAsProxmox(reply: Reply, envelope: Record<string, unknown> | undef
  */
 function isFile({ headers }: Reply, { path }: Attempted): boolean {
   if (/^attachment\b/i.test(headers.get("content-disposition") ?? "")) return true;
-  return path.endsWith("/file-restore/download") && !/html/i.test(headers.get("content-type") ?? "");
+  return path.endsWith("/file-restore/download") && !/html|json/i.test(headers.get("content-type") ?? "");
 }
 
 function file({ status, reason, headers, body }: Reply, endpoint: string, { path }: Attempted): Fault {

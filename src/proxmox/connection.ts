@@ -86,6 +86,12 @@ export function unreachable(to: Destination, code: string | undefined): Fault {
         what: `the name ${hostname} of ${through} does not resolve (${code})`,
         hint: `Check the spelling, or write the address; \`getent hosts ${hostname}\` on this machine must find it.`,
       });
+    case "ERR_PROXY_TUNNEL":
+      return new Fault({
+        ...common,
+        what: `the proxy ${host} refused a tunnel to ${to.endpoint}`,
+        hint: `Let the proxy connect to ${new URL(to.endpoint).host}, or add that to NO_PROXY.`,
+      });
     case "ETIMEDOUT":
       return new Fault({
         ...common,

@@ -100,6 +100,7 @@ export const getClusterResources = defineTool({
       .describe("vm: all guests; qemu: VMs; lxc: containers. Default: everything"),
     search: z
       .string()
+      .max(500)
       .optional()
       .describe("Words that must all occur in name, VMID, node, status, tags, pool or storage, such as `web running`"),
   },
@@ -112,7 +113,8 @@ export const getClusterResources = defineTool({
         .toSorted(byId)
         .map((resource) => ({ ...resource, cluster: answer.cluster }));
     });
-    const found = answers.flatMap(({ value }) => value).filter((r) => isOfType(r, type) && isFoundBy(r, search));
+    const words = [...new Set((search ?? "").toLowerCase().split(/\s+/))];
+    const found = answers.flatMap(({ value }) => value).filter((r) => isOfType(r, type) && isFoundBy(r, words));
     const parts = [summary(found, answers.length), ...tables(found), ...missing];
     return parts.join("\n\n");
   },
@@ -126,14 +128,10 @@ function isOfType(resource: Found, type: string | undefined): boolean {
   return resource.type === type;
 }
 
-function isFoundBy(resource: Found, search: string | undefined): boolean {
-  if (search === undefined) return true;
+function isFoundBy(resource: Found, words: readonly string[]): boolean {
   const { cluster, id, name, vmid, node, status, tags, pool, storage } = resource;
   const text = [cluster, id, name, vmid, node, status, tags, pool, storage].join(" ").toLowerCase();
-  return search
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
+  return words.every((word) => text.includes(word));
 }
 
 function summary(found: readonly Found[], clusters: number): string {
@@ -148,14 +146,11 @@ function summary(found: readonly Found[], clusters: number): string {
 }
 
 function tables(found: readonly Found[]): string[] {
-  const named = sections.flatMap((section) => section.types);
-  const all = [
-    ...sections,
-    { ...otherSection, types: [...new Set(found.map((r) => r.type))].filter((t) => !named.includes(t)) },
-  ];
-  return all.flatMap(({ title, types, header, cells }) => {
-    const rows = found.filter((resource) => types.includes(resource.type));
-    return rows.length === 0 ? [] : [`${title}\n${table(header, rows.map(cells))}`];
+  const rows = Map.groupBy(found, ({ type }) => sections.find(({ types }) => types.includes(type)) ?? otherSection);
+  return [...sections, otherSection].flatMap((section) => {
+    const { title, header, cells } = section;
+    const own = rows.get(section);
+    return own === undefined ? [] : [`${title}\n${table(header, own.map(cells))}`];
   });
 }
 

@@ -18,6 +18,9 @@ interface NodeRow {
   readonly uptime?: number;
 }
 
+/** Proxmox supports clusters of some 32 nodes; for many more than that (or an answer that claims so) versions are left out. */
+const mostVersions = 128;
+
 /** A frozen node holds its version back for 30 s; the other nodes' rows must not wait for it. */
 const versionTimeoutMs = 5000;
 
@@ -34,7 +37,8 @@ export const listNodes = defineTool({
     const { answers, missing } = await askClusters(context, cluster, async (name) => {
       const answer = await context.proxmox.request(name, { method: "GET", path: ["nodes"], signal: context.signal });
       const nodes = rowsOf<NodeRow>(answer, "node").toSorted((a, b) => a.node.localeCompare(b.node));
-      return await Promise.all(nodes.map((node) => describe(context, answer.cluster, node)));
+      const withVersion = nodes.length <= mostVersions;
+      return await Promise.all(nodes.map((node) => describe(context, answer.cluster, node, withVersion)));
     });
     const rows = answers.flatMap(({ value }) => value);
     const header = ["cluster", "node", "status", "version", "cpu", "memory", "root disk", "uptime"];
@@ -42,8 +46,8 @@ export const listNodes = defineTool({
   },
 });
 
-async function describe(context: ToolContext, cluster: string, node: NodeRow): Promise<Cell[]> {
-  const version = node.status === "online" ? await readVersion(context, cluster, node.node) : "";
+async function describe(context: ToolContext, cluster: string, node: NodeRow, withVersion: boolean): Promise<Cell[]> {
+  const version = withVersion && node.status === "online" ? await readVersion(context, cluster, node.node) : "";
   return [
     cluster,
     node.node,
@@ -61,7 +65,8 @@ async function readVersion({ proxmox, signal }: ToolContext, cluster: string, no
   try {
     const path = ["nodes", node, "version"];
     const { data } = await proxmox.request(cluster, { method: "GET", path, signal, timeoutMs: versionTimeoutMs });
-    return String((data as { version?: unknown } | null)?.version ?? "");
+    const version = (data as { version?: unknown } | null)?.version;
+    return typeof version === "string" ? version : "";
   } catch (error) {
     const reason = failureText(error);
     if (reason === undefined || signal.aborted) throw error;

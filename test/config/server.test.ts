@@ -109,13 +109,10 @@ test("every mistake is told at once, by the name of the flag or variable that ma
       MCP_AUTH_TOKEN: must be visible ASCII without spaces, since it goes into an HTTP header.
       MCP_TLS_CERT_FILE: needs MCP_TLS_KEY_FILE too; https takes both."
   `);
-  expect(
-    refusal({ MCP_TLS_KEY_FILE: "" }, { port: "70000", host: "", "log-level": "x", "allowed-hosts": ["a", "b"] }),
-  ).toMatchInlineSnapshot(`
-    "The server's settings have 5 mistakes:
+  expect(refusal({ MCP_TLS_KEY_FILE: "" }, { port: "70000", host: "", "log-level": "x" })).toMatchInlineSnapshot(`
+    "The server's settings have 4 mistakes:
       --host: is empty.
       --port: must be a port, a number from 0 to 65535; 0 takes any free one.
-      --allowed-hosts: is given 2 times; once is enough.
       MCP_TLS_KEY_FILE: is empty. Give the file's path, or unset the variable to serve plain http.
       MCP_TLS_KEY_FILE: needs MCP_TLS_CERT_FILE too; https takes both."
   `);

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
+import { makeIdentity } from "../support/pki.ts";
 import { closedPort, reply, replyData, startRawServer } from "../support/raw-server.ts";
 import { canary, clusterAt, failureOf } from "./clusters.ts";
 
@@ -193,7 +195,9 @@ test("tells a read that found no connection from one that found no answer", asyn
   expect(unheard.message).toContain(`${deaf} did not take a connection within 40 ms`);
   const unanswered = await failureOf(new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 100)), get);
   expect(unanswered).toMatchObject({ kind: "timeout", sent: "maybe" });
-  expect(unanswered.describe()).toContain("no answer within 100 ms; it was sent\nThe node takes connections, but is slow");
+  expect(unanswered.describe()).toContain(
+    "no answer within 100 ms; it was sent\nThe node takes connections, but is slow",
+  );
   const pinned = new ProxmoxClient(clusterAt([deaf], { mode: "fingerprint", fingerprints: [] }));
   expect((await failureOf(pinned, { ...get, timeoutMs: 50 })).message).toContain("no connection within 50 ms");
 });
@@ -205,6 +209,24 @@ test("a read that is merely slow is waited for, and costs one more connection to
   const client = new ProxmoxClient(clusterAt([slow.url]), { connectTimeoutMs: 40 });
   expect((await client.request({ method: "GET", path: ["x"] })).data).toBe("slow");
   expect([slow.connections(), slow.requests.length]).toEqual([2, 1]);
+});
+
+test("a slow read is waited for although its endpoint takes no more connections meanwhile", async () => {
+  await using slow = await startRawServer(
+    (socket, request) => setTimeout(() => replyData("slow")(socket, request), 120),
+    { tls: await makeIdentity() },
+  );
+  let opened = 0;
+  await using relay = await startRawServer(() => undefined, {
+    onConnection(socket) {
+      opened += 1;
+      const onward = opened === 1 ? connect(slow.port, "127.0.0.1") : socket.destroy();
+      socket.pipe(onward).pipe(socket);
+    },
+  });
+  const client = new ProxmoxClient(clusterAt([relay.url.replace("http:", "https:")]), { connectTimeoutMs: 40 });
+  expect((await client.request({ method: "GET", path: ["x"] })).data).toBe("slow");
+  expect(opened).toBeGreaterThan(1);
 });
 
 test("a request that waits for its turn counts its time, can be given up, and was not sent", async () => {

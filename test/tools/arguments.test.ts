@@ -95,7 +95,7 @@ test("data that no parameter can be is refused by its name", async () => {
     `"The parameter "migration" is an object; Proxmox takes a string such as "virtio,bridge=vmbr0", a number, a boolean or a list of these."`,
   );
   expect(await call("keyboard=de")).toMatchInlineSnapshot(
-    `"proxmox_api_call: data: must be an object such as {"memory": 2048}. Valid arguments: cluster, path, method, data."`,
+    `"The parameters must be an object such as {"memory": 2048}, not a string."`,
   );
 });
 

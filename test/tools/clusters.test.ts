@@ -10,6 +10,7 @@ import { closedPort, reply, replyData, startRawServer } from "../support/raw-ser
 const token = { user: "mcp@pve", token_id: "agent", token_secret: "s" };
 
 let alpha: DemoServer;
+let good: () => Record<string, unknown>;
 let config: ConfigFile;
 let product: Product;
 
@@ -19,10 +20,11 @@ beforeAll(async () => {
   alpha = await serveDemo(cluster);
   const none = /^(.+)!(.+)=(.+)$/.exec(cluster.tokens["none"] ?? "") ?? [];
   const { user, tokenId, tokenSecret } = cluster.credentials;
+  good = () => ({ url: alpha.url, user, token_id: tokenId, token_secret: tokenSecret });
   config = await configFile({
     clusters: {
       dead: { url: `http://127.0.0.1:${await closedPort()}`, ...token },
-      alive: { url: alpha.url, user, token_id: tokenId, token_secret: tokenSecret },
+      alive: good(),
       blind: { url: alpha.url, user: none[1], token_id: none[2], token_secret: none[3] },
     },
   });
@@ -91,6 +93,7 @@ test.each([
   ["an object", {}],
   ["rows that are null", [null]],
   ["rows without names", [{ status: "online" }]],
+  ["a version that is none", { version: { toString: 1 } }],
 ])("an answer that is no list of nodes (%s) is told, not stumbled over", async (_, data) => {
   await using proxmox = await startRawServer(replyData(data));
   await using file = await configFile({ clusters: { only: { url: proxmox.url, ...token } } });
@@ -101,6 +104,12 @@ test.each([
     expect({ isError, text }).toEqual({ isError: true, text: expect.stringContaining("something else than a list") });
   }
   expect((await client.call("list_clusters")).text).toContain("only\treachable\tunknown");
+  await using two = await configFile({ clusters: { good: good(), bad: { url: proxmox.url, ...token } } });
+  await using both = await startProduct(["--config", two.path]);
+  await using other = await httpClient(both);
+  const { text } = await other.call("list_nodes");
+  expect(text).toContain("good\tpve1\tonline");
+  expect(text).toContain("No answer from bad: bad (");
 });
 
 test("with one cluster the argument `cluster` is not in any schema, and may be left out or given", async () => {
