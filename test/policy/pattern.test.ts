@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { array, assert, constantFrom, oneof, property, string } from "fast-check";
+import fc from "fast-check";
 import { covers } from "../../src/policy/pattern.ts";
 
 describe("a pattern", () => {
@@ -21,15 +21,19 @@ describe("a pattern", () => {
   });
 
   test("means what a regular expression of the same form means", () => {
-    const part = oneof(constantFrom("*", "**", "a", "b", "{x}"));
-    assert(
-      property(array(part, { maxLength: 6 }), array(constantFrom("a", "b", "c"), { maxLength: 7 }), (parts, path) => {
-        const source = parts
-          .map((p) => (p === "**" ? "(?:/[^/]+)*" : p === "*" || p === "{x}" ? "/[^/]+" : `/${p}`))
-          .join("");
-        const wanted = new RegExp(`^${source}$`).test(path.map((segment) => `/${segment}`).join(""));
-        expect(covers(`GET /${parts.join("/")}`, "GET", path)).toBe(wanted);
-      }),
+    const part = fc.oneof(fc.constantFrom("*", "**", "a", "b", "{x}"));
+    fc.assert(
+      fc.property(
+        fc.array(part, { maxLength: 6 }),
+        fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 7 }),
+        (parts, path) => {
+          const source = parts
+            .map((p) => (p === "**" ? "(?:/[^/]+)*" : p === "*" || p === "{x}" ? "/[^/]+" : `/${p}`))
+            .join("");
+          const wanted = new RegExp(`^${source}$`).test(path.map((segment) => `/${segment}`).join(""));
+          expect(covers(`GET /${parts.join("/")}`, "GET", path)).toBe(wanted);
+        },
+      ),
     );
   });
 
@@ -39,6 +43,12 @@ describe("a pattern", () => {
   });
 
   test("never throws", () => {
-    assert(property(string(), array(string()), (pattern, path) => typeof covers(pattern, "GET", path) === "boolean"));
+    fc.assert(
+      fc.property(
+        fc.string(),
+        fc.array(fc.string()),
+        (pattern, path) => typeof covers(pattern, "GET", path) === "boolean",
+      ),
+    );
   });
 });

@@ -190,13 +190,13 @@ test("tells a read that found no connection from one that found no answer", asyn
   await using silent = await startRawServer(() => undefined);
   const deaf = silent.url.replace("http:", "https:");
   const get = { method: "GET", path: ["x"] } as const;
-  const unheard = await failureOf(new ProxmoxClient(clusterAt([deaf], { mode: "off" }, 100)), get);
+  const unheard = await failureOf(new ProxmoxClient(clusterAt([deaf], { mode: "off" }, 300)), get);
   expect(unheard).toMatchObject({ kind: "unreachable", sent: "no", details: { code: "ETIMEDOUT" } });
-  expect(unheard.message).toContain(`${deaf} did not take a connection within 40 ms`);
-  const unanswered = await failureOf(new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 100)), get);
+  expect(unheard.message).toMatch(/: https:\S+ did not take a connection within 1[0-2]\d ms$/);
+  const unanswered = await failureOf(new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 300)), get);
   expect(unanswered).toMatchObject({ kind: "timeout", sent: "maybe" });
   expect(unanswered.describe()).toContain(
-    "no answer within 100 ms; it was sent\nThe node takes connections, but is slow",
+    "no answer within 300 ms; it was sent\nThe node takes connections, but is slow",
   );
   const pinned = new ProxmoxClient(clusterAt([deaf], { mode: "fingerprint", fingerprints: [] }));
   expect((await failureOf(pinned, { ...get, timeoutMs: 50 })).message).toContain("no connection within 50 ms");
@@ -204,16 +204,16 @@ test("tells a read that found no connection from one that found no answer", asyn
 
 test("a read that is merely slow is waited for, and costs one more connection to find that out", async () => {
   await using slow = await startRawServer((socket, request) =>
-    setTimeout(() => replyData("slow")(socket, request), 120),
+    setTimeout(() => replyData("slow")(socket, request), 350),
   );
-  const client = new ProxmoxClient(clusterAt([slow.url]), { connectTimeoutMs: 40 });
+  const client = new ProxmoxClient(clusterAt([slow.url]), { connectTimeoutMs: 200 });
   expect((await client.request({ method: "GET", path: ["x"] })).data).toBe("slow");
   expect([slow.connections(), slow.requests.length]).toEqual([2, 1]);
 });
 
 test("a slow read is waited for although its endpoint takes no more connections meanwhile", async () => {
   await using slow = await startRawServer(
-    (socket, request) => setTimeout(() => replyData("slow")(socket, request), 120),
+    (socket, request) => setTimeout(() => replyData("slow")(socket, request), 350),
     { tls: await makeIdentity() },
   );
   let opened = 0;
@@ -224,7 +224,7 @@ test("a slow read is waited for although its endpoint takes no more connections 
       socket.pipe(onward).pipe(socket);
     },
   });
-  const client = new ProxmoxClient(clusterAt([relay.url.replace("http:", "https:")]), { connectTimeoutMs: 40 });
+  const client = new ProxmoxClient(clusterAt([relay.url.replace("http:", "https:")]), { connectTimeoutMs: 200 });
   expect((await client.request({ method: "GET", path: ["x"] })).data).toBe("slow");
   expect(opened).toBeGreaterThan(1);
 });
