@@ -39,9 +39,19 @@ export function readAnswer(reply: Reply, endpoint: string, attempted: Attempted,
   }
   if (!speaksAsProxmox(reply, envelope)) throw strange(reply, endpoint, attempted);
   const message = typeof envelope?.["message"] === "string" ? envelope["message"].trim() : "";
-  const refusal = { status: reply.status, text: message || reply.reason, errors: texts(envelope?.["errors"]) };
+  const text = (message || reply.reason).slice(0, longestText);
+  const refusal = { status: reply.status, text, errors: texts(envelope?.["errors"]) };
   throw new Fault({ ...explain(refusal, attempted, asker), endpoint });
 }
+
+/**
+ * What is read of an error's text, in characters. Patterns go over it whose cost grows with its square, and who
+ * answers may mean harm; Proxmox's longest recorded message has some 300.
+ */
+const longestText = 4096;
+
+/** As many complaints about parameters are read; more than any endpoint has parameters that a request could get wrong. */
+const mostComplaints = 50;
 
 /** Proxmox's errors are JSON or have no body; it never redirects, and never says 404 or 502 to 504. */
 function speaksAsProxmox(reply: Reply, envelope: Record<string, unknown> | undefined): boolean {
@@ -101,14 +111,17 @@ function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {
 }
 
 function begins(body: string): string {
-  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(body)?.[1]?.trim();
+  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(body.slice(0, longestText))?.[1]?.trim();
   if (title !== undefined && title !== "") return `, titled "${clip(title)}"`;
   return body.trim() === "" ? ", empty" : `, beginning with "${clip(body)}"`;
 }
 
 /** Words of an unknown server: one line, short, plain. */
 function clip(text: string): string {
-  const line = text.replaceAll(/[\p{Cc}\s]+/gu, " ").trim();
+  const line = text
+    .slice(0, longestText)
+    .replaceAll(/[\p{Cc}\s]+/gu, " ")
+    .trim();
   return line.length > 80 ? `${line.slice(0, 80)}...` : line;
 }
 
@@ -129,5 +142,11 @@ function parseObject(body: string): Record<string, unknown> | undefined {
 
 function texts(errors: unknown): Record<string, string> | undefined {
   if (typeof errors !== "object" || errors === null) return undefined;
-  return Object.fromEntries(Object.entries(errors).map(([name, text]) => [name, String(text)]));
+  const read = Object.entries(errors).slice(0, mostComplaints);
+  return Object.fromEntries(
+    read.map(([name, text]) => [
+      name.slice(0, 100),
+      typeof text === "string" ? text.slice(0, longestText) : "is wrong",
+    ]),
+  );
 }

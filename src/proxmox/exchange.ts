@@ -31,8 +31,9 @@ export async function exchange(connection: Connection, message: Message, how: Ex
     incoming = await sendOver(connection, message, how);
     const headers = incoming.headersDistinct;
     // The pipeline's own callback has nothing to add: the reader below gets every error.
-    const source =
-      headers["content-encoding"]?.[0] === "gzip" ? pipeline(incoming, createGunzip(), () => undefined) : incoming;
+    const source = /^(x-)?gzip$/i.test(headers["content-encoding"]?.[0] ?? "")
+      ? pipeline(incoming, createGunzip(), () => undefined)
+      : incoming;
     return {
       status: incoming.statusCode ?? 0,
       reason: incoming.statusMessage ?? "",
@@ -41,7 +42,9 @@ export async function exchange(connection: Connection, message: Message, how: Ex
     };
   } catch (error) {
     how.signal.throwIfAborted();
-    throw error instanceof Fault ? error : lostAnswer(how.endpoint, codeOf(error), incoming?.statusCode);
+    if (!(error instanceof Fault)) throw lostAnswer(how.endpoint, codeOf(error), incoming?.statusCode);
+    // A write whose answer is not read to its end was sent all the same, and "ask for less" would be sending it again.
+    throw message.method === "GET" ? error : new Fault({ ...error.problem, sent: "maybe", hint: undefined });
   } finally {
     how.signal.removeEventListener("abort", giveUp);
     socket.destroy();

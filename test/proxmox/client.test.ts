@@ -102,7 +102,10 @@ test("stops reading an answer that is too large, compressed or not, and does not
   await using other = await startRawServer(replyData("other"));
   const client = new ProxmoxClient(clusterAt([large.url, other.url]), { maxAnswerBytes: 100_000 });
   for (const method of methods) {
-    expect(await failureOf(client, { method, path: ["x"] })).toMatchObject({ kind: "too-large", sent: "answered" });
+    expect(await failureOf(client, { method, path: ["x"] })).toMatchObject({
+      kind: "too-large",
+      sent: method === "GET" ? "answered" : "maybe",
+    });
   }
   expect(other.requests).toHaveLength(0);
 });
