@@ -3,6 +3,7 @@ import type { ClusterConfig, ProxyConfig } from "../config/types.ts";
 import { readBody } from "./body.ts";
 import type { Certificate } from "./certificate.ts";
 import { codeOf, type Destination, openConnection, readCertificate, unreachable } from "./connection.ts";
+import { unlessDeaf } from "./deaf.ts";
 import { Fault } from "./errors.ts";
 import { exchange } from "./exchange.ts";
 import { headersOf, type Message, type Reply } from "./message.ts";
@@ -135,7 +136,7 @@ export class Endpoint {
         proxy: poolProxy(this.#to.proxy),
         redirect: "manual",
       } as const;
-      response = await this.#unlessDeaf(passage, session.fetch(`${this.url}${message.target}`, init));
+      response = await unlessDeaf(this.#to, passage.deadline, session.fetch(`${this.url}${message.target}`, init));
       return await this.#receive(response);
     } catch (error) {
       signal.throwIfAborted();
@@ -146,34 +147,6 @@ export class Endpoint {
       }
       if (code !== undefined && neverConnected.has(code)) throw unreachable(this.#to, code);
       throw lostAnswer(this.url, code, response?.status);
-    }
-  }
-
-  /**
-   * An answer, unless the endpoint takes no connection. The runtime's fetch has no time limit for connecting and does
-   * not say whether it has connected, so after half of that time another connection is tried for the other half. Only
-   * silence counts: any other failure fetch would have met itself. What it still tries then ends with the request.
-   */
-  async #unlessDeaf<T>(passage: Passage, answer: Promise<T>): Promise<T> {
-    const { promise: deaf, reject } = Promise.withResolvers<never>();
-    const answered = new AbortController();
-    const left = passage.deadline - performance.now();
-    // Both halves are over while the request still has time to say so, or to ask elsewhere.
-    const halfMs = Math.ceil(Math.max(1, Math.min(this.#options.connectMs / 2, left * 0.4)));
-    const knock = async () => {
-      try {
-        const { socket } = await openConnection({ ...this.#to, connectMs: halfMs }, answered.signal);
-        socket.destroy();
-      } catch (error) {
-        if (error instanceof Fault && error.problem.details?.code === "ETIMEDOUT") reject(error);
-      }
-    };
-    const patience = setTimeout(() => void knock(), halfMs);
-    try {
-      return await Promise.race([answer, deaf]);
-    } finally {
-      clearTimeout(patience);
-      answered.abort();
     }
   }
 

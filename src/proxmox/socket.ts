@@ -79,5 +79,3 @@ async function settled<T>(
     signal.removeEventListener("abort", giveUp);
   }
 }
-
-export { bare } from "../config/host.ts";

@@ -66,10 +66,12 @@ test.each(Object.entries(nonsense))(
       new ProxmoxClient(clusterAt([secure.url], { mode: "off" }, 60)),
       new ProxmoxClient(clusterAt([secure.url], pin, 60)),
     ];
-    for (const client of clients) {
-      for (const method of methods) await rejectionOf(client, { method, path: ["x"] });
-      client.close();
-    }
+    await Promise.all(
+      clients.map(async (client) => {
+        for (const method of methods) await rejectionOf(client, { method, path: ["x"] });
+        client.close();
+      }),
+    );
   },
 );
 
