@@ -30,7 +30,7 @@ export function didYouMean(word: string, known: readonly string[]): string {
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-/i;
 
 /** A key of an object, in quotes if it has spaces, as far as it cannot be a secret put on the wrong side of the colon. */
-export function shownKey(key: string): string {
+function shownKey(key: string): string {
   if (/^[!-~]{1,3}$/.test(key)) return /^\w+$/.test(key) ? key : JSON.stringify(key);
   if (!/^[\w$.][\w$. -]{0,62}$/.test(key) || uuid.test(key)) return `(a key of ${key.length} characters)`;
   return key.includes(" ") ? `"${key}"` : key;
