@@ -1,5 +1,5 @@
-import { nearest } from "./config/nearest.ts";
 import type { ClusterConfig } from "./config/types.ts";
+import { didYouMean } from "./config/wording.ts";
 import { ProxmoxClient, type ProxmoxClientOptions } from "./proxmox/client.ts";
 import { ProxmoxError } from "./proxmox/errors.ts";
 
@@ -28,13 +28,13 @@ export interface Cluster {
   readonly client: ProxmoxClient;
 }
 
-/** How long a state is good for. Two questions of one conversation share it; an operator's second look does not. */
+/** How long a state is good for once it is known. Two questions of one conversation share it; an operator's second look does not. */
 const stateMs = 2000;
 
 /** Every configured cluster by name: picks the only one, never guesses between several, and knows how each one is. */
 export class ClusterManager {
   readonly #clusters: ReadonlyMap<string, Cluster>;
-  readonly #states = new Map<string, { readonly until: number; readonly state: Promise<ClusterState> }>();
+  readonly #states = new Map<string, Promise<ClusterState>>();
 
   /** `optionsOf` gives a cluster's client what is not configuration: the demo's own `fetch`. */
   constructor(clusters: readonly ClusterConfig[], optionsOf?: (name: string) => ProxmoxClientOptions) {
@@ -63,20 +63,27 @@ export class ClusterManager {
     }
     const cluster = this.#clusters.get(name);
     if (cluster !== undefined) return cluster;
-    const near = nearest(name, this.names);
-    const guess = near === undefined ? "" : ` Did you mean "${near}"?`;
-    throw new ClusterChoiceError(`There is no cluster "${name}".${guess} ${this.#valid()}`);
+    throw new ClusterChoiceError(
+      `There is no cluster "${name.slice(0, 100)}".${didYouMean(name, this.names)} ${this.#valid()}`,
+    );
   }
 
-  /** How a cluster is right now; never throws but for an abort. Questions within two seconds share one look. */
-  async state(name: string, signal?: AbortSignal): Promise<ClusterState> {
-    signal?.throwIfAborted();
-    const known = this.#states.get(name);
-    if (known !== undefined && known.until > Date.now()) return await known.state;
-    // The look belongs to all who ask for it, so one asker's abort must not end it.
-    const state = look(this.pick(name));
-    this.#states.set(name, { until: Date.now() + stateMs, state });
-    return await state;
+  /**
+   * How a cluster is right now; an unreachable one is a state, too. Questions that come while one is under way, or
+   * within two seconds of its end, share one look.
+   * @throws the signal's reason when it is aborted; {ClusterChoiceError} for an unknown name.
+   */
+  async state(name: string, signal: AbortSignal): Promise<ClusterState> {
+    signal.throwIfAborted();
+    let state = this.#states.get(name);
+    if (state === undefined) {
+      state = look(this.pick(name)).finally(() => {
+        setTimeout(() => this.#states.delete(name), stateMs).unref();
+      });
+      this.#states.set(name, state);
+    }
+    // The look belongs to all who ask for it: one asker's abort ends the waiting, not the look.
+    return await Promise.race([state, rejectionOf(signal)]);
   }
 
   /** Closes idle connections to all clusters. */
@@ -89,6 +96,16 @@ export class ClusterManager {
   }
 }
 
+/** What Proxmox's answer has under a key, if it is an object and that a text: whoever answers may not be Proxmox. */
+function textIn(data: unknown, key: string): string | undefined {
+  const value: unknown = typeof data === "object" && data !== null ? (data as Record<string, unknown>)[key] : undefined;
+  return typeof value === "string" ? value : undefined;
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+}
+
 async function look({ client }: Cluster): Promise<ClusterState> {
   try {
     const [version, quorum, nodes] = await Promise.all([
@@ -96,12 +113,12 @@ async function look({ client }: Cluster): Promise<ClusterState> {
       readQuorum(client),
       client.request({ method: "GET", path: ["nodes"] }),
     ]);
-    const rows = nodes.data as readonly { status?: string }[];
+    const rows: readonly unknown[] = Array.isArray(nodes.data) ? nodes.data : [];
     return {
       reachable: true,
-      version: String((version.data as { version?: unknown }).version ?? "unknown"),
+      version: textIn(version.data, "version") ?? "unknown",
       quorate: quorum,
-      nodesOnline: rows.filter((node) => node.status === "online").length,
+      nodesOnline: rows.filter((node) => textIn(node, "status") === "online").length,
       nodes: rows.length,
     };
   } catch (error) {
@@ -114,10 +131,10 @@ async function look({ client }: Cluster): Promise<ClusterState> {
 async function readQuorum(client: ProxmoxClient): Promise<boolean | string> {
   try {
     const answer = await client.request({ method: "GET", path: ["cluster", "status"] });
-    const cluster = (answer.data as readonly { type?: string; quorate?: number }[]).find(
-      (row) => row.type === "cluster",
-    );
-    return cluster === undefined || cluster.quorate === 1;
+    const rows = Array.isArray(answer.data) ? (answer.data as ({ type?: string; quorate?: number } | null)[]) : [];
+    const cluster = rows.find((row) => row?.type === "cluster");
+    // A node that belongs to no cluster has no such row, and needs no quorum.
+    return cluster?.quorate !== 0;
   } catch (error) {
     if (error instanceof ProxmoxError && error.kind === "privilege") return "unknown: the token lacks Sys.Audit on /";
     throw error;

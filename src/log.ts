@@ -1,4 +1,5 @@
-import { type ConsolaInstance, createConsola, LogLevels } from "consola/basic";
+import { writeSync } from "node:fs";
+import { type ConsolaReporter, createConsola, LogLevels } from "consola/core";
 import type { LogConfig } from "./config/types.ts";
 
 /** The log, on stderr: stdout belongs to the protocol when the transport is stdio. */
@@ -17,10 +18,18 @@ const levels = {
   debug: LogLevels.debug,
 } as const satisfies Record<LogConfig["level"], number>;
 
-/** A log of this level and format: `text` for people, `json` a line an entry for machines. */
+/** `text` for people, `json` a line an entry for machines. */
+const reporters: Readonly<Record<LogConfig["format"], ConsolaReporter>> = {
+  text: { log: ({ type, args }) => write(`[${type}] ${args.join(" ")}`) },
+  json: {
+    log: ({ date, type, args }) =>
+      write(JSON.stringify({ time: date.toISOString(), level: type, message: args.join(" ") })),
+  },
+};
+
+/** A log of this level and format. */
 export function createLog({ level, format }: LogConfig): Log {
-  const consola = createConsola({ level: levels[level], stdout: process.stderr, stderr: process.stderr });
-  if (format === "json") writeJson(consola);
+  const consola = createConsola({ level: levels[level], reporters: [reporters[format]] });
   return {
     error: (message, cause) => consola.error(cause === undefined ? message : `${message}: ${trace(cause)}`),
     warn: (message) => consola.warn(message),
@@ -29,16 +38,15 @@ export function createLog({ level, format }: LogConfig): Log {
   };
 }
 
-function trace(cause: unknown): string {
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+/** Past `process.stderr`, whose first use costs a start 10 ms. */
+function write(line: string): void {
+  try {
+    writeSync(2, `${line}\n`);
+  } catch {
+    // Who closed our stderr does not want to read it; that must not end the server.
+  }
 }
 
-function writeJson(consola: ConsolaInstance): void {
-  consola.setReporters([
-    {
-      log({ date, type, args }) {
-        process.stderr.write(`${JSON.stringify({ time: date.toISOString(), level: type, message: args.join(" ") })}\n`);
-      },
-    },
-  ]);
+function trace(cause: unknown): string {
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }

@@ -60,8 +60,15 @@ test("only the command line imports the demo", () => {
 });
 
 test("no tool sees the clusters but through the policy", () => {
-  const around = imports.filter(({ from, to }) => roomOf(from) === "tools" && to === "proxmox/client.ts");
+  const allowed =
+    /^(config\/|policy\/|apidoc\/(?!library)|proxmox\/(errors|message|params|path|upid)\.ts$|clusters\.ts$)/;
+  const around = imports.filter(
+    ({ from, to }) => roomOf(from) === "tools" && roomOf(to) !== "tools" && !allowed.test(to),
+  );
   expect(around).toEqual([]);
+  const manager = imports.filter(({ from, to }) => roomOf(from) === "tools" && to === "clusters.ts");
+  // It takes the error class from there; the clusters themselves come with the policy around them.
+  expect(manager.map(({ from }) => from)).toEqual(["tools/failure.ts"]);
 });
 
 test("only config reads the environment, only main and cli exit", async () => {

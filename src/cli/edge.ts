@@ -1,6 +1,6 @@
 import type { CommandContext } from "citty";
 import { ConfigError } from "../config/error.ts";
-import { explain } from "../tools/failure.ts";
+import { failureText } from "../tools/failure.ts";
 import { type CommandLine, readCommandLine } from "./flags.ts";
 import { plain, write } from "./output.ts";
 
@@ -23,7 +23,7 @@ async function outcome(run: Run, context: CommandContext, unusable: number): Pro
   try {
     return await run(readCommandLine(context));
   } catch (error) {
-    const message = error instanceof ConfigError ? error.message : explain(error);
+    const message = error instanceof ConfigError ? error.message : failureText(error);
     if (message === undefined) throw error;
     await write(process.stderr, message.split("\n").map(plain).join("\n"));
     return error instanceof ConfigError ? unusable : 1;

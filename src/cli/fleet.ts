@@ -1,6 +1,7 @@
 import type { ApiLibrary } from "../apidoc/library.ts";
 import { ClusterManager } from "../clusters.ts";
 import { environment } from "../config/environment.ts";
+import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
 import { loadConfig } from "../config/source.ts";
 import type { Config } from "../config/types.ts";
@@ -26,6 +27,7 @@ export interface Source {
  */
 export async function loadSource(flags: Flags): Promise<Source> {
   if (flags["demo"] === true) {
+    if (flags["config"] !== undefined) throw new ConfigError("--demo and --config say two things; give one of them.");
     // Loaded only when it is asked for: a server on real clusters neither pays for the demo nor can reach it.
     const { embeddedDemo } = await import("./demo.ts");
     return embeddedDemo();

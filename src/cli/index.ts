@@ -1,5 +1,7 @@
 import type { CommandContext } from "citty";
+import { ConfigError } from "../config/error.ts";
 import type { Command } from "./command.ts";
+import { readCommandLine } from "./flags.ts";
 
 /** Every command, in the order of `--help`. Each is loaded when it is run: `health` runs every few seconds and needs little. */
 export const subCommands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -11,10 +13,22 @@ export const subCommands: Readonly<Record<string, () => Promise<Command>>> = {
   health: async () => (await import("./health.ts")).health,
 };
 
-/** citty gives a command what stands after its name and drops the rest; `--demo call ...` must not reach real clusters. */
-export function refuseLeadingFlags({ args, rawArgs }: CommandContext): void {
-  const [name = ""] = args._;
-  if (!Object.hasOwn(subCommands, name) || rawArgs[0] === name) return;
-  process.stderr.write(`Write the command first, then its flags: proxmox-mcp ${name} ...\n`);
-  process.exit(2);
+/**
+ * citty gives a command what stands after its name and drops the rest, and takes the word after an unknown flag for a
+ * command. `--demo call ...` must not reach real clusters, and `--prot 1` must say which flag was meant.
+ */
+export function refuseLeadingFlags(context: CommandContext): void {
+  const { args, rawArgs } = context;
+  const [word] = args._;
+  if (word === undefined || rawArgs[0] === word) return;
+  try {
+    if (Object.hasOwn(subCommands, word)) {
+      throw new ConfigError(`Write the command first, then its flags: proxmox-mcp ${word} ...`);
+    }
+    readCommandLine(context);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(2);
+  }
 }

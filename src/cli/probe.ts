@@ -1,8 +1,9 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { bare } from "../config/host.ts";
 import { codeOf } from "../proxmox/connection.ts";
-import { bare, established } from "../proxmox/socket.ts";
+import { established } from "../proxmox/socket.ts";
 
 /** A server of ours to ask. */
 export interface HealthTarget {

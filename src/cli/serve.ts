@@ -22,7 +22,7 @@ export const serve = command({
     setup.onToolsChange(listening.toolsChanged);
     // Heard before anybody is told that it runs: a supervisor may end it at once.
     const ended = Promise.race([once("SIGINT"), once("SIGTERM")]);
-    setup.log.info(welcome(listening.url, server, setup));
+    setup.log.info(welcome(reachable(listening.url, server), server, setup));
     const signal = await ended;
     setup.log.info(`${signal}: ending`);
     await listening.close();
@@ -37,9 +37,17 @@ function start(server: ServerConfig, setup: Setup): Listening {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(`Cannot listen on ${server.host}, port ${server.port}: ${reason}`, [
-      "Choose another with --host and --port, or end what listens there.",
+      "--host must be an address of this machine, and the port free: choose another with --port, or end what listens there.",
     ]);
   }
+}
+
+/** The URL as a client may use it: nobody connects to 0.0.0.0, and a name must be an allowed one. */
+function reachable(url: string, { host, allowedHosts }: ServerConfig): string {
+  if (host !== "0.0.0.0" && host !== "::") return url;
+  const { protocol, port } = new URL(url);
+  const name = allowedHosts.find((allowed) => !allowed.includes("*"))?.replace(/:\d+$/, "") ?? "127.0.0.1";
+  return `${protocol}//${name}:${port}`;
 }
 
 function welcome(url: string, server: ServerConfig, { config }: Setup): string {

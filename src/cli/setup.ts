@@ -2,6 +2,7 @@ import { ApiLibrary } from "../apidoc/library.ts";
 import { loadCacheFolder } from "../config/cache.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
+import { isRereadable } from "../config/file.ts";
 import type { Flags } from "../config/given.ts";
 import { loadLogConfig } from "../config/log.ts";
 import type { Config } from "../config/types.ts";
@@ -51,14 +52,19 @@ export async function setUp(flags: Flags): Promise<Setup> {
       log.info(`${why}: now with ${names} from ${next.config.source}`);
       if (names !== before.clusters.names.join(", ")) for (const listener of listeners) listener();
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      log.error(`${why}, but the new configuration cannot be used and the old one stays. ${error.message}`);
+      const reason = error instanceof ConfigError ? error.message : `By a fault of this server: ${error}`;
+      log.error(`${why}, but the new configuration cannot be used and the old one stays. ${reason}`);
     }
   };
-  const onHangup = () => void reload("SIGHUP");
-  process.on("SIGHUP", onHangup);
   const { file } = fleet.config;
-  const unwatch = onFileChange(file === undefined ? [] : [file], () => void reload(`${file} changed`));
+  const isPipe = file !== undefined && !isRereadable(file);
+  const onHangup = () => {
+    if (isPipe) log.warn(`SIGHUP: the configuration came from a pipe and cannot be read again. The old one stays.`);
+    else void reload("SIGHUP");
+  };
+  process.on("SIGHUP", onHangup);
+  const watched = file === undefined || isPipe ? [] : [file];
+  const unwatch = onFileChange(watched, () => void reload(`${file} changed`));
 
   return {
     config: fleet.config,

@@ -1,5 +1,5 @@
 import type { Server } from "@modelcontextprotocol/server";
-import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
 import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
 import { setUp } from "./setup.ts";
@@ -17,21 +17,36 @@ export const stdio = command({
       server = createServer();
       return server;
     };
-    const handle = serveStdio(create, { onerror: (error) => log.debug(`stdio: ${error.message}`) });
+    let lastError = "";
+    const transport = new StdioServerTransport();
+    const handle = serveStdio(create, {
+      transport,
+      onerror: ({ message }) => {
+        lastError = message;
+        log.debug(`stdio: ${message}`);
+      },
+    });
     onToolsChange(() => void server?.sendToolListChanged().catch((error: Error) => log.debug(error.message)));
-    await ended();
+    const isMeant = await ended(transport);
+    if (!isMeant) log.error(`The connection on stdin and stdout broke: ${lastError}`);
     await handle.close();
     close();
-    return 0;
+    return isMeant ? 0 : 1;
   },
 });
 
-/** Resolves when the client is gone: it closed our stdin, or told us to end. */
-function ended(): Promise<void> {
+/**
+ * Resolves when the connection is over: `true` when the client closed our stdin or told us to end, `false` when it broke,
+ * such as by a message that is too large. The transport then pauses stdin, which never ends after that.
+ */
+function ended(transport: StdioServerTransport): Promise<boolean> {
   return new Promise((resolve) => {
-    process.stdin.once("end", resolve);
-    process.stdin.once("close", resolve);
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
+    const onclose = transport.onclose;
+    transport.onclose = () => {
+      onclose?.();
+      resolve(process.stdin.readableEnded);
+    };
+    process.stdin.once("end", () => resolve(true));
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(true));
   });
 }

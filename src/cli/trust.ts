@@ -1,6 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { parseEndpoint } from "../config/endpoint.ts";
+import { environment } from "../config/environment.ts";
 import { ConfigError, prefixed } from "../config/error.ts";
+import { bare } from "../config/host.ts";
+import { proxyFor } from "../config/proxy.ts";
 import { type Certificate, day } from "../proxmox/certificate.ts";
 import { inspectCertificates } from "../proxmox/inspect.ts";
 import { ending } from "./check/certificate.ts";
@@ -16,14 +19,15 @@ export const trust = command({
   run: async ({ words: [url = ""] }) => {
     const endpoint = prefixed(`${url} `, () => parseEndpoint(url));
     if (endpoint.startsWith("http:")) throw new ConfigError(`${endpoint} is plain http and has no certificate.`);
-    const shown = await inspectCertificates(endpoint, { mode: "off" });
+    const proxy = proxyFor(endpoint, environment());
+    const shown = await inspectCertificates(endpoint, { mode: "off" }, proxy);
     if (shown.problem !== undefined) {
       await write(process.stderr, [shown.problem.what, shown.problem.hint ?? ""].join("\n").trimEnd());
       return 1;
     }
     const [leaf, ...others] = shown.seen;
     if (leaf === undefined) throw new ConfigError(`${endpoint} shows no certificate.`);
-    const judged = await inspectCertificates(endpoint, { mode: "verify" });
+    const judged = await inspectCertificates(endpoint, { mode: "verify" }, proxy);
     const doubt = judged.problem === undefined ? undefined : plain(judged.problem.what.replace(/ \(subject .*$/s, ""));
     await write(
       process.stdout,
@@ -83,7 +87,7 @@ function authority(endpoint: string, leaf: Certificate, url: string): string[] {
       "  pvecm updatecerts --force",
     ];
   }
-  const host = new URL(endpoint).hostname.replace(/^\[(.*)\]$/, "$1");
+  const host = bare(new URL(endpoint).hostname);
   const certificate = new X509Certificate(leaf.pem);
   const named = certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined;
   return [

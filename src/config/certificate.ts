@@ -24,17 +24,26 @@ export function readAuthorities(given: string, folder: string): { ca: string; fi
   return { ca: `${certificates.join("\n")}\n`, file: file.path };
 }
 
+/** The server's own certificate, with what follows it in its file, and its key. */
+export interface Pair {
+  readonly cert: FileText;
+  readonly key: FileText;
+}
+
 /**
- * Reads and judges the server's own certificate and key; gives the key's file, for its permissions.
+ * Reads and judges the server's own certificate and key, every certificate of the chain too.
  * @throws ConfigError when one cannot be read or they do not belong together.
  */
-export function checkPair(certFile: string, keyFile: string, folder: string): FileText {
+export function loadPair(certFile: string, keyFile: string, folder: string): Pair {
   const cert = readText(certFile, folder);
   const key = readText(keyFile, folder);
   if (!certificate(cert.text, cert.shown).checkPrivateKey(privateKey(key))) {
     throw new ConfigError(`the key in ${key.shown} does not belong to the certificate in ${cert.shown}.`);
   }
-  return key;
+  for (const [index, [pem]] of [...cert.text.matchAll(block)].entries()) {
+    certificate(pem, `certificate ${index + 1} of ${cert.shown}`);
+  }
+  return { cert, key };
 }
 
 function certificate(pem: string, name: string): X509Certificate {

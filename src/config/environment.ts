@@ -24,7 +24,7 @@ const variables: Readonly<Record<string, string>> = {
 };
 
 /** The name of the cluster that comes from the environment. */
-export const environmentCluster = "proxmox";
+const environmentCluster = "proxmox";
 
 /**
  * Reads the one cluster that the `PROXMOX_*` variables describe. An empty variable counts as not set; several nodes

@@ -1,9 +1,9 @@
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { isAbsolute, relative, resolve } from "node:path";
 import { ConfigError } from "./error.ts";
 import { Secret } from "./secret.ts";
 import type { Variables } from "./variables.ts";
-import { shownPath } from "./wording.ts";
+import { shellWord, shownPath } from "./wording.ts";
 
 /** A file that was read: its text, and its permission bits (0 on Windows, where they mean nothing). */
 export interface FileText {
@@ -46,13 +46,38 @@ export function readText(given: string, folder: string): FileText {
 
 function readBytes(path: string, refuse: (reason: string) => ConfigError): { bytes: Uint8Array; mode: number } {
   try {
-    const { size, mode } = statSync(path);
-    if (size > largest) throw refuse("it is larger than 1 MiB");
-    return { bytes: readFileSync(path), mode };
+    const stats = statSync(path);
+    if (stats.isCharacterDevice() || stats.isBlockDevice()) throw refuse("it is a device");
+    const bytes = stats.isFIFO() ? readPipe(path) : stats.size > largest ? undefined : readFileSync(path);
+    if (bytes === undefined) throw refuse("it is larger than 1 MiB");
+    return { bytes, mode: stats.mode };
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw refuse(reasons[errorCode(error)] ?? `reading failed (${errorCode(error)})`);
   }
+}
+
+/** A pipe does not say how much will come; `undefined` when it is too much. */
+function readPipe(path: string): Uint8Array | undefined {
+  const descriptor = openSync(path, "r");
+  try {
+    const chunks: Buffer[] = [];
+    for (let total = 0; total <= largest; ) {
+      const chunk = Buffer.alloc(64 * 1024);
+      const length = readSync(descriptor, chunk);
+      if (length === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, length));
+      total += length;
+    }
+    return undefined;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Whether a file can be read again: a pipe gives its text once, and a second reading would wait for ever. */
+export function isRereadable(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFIFO() !== true;
 }
 
 /** Whether there is nothing at a path, which is not the same as something that cannot be read. */
@@ -99,9 +124,5 @@ export function exposed(file: FileText, env: Variables, bits = 0o044): string | 
     if (inside !== "" && !inside.startsWith("..") && !isAbsolute(inside)) return undefined;
   }
   if ((file.mode & bits) === 0) return undefined;
-  return `${file.path} holds a secret, and other users can read it. Run: chmod 600 ${quoted(file.path)}`;
-}
-
-function quoted(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  return `${file.path} holds a secret, and other users can read it. Run: chmod 600 ${shellWord(file.path)}`;
 }

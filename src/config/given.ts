@@ -2,8 +2,8 @@ import { ConfigError } from "./error.ts";
 import { type SettingName, settings } from "./settings.ts";
 import type { Variables } from "./variables.ts";
 
-/** Flags as a command line gave them, by name without dashes; a list where one was given more than once. */
-export type Flags = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+/** Flags as a command line gave them, by name without dashes. */
+export type Flags = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** Where settings are taken from; a flag wins over its variable. */
 export interface Given {
@@ -20,13 +20,12 @@ export interface GivenSetting {
 /**
  * Takes a setting from its flag, else from its variable; `undefined` when neither is there.
  * A variable that is set to nothing counts as not there, except where `mayBeEmpty` lets the caller judge it.
- * @throws ConfigError when the flag is empty or given more than once.
+ * @throws ConfigError when the flag is empty.
  */
 export function take(variable: SettingName, { flags, env }: Given, mayBeEmpty = false): GivenSetting | undefined {
   const flag = settings.find((setting) => setting.variable === variable)?.flag;
   const value = flag === undefined ? undefined : flags[flag];
   if (value !== undefined) {
-    if (typeof value === "object") throw new ConfigError(`--${flag}: is given ${value.length} times; once is enough.`);
     if (value === "") throw new ConfigError(`--${flag}: is empty.`);
     return { text: String(value), name: `--${flag}` };
   }

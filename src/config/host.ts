@@ -14,11 +14,16 @@ export function isIPv6Address(text: string): boolean {
   return isIPv6(text) && !text.includes("%");
 }
 
+/** A URL's host without the brackets of IPv6. */
+export function bare(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1");
+}
+
 /** Whether a host, IPv6 with or without brackets, is this machine: 127.0.0.0/8, ::1, localhost. */
 export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
-  if (isIP(bare) === 6) return isIPv6Address(bare) && new URL(`http://[${bare}]`).hostname === "[::1]";
-  return bare === "localhost" || (isIPv4(bare) && bare.startsWith("127."));
+  const name = bare(host).toLowerCase();
+  if (isIP(name) === 6) return isIPv6Address(name) && new URL(`http://[${name}]`).hostname === "[::1]";
+  return name === "localhost" || (isIPv4(name) && name.startsWith("127."));
 }
 
 /** A port as written: 1 to 65535, `undefined` for anything else. */

@@ -7,7 +7,13 @@ import { distance } from "fastest-levenshtein";
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replaceAll(/[-_. ]/g, "");
   const [best] = candidates
-    .map((candidate) => ({ candidate, far: distance(plain(word), plain(candidate)) }))
+    .map((candidate) => ({ candidate, far: changes(plain(word), plain(candidate)) }))
     .sort((a, b) => a.far - b.far);
   return best !== undefined && best.far <= Math.max(1, best.candidate.length / 3) ? best.candidate : undefined;
+}
+
+/** How many letters would have to change; two that are swapped, the commonest slip, count as one. */
+function changes(word: string, candidate: string): number {
+  const letters = (text: string) => [...text].sort().join("");
+  return distance(word, candidate) - (word !== candidate && letters(word) === letters(candidate) ? 1 : 0);
 }

@@ -5,7 +5,7 @@ const methods = ["GET", "POST", "PUT", "DELETE", "*"];
 
 /**
  * Judges the form of an `allow` or `deny` pattern: `METHOD /path`, where a segment `*` stands for one segment
- * and `**` for many, and everything else, `{node}` too, for itself.
+ * and so does a template's `{node}`, `**` for many, and everything else for itself.
  * @throws ConfigError that says what is wrong with it.
  */
 export function checkPattern(text: string): void {

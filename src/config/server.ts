@@ -1,10 +1,10 @@
-import { checkPair } from "./certificate.ts";
+import { loadPair } from "./certificate.ts";
 import { misspelt } from "./environment.ts";
 import { attempt, ConfigError, mistakes as counted } from "./error.ts";
 import { exposed, isVisibleAscii, readSecret } from "./file.ts";
 import { checkAllowedHost, checkAllowedOrigin, splitList } from "./gates.ts";
 import { type Given, type GivenSetting, take } from "./given.ts";
-import { isHostName, isIPv6Address, isLoopback, readPort } from "./host.ts";
+import { bare, isHostName, isIPv6Address, isLoopback, readPort } from "./host.ts";
 import { Secret } from "./secret.ts";
 import type { SettingName } from "./settings.ts";
 import type { ServerConfig } from "./types.ts";
@@ -56,7 +56,6 @@ export function loadServerConfig(given: Given): ServerConfig {
     allowedHosts: Object.freeze(allowedHosts),
     allowedOrigins: Object.freeze(allowedOrigins),
     authToken,
-    allowUnauthenticated,
     tls: Object.freeze(tls),
     warnings: Object.freeze(warnings),
   });
@@ -66,7 +65,7 @@ type Refuse = (line: string) => void;
 
 function readHost(setting: GivenSetting | undefined, refuse: Refuse): string {
   if (setting === undefined) return "127.0.0.1";
-  const host = setting.text.replace(/^\[(.*)\]$/, "$1");
+  const host = bare(setting.text);
   if (!isHostName(host) && !isIPv6Address(host)) {
     refuse(
       `${setting.name}: must be an address or a host name, such as 127.0.0.1, 0.0.0.0 or ::1; the port is MCP_PORT.`,
@@ -162,12 +161,12 @@ function readPair(
     return undefined;
   }
   if (cert.text === "" || key.text === "") return undefined;
-  const keyFile = attempt(
-    () => checkPair(cert.text, key.text, "."),
+  const files = attempt(
+    () => loadPair(cert.text, key.text, "."),
     (problem) => refuse(`${cert.name} and ${key.name}: ${problem}`),
   );
   // A group may read it: Debian keeps such keys as root:ssl-cert, mode 0640.
-  const exposure = keyFile === undefined ? undefined : exposed(keyFile, env, 0o004);
+  const exposure = files === undefined ? undefined : exposed(files.key, env, 0o004);
   if (exposure !== undefined) warnings.push(exposure);
   return { certFile: cert.text, keyFile: key.text };
 }

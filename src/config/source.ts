@@ -3,6 +3,7 @@ import { parseClusters } from "./clusters.ts";
 import { readEnvironmentCluster } from "./environment.ts";
 import { ConfigError, prefixed } from "./error.ts";
 import { exposed, isMissing, readText } from "./file.ts";
+import { withProxies } from "./proxy.ts";
 import { Secret } from "./secret.ts";
 import type { Config } from "./types.ts";
 import type { Variables } from "./variables.ts";
@@ -22,10 +23,14 @@ export interface ConfigSearch {
  * Loads the clusters from the first of: the file that `--config` names, the one that `PROXMOX_MCP_CONFIG` names,
  * the environment if `PROXMOX_URL` is set, `./clusters.json`, the system's file. A file that is named must exist;
  * one that is only looked for may be missing, but not unreadable. What is set aside for another is told in a warning.
+ * The environment's proxies are part of every cluster.
  * Rejects with ConfigError, which holds every mistake of the source that counts.
  */
 export function loadConfig(search: ConfigSearch): Promise<Config> {
-  return Promise.try(() => deepFreeze(load(search)));
+  return Promise.try(() => {
+    const config = load(search);
+    return deepFreeze({ ...config, clusters: withProxies(config.clusters, search.env) });
+  });
 }
 
 function load({ config, env, cwd, systemFile = "/etc/proxmox-mcp/clusters.json" }: ConfigSearch): Config {

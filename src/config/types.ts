@@ -25,6 +25,8 @@ export interface ClusterConfig {
   readonly tokenId: string;
   readonly tokenSecret: Secret;
   readonly tls: TlsMode;
+  /** The proxies that the environment wants, by endpoint; one that is not in here is connected to directly. */
+  readonly proxies?: Readonly<Record<string, ProxyConfig>>;
   /** How long one request to Proxmox may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly policy: PolicyConfig;
@@ -40,6 +42,14 @@ export type TlsMode =
   | { readonly mode: "fingerprint"; readonly fingerprints: readonly string[] }
   /** Any certificate, from anybody. */
   | { readonly mode: "off" };
+
+/** An http proxy that opens a tunnel to an endpoint. */
+export interface ProxyConfig {
+  /** `http://proxy.example:3128`, without user and password. */
+  readonly url: string;
+  /** What goes into `Proxy-Authorization`: `Basic ...`. */
+  readonly authorization?: Secret;
+}
 
 /** The policy's keys as the file sets them; `undefined` means that the file does not. */
 export interface PolicyConfig {
@@ -59,7 +69,6 @@ export interface ServerConfig {
   /** `MCP_ALLOWED_ORIGINS`, as written, split at commas. */
   readonly allowedOrigins: readonly string[];
   readonly authToken: Secret | undefined;
-  readonly allowUnauthenticated: boolean;
   /** Paths of the PEM files; https when set, reread when they change. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly warnings: readonly string[];

@@ -14,7 +14,7 @@ function visible({ world, who }: Call): [string, Storage][] {
 }
 
 /** A storage's bytes in use: what its volumes take, and what else is on the disk. */
-export function usedBytes(world: World, name: string, storage: Storage): number {
+function usedBytes(world: World, name: string, storage: Storage): number {
   const guests = [...world.guests.values()].flatMap((guest) =>
     disksOf(guest.config).filter((it) => it.storage === name),
   );

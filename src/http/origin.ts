@@ -18,15 +18,33 @@ const corsHeaders = {
  */
 export function originGate(allowed: readonly string[]): Gate {
   const all = allowed.includes("*");
-  const origins = new Set(allowed.map((origin) => origin.toLowerCase()));
+  // A browser leaves the scheme's own port out.
+  const origins = new Set(allowed.map(asBrowsersSay));
   return (request) => {
     const origin = request.headers.get("origin");
+    if (origin === null && isFromElsewhere(request) && !all) {
+      return refuse(
+        403,
+        "Pages of other origins may not use this server. If they should, add theirs to MCP_ALLOWED_ORIGINS.",
+      );
+    }
     if (origin === null || all || origins.has(origin.toLowerCase()) || isOwn(origin, request)) return undefined;
     return refuse(
       403,
       `Pages of the origin ${JSON.stringify(origin)} may not use this server. If they should, add it to MCP_ALLOWED_ORIGINS.`,
     );
   };
+}
+
+/** Whether a browser sends this for another site's page: without CORS it says so here, and sends no Origin. */
+function isFromElsewhere(request: Request): boolean {
+  return ["cross-site", "same-site"].includes(request.headers.get("sec-fetch-site") ?? "");
+}
+
+function asBrowsersSay(origin: string): string {
+  const parsed = URL.parse(origin)?.origin ?? "null";
+  // Schemes that are no web's, such as `vscode-webview`, have no origin for URL.
+  return parsed === "null" ? origin.toLowerCase() : parsed;
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   type InitializeRequest,
+  type RequestId,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
@@ -9,6 +10,7 @@ import { refuse } from "./answers.ts";
 import type { Caller } from "./caller.ts";
 import { keepAliveMs, withHeadAtOnce } from "./event-stream.ts";
 import { introduce } from "./introduction.ts";
+import { runningRequests } from "./running.ts";
 import type { Introduction, SessionIds } from "./session-id.ts";
 
 /** Limits of 2025-era sessions. */
@@ -17,14 +19,13 @@ export interface SessionOptions {
   readonly mostSessions?: number;
   /** After so many milliseconds without a request or an open stream a session's memory is freed. Default 30 minutes. */
   readonly idleMs?: number;
-  /** A session that had a request within so many milliseconds makes no room for others: it may be at work. Default 10 s. */
-  readonly busyMs?: number;
 }
 
 interface Session {
   readonly server: Server;
   readonly transport: WebStandardStreamableHTTPServerTransport;
   readonly callerId: string;
+  readonly running: ReadonlySet<RequestId>;
   lastUsed: number;
   /** Streams that the client holds open with GET. */
   openStreams: number;
@@ -50,7 +51,7 @@ export function sessionEndpoint(
   createServer: ServerFactory,
   log: Log,
   ids: SessionIds,
-  { mostSessions = 256, idleMs = 30 * 60_000, busyMs = 10_000 }: SessionOptions = {},
+  { mostSessions = 256, idleMs = 30 * 60_000 }: SessionOptions = {},
 ): SessionEndpoint {
   const sessions = new Map<string, Session>();
   const rebuilding = new Map<string, Promise<Session | undefined>>();
@@ -72,7 +73,7 @@ export function sessionEndpoint(
   function makeRoom(): boolean {
     if (sessions.size < mostSessions) return true;
     const unused = [...sessions]
-      .filter(([, session]) => isIdle(session, busyMs))
+      .filter(([, session]) => isIdle(session, 0))
       .sort(([, a], [, b]) => a.lastUsed - b.lastUsed);
     const [oldest] = unused;
     if (oldest === undefined) return false;
@@ -93,7 +94,8 @@ export function sessionEndpoint(
     });
     server.onerror = (error) => log.debug(`session ${short(id)}: ${error.message}`);
     await server.connect(transport);
-    const session = { server, transport, callerId: caller.id, lastUsed: Date.now(), openStreams: 0 };
+    const running = runningRequests(transport);
+    const session = { server, transport, running, callerId: caller.id, lastUsed: Date.now(), openStreams: 0 };
     sessions.set(id, session);
     return session;
   }
@@ -135,9 +137,11 @@ export function sessionEndpoint(
     async begin(request, message, caller) {
       if (!makeRoom()) return full();
       const id = ids.mint(message.params, caller);
-      const { transport } = await create(id, caller);
+      const session = await create(id, caller);
       log.debug(`session ${short(id)} of ${message.params.clientInfo.name} began, ${sessions.size} in all`);
-      return await transport.handleRequest(request, { parsedBody: message });
+      const response = await session.transport.handleRequest(request, { parsedBody: message });
+      if (!response.ok) free(id, session, "its initialize was refused");
+      return response;
     },
 
     async serve(id, request, caller, message) {
@@ -170,8 +174,8 @@ export function sessionEndpoint(
   };
 }
 
-function isIdle({ openStreams, lastUsed }: Session, idleMs: number): boolean {
-  return openStreams === 0 && lastUsed + idleMs <= Date.now();
+function isIdle({ openStreams, running, lastUsed }: Session, idleMs: number): boolean {
+  return openStreams === 0 && running.size === 0 && lastUsed + idleMs <= Date.now();
 }
 
 /** An id in a log: enough to tell sessions apart, not enough to use one. */

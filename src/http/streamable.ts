@@ -1,8 +1,8 @@
 import {
   createMcpHandler,
+  type InitializeRequest,
   isInitializeRequest,
   isLegacyRequest,
-  legacyStatelessFallback,
 } from "@modelcontextprotocol/server";
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
@@ -34,9 +34,8 @@ export function streamableEndpoint(
   options?: SessionOptions,
 ): StreamableEndpoint {
   const onerror = (error: Error) => log.debug(`/mcp: ${error.message}`);
-  const modern = createMcpHandler(createServer, { legacy: "reject", keepAliveMs, onerror });
+  const sessionless = createMcpHandler(createServer, { keepAliveMs, onerror });
   const sessions = sessionEndpoint(createServer, log, ids, options);
-  const single = legacyStatelessFallback(createServer, onerror);
 
   return {
     async serve(request, caller) {
@@ -51,21 +50,26 @@ export function streamableEndpoint(
       const body = await readJson(request);
       if ("refusal" in body) return body.refusal;
       const { json } = body;
-      if (!(await isLegacyRequest(request, json))) {
-        return await streamedIfSlow(modern.fetch(request, { parsedBody: json }));
+      if (await isLegacyRequest(request, json)) {
+        if (beginsSession(json)) return await sessions.begin(request, json, caller);
+        if (sessionId !== null) return await sessions.serve(sessionId, request, caller, json);
       }
-      if (isInitializeRequest(json)) return await sessions.begin(request, json, caller);
-      if (sessionId !== null) return await sessions.serve(sessionId, request, caller, json);
-      return await single(request, { parsedBody: json });
+      return await streamedIfSlow(sessionless.fetch(request, { parsedBody: json }));
     },
 
     toolsChanged() {
-      modern.notify.toolsChanged();
+      sessionless.notify.toolsChanged();
       sessions.toolsChanged();
     },
 
     async close() {
-      await Promise.all([modern.close(), sessions.close()]);
+      await Promise.all([sessionless.close(), sessions.close()]);
     },
   };
+}
+
+/** The SDK's own check tries its whole schema on every message, which costs more than most calls. */
+function beginsSession(message: unknown): message is InitializeRequest {
+  const { method } = (message ?? {}) as { method?: unknown };
+  return method === "initialize" && isInitializeRequest(message);
 }

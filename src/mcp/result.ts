@@ -14,16 +14,16 @@ export function failure(text: string): CallToolResult {
   return { content: [{ type: "text", text: cut(plain(text)) }], isError: true };
 }
 
-/** Names and logs come from guests and strangers: a terminal's escapes in them must not reach the user's terminal. */
+/** Names and logs come from guests and strangers: their escapes must not reach the user's terminal, nor turn text around. */
 function plain(text: string): string {
-  return escapeControls(text, /(?![\n\t])\p{Cc}/gu);
+  return escapeControls(text, /(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu);
 }
 
 function cut(text: string): string {
   if (text.length <= mostCharacters) return text;
-  const note = `\n[Cut here: ${text.length} characters in all, at most ${mostCharacters} are given. Ask for less: a narrower path, type, search or limit.]`;
+  const note = `\n[Cut here: ${text.length} characters in all, at most ${mostCharacters} are given. Ask for less: a narrower path, type or search.]`;
   const room = mostCharacters - note.length;
   const lineEnd = text.lastIndexOf("\n", room);
   // A row is not cut in two, unless that would lose most of the answer: compact JSON is a single line.
-  return text.slice(0, lineEnd > room / 2 ? lineEnd : room) + note;
+  return text.slice(0, lineEnd > room / 2 ? lineEnd : room).toWellFormed() + note;
 }

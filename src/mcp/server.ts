@@ -3,7 +3,7 @@ import { AjvJsonSchemaValidator } from "@modelcontextprotocol/server/validators/
 import type { Log } from "../log.ts";
 import type { Proxmox } from "../policy/guard.ts";
 import { inputJsonSchema } from "../tools/arguments.ts";
-import { explain } from "../tools/failure.ts";
+import { failureText } from "../tools/failure.ts";
 import type { Tool, ToolContext } from "../tools/tool.ts";
 import { answer, failure } from "./result.ts";
 
@@ -57,10 +57,13 @@ async function callTool(tool: Tool, given: unknown, context: ToolContext, log: L
   } catch (error) {
     // A cancelled call is not answered; the SDK drops what is thrown.
     if (context.signal.aborted) throw error;
-    const text = explain(error);
+    const text = failureText(error);
     if (text !== undefined) return failure(text);
     log.error(`${tool.name} failed`, error);
-    return failure(`${tool.name} failed by a fault of this server, not of Proxmox. Its log says more.`);
+    const doubt = tool.annotations.readOnlyHint
+      ? ""
+      : " If it was to change something, look whether it did before trying again.";
+    return failure(`${tool.name} failed by a fault of this server, not of Proxmox. Its log says more.${doubt}`);
   }
 }
 

@@ -16,11 +16,14 @@ export interface GuardedAnswer extends ProxmoxAnswer {
   readonly cluster: string;
 }
 
-/** What tools see of the clusters: every request passes the policy before it is sent. */
+/** What tools see of the clusters: every request of theirs passes the policy before it is sent. */
 export interface Proxmox {
   /** The clusters this caller may use, in the order of the configuration. */
   readonly names: readonly string[];
-  /** How a cluster is right now; an unreachable one is a state, not an error. */
+  /**
+   * How a cluster is right now; an unreachable one is a state, not an error. It rests on fixed reads of our own
+   * (`/version`, `/nodes`, `/cluster/status`), which no setting withholds: nobody could tell what is limited otherwise.
+   */
   state(cluster: string, signal: AbortSignal): Promise<ClusterState>;
   /** What may be done on a cluster, in a word or two. */
   access(cluster: string): string;

@@ -16,11 +16,21 @@ export function covers(pattern: string, method: string, path: readonly string[])
   );
 }
 
+/**
+ * Goes through the pattern once and keeps every place of the path that it may have come to, in order: the work is at
+ * most the pattern's length times the path's, however many `**` there are.
+ */
 function matches(pattern: readonly string[], path: readonly string[]): boolean {
-  const [first, ...rest] = pattern;
-  if (first === undefined) return path.length === 0;
-  if (first === "**") return path.some((_, at) => matches(rest, path.slice(at))) || matches(rest, []);
-  const [segment, ...others] = path;
-  if (segment === undefined) return false;
-  return (first === "*" || /^\{.*\}$/.test(first) || first === segment) && matches(rest, others);
+  let places = [0];
+  for (const part of pattern) {
+    const [first] = places;
+    if (first === undefined) return false;
+    if (part === "**") places = Array.from({ length: path.length - first + 1 }, (_, further) => first + further);
+    else places = places.filter((place) => fits(part, path[place])).map((place) => place + 1);
+  }
+  return places.includes(path.length);
+}
+
+function fits(part: string, segment: string | undefined): boolean {
+  return segment !== undefined && (part === "*" || /^\{.*\}$/.test(part) || part === segment);
 }

@@ -4,7 +4,7 @@ import { covers } from "./pattern.ts";
  * GETs that are more than a look: they hand out guest data or a console, or make the host fetch from elsewhere.
  * Where a cluster is limited to reads, these are not among them.
  */
-const sensitiveReads: readonly { readonly pattern: string; readonly reason: string }[] = [
+export const sensitiveReads: readonly { readonly pattern: string; readonly reason: string }[] = [
   { pattern: "GET /nodes/{node}/qemu/{vmid}/agent/file-read", reason: "it reads files inside the guest" },
   {
     pattern: "GET /nodes/{node}/qemu/{vmid}/agent/exec-status",
@@ -19,6 +19,8 @@ const sensitiveReads: readonly { readonly pattern: string; readonly reason: stri
   { pattern: "GET /nodes/{node}/{type}/{vmid}/mtunnelwebsocket", reason: "it opens a migration tunnel" },
   { pattern: "GET /nodes/{node}/vzdump/extractconfig", reason: "it reads a guest's configuration out of a backup" },
   { pattern: "GET /nodes/{node}/storage/{storage}/file-restore/**", reason: "it reads files out of a backup" },
+  { pattern: "GET /nodes/{node}/storage/{storage}/import-metadata", reason: "it makes the node connect elsewhere" },
+  { pattern: "GET /nodes/{node}/apt/changelog", reason: "it makes the node fetch from elsewhere" },
   { pattern: "GET /nodes/{node}/query-url-metadata", reason: "it makes the node fetch from elsewhere" },
   { pattern: "GET /nodes/{node}/query-oci-repo-tags", reason: "it makes the node fetch from elsewhere" },
   { pattern: "GET /nodes/{node}/scan/*", reason: "it makes the node connect elsewhere" },

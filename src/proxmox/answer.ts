@@ -23,6 +23,7 @@ export interface ProxmoxAnswer {
 export function readAnswer(reply: Reply, endpoint: string, attempted: Attempted, asker: Asker): ProxmoxAnswer {
   const envelope = parseObject(reply.body);
   if (reply.status >= 200 && reply.status < 300) {
+    if (isFile(reply, attempted)) throw file(reply, endpoint, attempted);
     if (envelope === undefined || !("data" in envelope)) throw strange(reply, endpoint, attempted);
     const { data, total, ...extra } = envelope;
     const refusal = refusalInData(data, attempted);
@@ -38,14 +39,47 @@ export function readAnswer(reply: Reply, endpoint: string, attempted: Attempted,
   }
   if (!speaksAsProxmox(reply, envelope)) throw strange(reply, endpoint, attempted);
   const message = typeof envelope?.["message"] === "string" ? envelope["message"].trim() : "";
-  const refusal = { status: reply.status, text: message || reply.reason, errors: texts(envelope?.["errors"]) };
+  const text = (message || reply.reason).slice(0, longestText);
+  const refusal = { status: reply.status, text, errors: texts(envelope?.["errors"]) };
   throw new Fault({ ...explain(refusal, attempted, asker), endpoint });
 }
+
+/**
+ * What is read of an error's text, in characters. Patterns go over it whose cost grows with its square, and who
+ * answers may mean harm; Proxmox's longest recorded message has some 300.
+ */
+const longestText = 4096;
+
+/** As many complaints about parameters are read; more than any endpoint has parameters that a request could get wrong. */
+const mostComplaints = 50;
 
 /** Proxmox's errors are JSON or have no body; it never redirects, and never says 404 or 502 to 504. */
 function speaksAsProxmox(reply: Reply, envelope: Record<string, unknown> | undefined): boolean {
   if (envelope !== undefined) return "data" in envelope || "message" in envelope || "errors" in envelope;
   return reply.body.trim() === "" && reply.status >= 400 && ![404, 405, 407, 502, 503, 504].includes(reply.status);
+}
+
+/**
+ * A download: a task's whole log (`download` with `.../log`) says so in a header, a file out of a backup
+ * (`file-restore/download`) by its path alone.
+ */
+function isFile({ headers }: Reply, { path }: Attempted): boolean {
+  if (/^attachment\b/i.test(headers.get("content-disposition") ?? "")) return true;
+  return path.endsWith("/file-restore/download") && !/html|json/i.test(headers.get("content-type") ?? "");
+}
+
+function file({ status, reason, headers, body }: Reply, endpoint: string, { path }: Attempted): Fault {
+  return new Fault({
+    kind: "file",
+    sent: "answered",
+    endpoint,
+    status,
+    reason,
+    what: `it answers with a file (${clip(headers.get("content-type") ?? "no content type")}, ${Buffer.byteLength(body)} bytes), which cannot be passed on`,
+    hint: path.endsWith("/log")
+      ? "Leave out `download`: then the log comes line by line, as much as `start` and `limit` say."
+      : "Fetch it in the web interface, or on a node.",
+  });
 }
 
 function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {
@@ -77,14 +111,17 @@ function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {
 }
 
 function begins(body: string): string {
-  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(body)?.[1]?.trim();
+  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(body.slice(0, longestText))?.[1]?.trim();
   if (title !== undefined && title !== "") return `, titled "${clip(title)}"`;
   return body.trim() === "" ? ", empty" : `, beginning with "${clip(body)}"`;
 }
 
 /** Words of an unknown server: one line, short, plain. */
 function clip(text: string): string {
-  const line = text.replaceAll(/[\p{Cc}\s]+/gu, " ").trim();
+  const line = text
+    .slice(0, longestText)
+    .replaceAll(/[\p{Cc}\s]+/gu, " ")
+    .trim();
   return line.length > 80 ? `${line.slice(0, 80)}...` : line;
 }
 
@@ -105,5 +142,11 @@ function parseObject(body: string): Record<string, unknown> | undefined {
 
 function texts(errors: unknown): Record<string, string> | undefined {
   if (typeof errors !== "object" || errors === null) return undefined;
-  return Object.fromEntries(Object.entries(errors).map(([name, text]) => [name, String(text)]));
+  const read = Object.entries(errors).slice(0, mostComplaints);
+  return Object.fromEntries(
+    read.map(([name, text]) => [
+      name.slice(0, 100),
+      typeof text === "string" ? text.slice(0, longestText) : "is wrong",
+    ]),
+  );
 }

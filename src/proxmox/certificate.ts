@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 
 /** A server's certificate, as far as an operator needs it to decide whether to trust it. */
@@ -16,15 +17,20 @@ export interface Certificate {
 /** The certificate that the other side of a finished handshake has proved to own; `undefined` when it showed none. */
 export function peerCertificate(socket: TLSSocket): Certificate | undefined {
   const peer = socket.getPeerX509Certificate();
-  if (peer === undefined) return undefined;
+  return peer === undefined ? undefined : certificateOf(peer);
+}
+
+/** A parsed certificate in the words of this folder. */
+export function certificateOf(parsed: X509Certificate): Certificate {
+  const names = (parsed.subjectAltName ?? "").split(", ");
   return {
-    fingerprint: peer.fingerprint256,
-    subject: oneLine(peer.subject),
-    issuer: oneLine(peer.issuer),
-    validFrom: new Date(peer.validFrom),
-    validTo: new Date(peer.validTo),
-    names: (peer.subjectAltName ?? "").split(", ").flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1] ?? []),
-    pem: peer.toString(),
+    fingerprint: parsed.fingerprint256,
+    subject: oneLine(parsed.subject),
+    issuer: oneLine(parsed.issuer),
+    validFrom: new Date(parsed.validFrom),
+    validTo: new Date(parsed.validTo),
+    names: names.flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1] ?? []),
+    pem: parsed.toString(),
   };
 }
 

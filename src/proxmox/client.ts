@@ -1,13 +1,13 @@
 import type { ClusterConfig } from "../config/types.ts";
 import { type ProxmoxAnswer, readAnswer } from "./answer.ts";
-import { Endpoint, type Progress } from "./endpoint.ts";
+import { Endpoint, type Passage } from "./endpoint.ts";
 import { type Attempted, Fault, ProxmoxError } from "./errors.ts";
 import type { Asker } from "./explain.ts";
-import { AllFailed, EndpointOrder, firstAnswer } from "./failover.ts";
-import { type Message, type Method, type Reply, writeMessage } from "./message.ts";
-import { aborted, allFailed, forMethod, invalid, timedOut } from "./outcome.ts";
+import { allFailed, EndpointOrder, firstAnswer, isEndpointFault } from "./failover.ts";
+import { invalid, type Message, type Method, type Reply, writeMessage } from "./message.ts";
 import type { Params } from "./params.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
+import { aborted, type Progress, timedOut, unexpected } from "./unanswered.ts";
 
 export type { ProxmoxAnswer } from "./answer.ts";
 
@@ -81,13 +81,19 @@ export class ProxmoxClient {
   }
 
   /**
-   * Sends a request. A read goes to another endpoint when one fails. A write goes to another only when it surely never
-   * left, and is never sent twice.
-   * @throws ProxmoxError
+   * Sends a request. A read goes to another endpoint when one fails or answers as something that is not Proxmox. A
+   * write goes to another only when it surely never left, and is never sent twice.
+   * @throws ProxmoxError, and nothing else.
    */
   async request(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
     const attempted = { method: request.method, path: formatPath(request.path), cluster: this.name };
-    return await this.#named(attempted, async () => await this.#answer(request, attempted));
+    return await this.#inTime(attempted, request, async (within) => {
+      const message = compose(request);
+      const passage = { ...within, authorization: this.#authorization() };
+      const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, this.#asker());
+      const way: Way = { message, judge, passage };
+      return request.method === "GET" ? await this.#read(way) : await this.#write(way);
+    });
   }
 
   /**
@@ -97,14 +103,12 @@ export class ProxmoxClient {
   async page({ path, modifiedSince, signal, holds }: PageRequest): Promise<Page> {
     const headers = modifiedSince === undefined ? {} : { "if-modified-since": modifiedSince };
     const message: Message = { method: "GET", target: path, body: undefined, headers: { ...headers, accept: "*/*" } };
-    return await this.#named({ method: "GET", path, cluster: this.name }, async () => {
-      return await this.#inTime({ signal }, async (within, progress) => {
-        const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Page> => {
-          const way = { authorization: undefined, signal: AbortSignal.any([within, over]), progress };
-          return readPage(await endpoint.read(message, way), `${endpoint.url}${path}`, modifiedSince, holds);
-        };
-        return await this.#firstOf(ask, within);
-      });
+    return await this.#inTime({ method: "GET", path, cluster: this.name }, { signal }, async (within) => {
+      const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Page> => {
+        const passage = { ...within, authorization: undefined, signal: AbortSignal.any([within.signal, over]) };
+        return readPage(await endpoint.read(message, passage), `${endpoint.url}${path}`, modifiedSince, holds);
+      };
+      return await this.#firstOf(ask, within.signal);
     });
   }
 
@@ -113,81 +117,67 @@ export class ProxmoxClient {
     for (const endpoint of this.#endpoints) endpoint.close();
   }
 
-  async #answer(request: ProxmoxRequest, attempted: Attempted): Promise<ProxmoxAnswer> {
-    const message = compose(request);
-    const authorization = this.#authorization();
-    return await this.#inTime(request, async (signal, progress) => {
-      const way: Way = { message, authorization, signal, progress };
-      const { reply, endpoint } = request.method === "GET" ? await this.#read(way) : await this.#write(way);
-      return readAnswer(reply, endpoint.url, attempted, this.#asker());
-    });
-  }
-
-  /** Names the request in what goes wrong with it. */
-  async #named<T>(attempted: Attempted, run: () => Promise<T>): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
-      if (error instanceof Fault) throw new ProxmoxError(attempted, forMethod(error.problem, attempted));
-      throw error;
-    }
-  }
-
-  /** Runs within the time that a request may take, and says what its end means. */
+  /** Runs within the time that a request may take, and names the request in what goes wrong with it. */
   async #inTime<T>(
+    attempted: Attempted,
     request: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number },
-    run: (signal: AbortSignal, progress: Progress) => Promise<T>,
+    run: (within: Omit<Passage, "authorization">) => Promise<T>,
   ): Promise<T> {
-    const timeoutMs = request.timeoutMs ?? this.#config.timeoutMs;
-    const limit = AbortSignal.timeout(timeoutMs);
-    const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
     const progress: Progress = { stage: "waiting" };
     try {
-      signal.throwIfAborted();
-      return await run(signal, progress);
+      const timeoutMs = request.timeoutMs ?? this.#config.timeoutMs;
+      const deadline = performance.now() + timeoutMs;
+      const limit = AbortSignal.timeout(timeoutMs);
+      const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
+      try {
+        signal.throwIfAborted();
+        return await run({ signal, deadline, progress });
+      } catch (error) {
+        // Which of the two came first: the signal of both keeps the first one's reason.
+        if (error instanceof Fault || !signal.aborted) throw error;
+        throw signal.reason === limit.reason ? timedOut(timeoutMs, progress) : aborted(progress);
+      }
     } catch (error) {
-      if (error instanceof Fault) throw error;
-      // Which of the two came first: the signal of both keeps the first one's reason.
-      if (signal.aborted) throw signal.reason === limit.reason ? timedOut(timeoutMs, progress) : aborted(progress);
-      throw error;
+      throw new ProxmoxError(attempted, (error instanceof Fault ? error : unexpected(error, progress)).problem);
     }
   }
 
-  async #read({ message, ...passage }: Way): Promise<Answered> {
-    const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Answered | Fault> => {
+  async #read({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
+    const ask = async (endpoint: Endpoint, over: AbortSignal) => {
       try {
-        const reply = await endpoint.read(message, { ...passage, signal: AbortSignal.any([passage.signal, over]) });
-        return { reply, endpoint };
+        const signal = AbortSignal.any([passage.signal, over]);
+        return { endpoint, result: judge(await endpoint.read(message, { ...passage, signal }), endpoint) };
       } catch (error) {
-        if (!(error instanceof Fault)) throw error;
-        if (error.problem.sent === "answered") return error;
-        this.#order.failed(endpoint);
+        if (error instanceof Fault && !isEndpointFault(error)) return { endpoint, result: error };
+        if (error instanceof Fault) this.#order.failed(endpoint);
         throw error;
       }
     };
     const first = await this.#firstOf(ask, passage.signal);
-    if (first instanceof Fault) throw first;
     this.#order.worked(first.endpoint);
-    return first;
+    if (first.result instanceof Fault) throw first.result;
+    return first.result;
   }
 
   async #firstOf<T>(ask: (endpoint: Endpoint, over: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
     return await firstAnswer(this.#order.list(), this.#patienceMs, ask).catch((error: unknown) => {
       signal.throwIfAborted();
-      throw error instanceof AllFailed ? allFailed(error.errors) : error;
+      if (!(error instanceof AggregateError)) throw error;
+      throw allFailed(error.errors.filter((each) => each instanceof Fault));
     });
   }
 
-  async #write({ message, ...passage }: Way): Promise<Answered> {
-    const faults: unknown[] = [];
+  async #write({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
+    const faults: Fault[] = [];
     for (const endpoint of this.#order.list()) {
       try {
-        const reply = await endpoint.write(message, passage);
+        const answer = judge(await endpoint.write(message, passage), endpoint);
         this.#order.worked(endpoint);
-        return { reply, endpoint };
+        return answer;
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
-        if (error.problem.sent !== "answered") this.#order.failed(endpoint);
+        if (isEndpointFault(error)) this.#order.failed(endpoint);
+        else this.#order.worked(endpoint);
         if (error.problem.sent !== "no") throw error;
         faults.push(error);
       }
@@ -210,17 +200,12 @@ export class ProxmoxClient {
   }
 }
 
-/** A message and all that it needs on its way. */
+/** A message, how it travels, and how what comes back is judged. */
 interface Way {
   readonly message: Message;
-  readonly authorization: string;
-  readonly signal: AbortSignal;
-  readonly progress: Progress;
-}
-
-interface Answered {
-  readonly reply: Reply;
-  readonly endpoint: Endpoint;
+  readonly passage: Passage;
+  /** Throws a Fault for what is no answer to the request. */
+  readonly judge: (reply: Reply, endpoint: Endpoint) => ProxmoxAnswer;
 }
 
 function readPage(

@@ -1,19 +1,20 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
-import type { TlsMode } from "../config/types.ts";
+import { bare } from "../config/host.ts";
+import type { ProxyConfig, TlsMode } from "../config/types.ts";
 import { type Certificate, peerCertificate } from "./certificate.ts";
 import { Fault } from "./errors.ts";
-import { tlsRefusal } from "./refusal.ts";
-import { bare, established, openTunnel } from "./socket.ts";
+import { established, openTunnel } from "./socket.ts";
 import { connectionTrust, isTlsCode } from "./trust.ts";
+import { untrusted } from "./untrusted.ts";
 
 /** Where to connect, and how far to trust what answers. */
 export interface Destination {
   /** Base URL. */
   readonly endpoint: string;
   readonly tls: TlsMode;
-  /** An http proxy that opens a tunnel; `undefined` connects directly. */
-  readonly proxy: string | undefined;
+  /** `undefined` connects directly. */
+  readonly proxy: ProxyConfig | undefined;
   /** How long connecting and the handshake may take, in milliseconds. */
   readonly connectMs: number;
 }
@@ -39,7 +40,7 @@ export async function openConnection(to: Destination, signal: AbortSignal): Prom
     if (error instanceof Fault) throw error;
     const code = limit.aborted ? "ETIMEDOUT" : codeOf(error);
     if (!isTlsCode(code)) throw unreachable(to, code);
-    throw tlsRefusal(to.endpoint, to.tls, code, await readCertificate(to, signal));
+    throw untrusted(to.endpoint, to.tls, code, await readCertificate(to, signal));
   }
 }
 
@@ -63,7 +64,7 @@ export function codeOf(error: unknown): string | undefined {
 
 /** No connection could be made: which endpoint, why, and what to check. */
 export function unreachable(to: Destination, code: string | undefined): Fault {
-  const { host, hostname } = new URL(to.proxy ?? to.endpoint);
+  const { host, hostname } = new URL(to.proxy?.url ?? to.endpoint);
   const through = to.proxy === undefined ? to.endpoint : `the proxy ${host} (for ${to.endpoint})`;
   const common = {
     kind: "unreachable",
@@ -84,6 +85,12 @@ export function unreachable(to: Destination, code: string | undefined): Fault {
         ...common,
         what: `the name ${hostname} of ${through} does not resolve (${code})`,
         hint: `Check the spelling, or write the address; \`getent hosts ${hostname}\` on this machine must find it.`,
+      });
+    case "ERR_PROXY_TUNNEL":
+      return new Fault({
+        ...common,
+        what: `the proxy ${host} refused a tunnel to ${to.endpoint}`,
+        hint: `Let the proxy connect to ${new URL(to.endpoint).host}, or add that to NO_PROXY.`,
       });
     case "ETIMEDOUT":
       return new Fault({
@@ -120,7 +127,7 @@ async function open(to: Destination, signal: AbortSignal): Promise<Connection> {
     !(certificate !== undefined && to.tls.fingerprints.includes(certificate.fingerprint))
   ) {
     socket.destroy();
-    throw tlsRefusal(to.endpoint, to.tls, undefined, certificate);
+    throw untrusted(to.endpoint, to.tls, undefined, certificate);
   }
   return { socket, certificate };
 }

@@ -1,16 +1,16 @@
 import PQueue from "p-queue";
-import { proxyFor } from "../config/proxy.ts";
-import type { ClusterConfig } from "../config/types.ts";
+import type { ClusterConfig, ProxyConfig } from "../config/types.ts";
 import { readBody } from "./body.ts";
 import type { Certificate } from "./certificate.ts";
 import { codeOf, type Destination, openConnection, readCertificate, unreachable } from "./connection.ts";
+import { unlessDeaf } from "./deaf.ts";
 import { Fault } from "./errors.ts";
 import { exchange } from "./exchange.ts";
-import { lostAnswer } from "./lost.ts";
 import { headersOf, type Message, type Reply } from "./message.ts";
-import { tlsRefusal } from "./refusal.ts";
 import { isTlsCode, poolTrust, poolTrustOfLeaf } from "./trust.ts";
+import { lostAnswer, type Progress, unexpected } from "./unanswered.ts";
 import { until } from "./until.ts";
+import { untrusted } from "./untrusted.ts";
 
 /** How endpoints are talked to, with every default filled in. */
 export interface EndpointOptions {
@@ -20,16 +20,13 @@ export interface EndpointOptions {
   readonly connectMs: number;
 }
 
-/** How far a message has come; a timeout is told by it. */
-export interface Progress {
-  stage: "waiting" | "connecting" | "sent";
-}
-
 /** One message on its way: with which token, until when, and how far it is. */
 export interface Passage {
   /** `undefined` sends no token. */
   readonly authorization: string | undefined;
   readonly signal: AbortSignal;
+  /** When the signal ends it for want of time, by `performance.now()`. */
+  readonly deadline: number;
   readonly progress: Progress;
 }
 
@@ -68,7 +65,7 @@ export class Endpoint {
 
   constructor(url: string, cluster: ClusterConfig, options: EndpointOptions) {
     this.url = url;
-    this.#to = { endpoint: url, tls: cluster.tls, proxy: proxyFor(url), connectMs: options.connectMs };
+    this.#to = { endpoint: url, tls: cluster.tls, proxy: cluster.proxies?.[url], connectMs: options.connectMs };
     this.#options = options;
     this.#queue = new PQueue({ concurrency: options.maxParallel });
   }
@@ -99,7 +96,13 @@ export class Endpoint {
   }
 
   async #inTurn(passage: Passage, run: () => Promise<Reply>): Promise<Reply> {
-    return await this.#queue.add(run, { signal: passage.signal });
+    try {
+      return await this.#queue.add(run, { signal: passage.signal });
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      passage.signal.throwIfAborted();
+      throw unexpected(error, passage.progress, this.url);
+    }
   }
 
   async #inProcess(fetch: (request: Request) => Promise<Response>, message: Message, passage: Passage): Promise<Reply> {
@@ -132,17 +135,17 @@ export class Endpoint {
       const init = {
         ...this.#init(message, passage),
         signal,
-        proxy: this.#to.proxy ?? false,
+        proxy: poolProxy(this.#to.proxy),
         redirect: "manual",
       } as const;
-      response = await session.fetch(`${this.url}${message.target}`, init);
+      response = await unlessDeaf(this.#to, passage.deadline, session.fetch(`${this.url}${message.target}`, init));
       return await this.#receive(response);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Fault) throw error;
       const code = codeOf(error);
       if (response === undefined && isTlsCode(code)) {
-        throw tlsRefusal(this.url, this.#to.tls, code, await readCertificate(this.#to, signal));
+        throw untrusted(this.url, this.#to.tls, code, await readCertificate(this.#to, signal));
       }
       if (code !== undefined && neverConnected.has(code)) throw unreachable(this.#to, code);
       throw lostAnswer(this.url, code, response?.status);
@@ -155,6 +158,7 @@ export class Endpoint {
    * the same one means that the runtime can never verify it (it expired, say), and from then on all reads go alone.
    */
   async #readPinned(message: Message, passage: Passage): Promise<Reply> {
+    passage.progress.stage = "connecting";
     const trusted = await this.#trust(passage.signal);
     if (trusted.verifiable) {
       try {
@@ -188,11 +192,11 @@ export class Endpoint {
     return await until(signal, this.#trusted);
   }
 
-  /** Reads the certificate on a connection that carries nothing else. */
+  /** Reads the certificate on a connection that carries nothing else and that nobody can abort. */
   async #look(): Promise<Trusted> {
-    const { socket, certificate } = await openConnection(this.#to, AbortSignal.timeout(this.#options.connectMs));
+    const { socket, certificate } = await openConnection(this.#to, new AbortController().signal);
     socket.destroy();
-    if (certificate === undefined) throw tlsRefusal(this.url, this.#to.tls, undefined, undefined);
+    if (certificate === undefined) throw untrusted(this.url, this.#to.tls, undefined, undefined);
     return { leaf: certificate, session: this.#openPool(poolTrustOfLeaf(certificate)), verifiable: true };
   }
 
@@ -215,4 +219,12 @@ export class Endpoint {
     const body = response.body === null ? "" : await readBody(response.body, this.#options.maxAnswerBytes);
     return { status, reason, headers, body };
   }
+}
+
+/** A proxy in the form of the runtime's fetch, which must not look into the environment itself. */
+function poolProxy(proxy: ProxyConfig | undefined): Bun.FetchProxyOption {
+  if (proxy === undefined) return false;
+  const { url, authorization } = proxy;
+  const headers = authorization === undefined ? {} : { "Proxy-Authorization": authorization.reveal() };
+  return { url, headers, respectNoProxy: false };
 }

@@ -15,6 +15,8 @@ export type ProxmoxErrorKind =
   | "not-proxmox"
   /** An answer that was cut off or is no whole JSON. */
   | "broken-answer"
+  /** Proxmox answered with a file, a download, and not with JSON. */
+  | "file"
   | "too-large"
   | "token-refused"
   | "privilege"
@@ -120,7 +122,7 @@ export class ProxmoxError extends Error {
     this.method = attempted.method;
     this.path = attempted.path;
     this.cluster = attempted.cluster;
-    this.hint = problem.hint;
+    this.hint = hintFor(attempted, problem);
     this.endpoint = problem.endpoint;
     this.status = problem.status;
     this.reason = problem.reason;
@@ -135,4 +137,12 @@ export class ProxmoxError extends Error {
   override toString(): string {
     return this.describe();
   }
+}
+
+/** Whatever may have been carried out says so, in the same words everywhere; a read that may have left changed nothing. */
+function hintFor({ method }: Attempted, { sent, hint }: Problem): string | undefined {
+  if (method === "GET" || sent !== "maybe") return hint;
+  const doubt =
+    "It may have been carried out. Look before you send it again: the object's own state, and GET /cluster/tasks for a task of it.";
+  return hint === undefined ? doubt : `${doubt} ${hint}`;
 }

@@ -4,8 +4,8 @@ import { createGunzip } from "node:zlib";
 import { readBody } from "./body.ts";
 import { type Connection, codeOf } from "./connection.ts";
 import { Fault } from "./errors.ts";
-import { lostAnswer } from "./lost.ts";
 import { headersOf, type Message, type Reply } from "./message.ts";
+import { lostAnswer } from "./unanswered.ts";
 
 /** What a message needs besides itself to go out. */
 export interface Exchange {
@@ -32,8 +32,9 @@ export async function exchange(connection: Connection, message: Message, how: Ex
     incoming = await sendOver(connection, message, how);
     const headers = incoming.headersDistinct;
     // The pipeline's own callback has nothing to add: the reader below gets every error.
-    const source =
-      headers["content-encoding"]?.[0] === "gzip" ? pipeline(incoming, createGunzip(), () => undefined) : incoming;
+    const source = /^(x-)?gzip$/i.test(headers["content-encoding"]?.[0] ?? "")
+      ? pipeline(incoming, createGunzip(), () => undefined)
+      : incoming;
     return {
       status: incoming.statusCode ?? 0,
       reason: incoming.statusMessage ?? "",
@@ -42,7 +43,9 @@ export async function exchange(connection: Connection, message: Message, how: Ex
     };
   } catch (error) {
     how.signal.throwIfAborted();
-    throw error instanceof Fault ? error : lostAnswer(how.endpoint, codeOf(error), incoming?.statusCode);
+    if (!(error instanceof Fault)) throw lostAnswer(how.endpoint, codeOf(error), incoming?.statusCode);
+    // A write whose answer is not read to its end was sent all the same, and "ask for less" would be sending it again.
+    throw message.method === "GET" ? error : new Fault({ ...error.problem, sent: "maybe", hint: undefined });
   } finally {
     how.signal.removeEventListener("abort", giveUp);
     socket.destroy();

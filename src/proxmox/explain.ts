@@ -1,3 +1,4 @@
+import { shellWord } from "../config/wording.ts";
 import type { Attempted, Problem } from "./errors.ts";
 import { failed, type Meaning, nodeOf, oneLine } from "./failures.ts";
 import { roleFor } from "./roles.ts";
@@ -24,10 +25,11 @@ export interface Asker {
 export function explain(refusal: Refusal, attempted: Attempted, asker: Asker): Problem {
   const meaning = read(refusal, attempted, asker);
   const write = attempted.method !== "GET";
+  const what = meaning.what ?? oneLine(refusal.text || "without a message");
   return {
     kind: meaning.kind,
     sent: meaning.kind === "node-timeout" && write ? "maybe" : "answered",
-    what: `${refusal.status}, ${meaning.what ?? oneLine(refusal.text || "without a message")}`,
+    what: refusal.status === 200 ? what : `${refusal.status}, ${what}`,
     hint: meaning.hint,
     status: refusal.status,
     reason: refusal.text,
@@ -56,13 +58,7 @@ function read(refusal: Refusal, attempted: Attempted, asker: Asker): Meaning {
     case 400:
       return parameters(refusal, attempted);
     case 501:
-      return {
-        kind: "unknown-endpoint",
-        ...(/not (?:implemented|available)/.test(refusal.text) && {
-          what: `this Proxmox VE has no ${attempted.method} ${attempted.path}`,
-        }),
-        hint: "Either the path or the method is wrong, or this version lacks it; the API viewer at /pve-docs/api-viewer/ on a node lists every path with its methods.",
-      };
+      return unsupported(refusal.text, attempted);
     case 595:
       return offline(refusal.text, attempted);
     case 596:
@@ -85,7 +81,7 @@ function unauthorized(text: string, { user, token }: Asker): Meaning {
     kind: "token-refused",
     what: `the token ${token} was refused (Proxmox says: ${oneLine(text)})`,
     hint:
-      `Check user, token_id and token_secret in the configuration. On a node, \`pveum user token list ${user}\` shows whether the token exists or has expired, ` +
+      `Check user, token_id and token_secret in the configuration. On a node, \`pveum user token list ${shellWord(user)}\` shows whether the token exists or has expired, ` +
       "and `pveum user list` whether the user is enabled. A lost secret cannot be read again: remove the token and add it anew.",
   };
 }
@@ -109,14 +105,32 @@ function forbidden(text: string, { user, token }: Asker): Meaning {
   }
   const privileges = list.split("|");
   const role = roleFor(privileges);
+  const grant = `pveum acl modify ${shellWord(aclPath)} --tokens ${shellWord(token)} --roles ${role ?? "NAME"}`;
+  const command = role === undefined ? `pveum role add NAME --privs ${privileges.join(",")} && ${grant}` : grant;
+  const spare =
+    role === undefined && privileges.length > 1 ? "Leave out of --privs what the token is not meant to do. " : "";
   return {
     kind: "privilege",
-    what: `token ${token} lacks ${privileges.length === 1 ? list : `any of ${privileges.join(", ")}`} on ${aclPath}`,
+    what: `token ${token} ${privileges.length === 1 ? `lacks ${list}` : `needs one of ${privileges.join(", ")}`} on ${aclPath}`,
     hint:
-      `An administrator can grant it on a node: pveum acl modify ${quoted(aclPath)} --tokens '${token}' --roles ${role ?? "NAME"}` +
-      `${role === undefined ? `, NAME being a role that holds it (pveum role add NAME --privs ${privileges.join(",")} makes one). ` : ". "}` +
+      `An administrator can grant it on a node: ${command}. ${spare}` +
       `What is granted at a path replaces what the token inherits there, so include every role that it needs there; unless the token was made with --privsep 0, ${user} needs the privilege too.`,
     details: { privileges, aclPath },
+  };
+}
+
+function unsupported(text: string, attempted: Attempted): Meaning {
+  if (/not (?:implemented|available)/.test(text)) {
+    return {
+      kind: "unknown-endpoint",
+      what: `this Proxmox VE has no ${attempted.method} ${attempted.path}`,
+      hint: "Either the path or the method is wrong, or this version lacks it; the API viewer at /pve-docs/api-viewer/ on a node lists every path with its methods.",
+    };
+  }
+  return {
+    kind: "failed",
+    what: `the request did not arrive in the form in which it was sent (Proxmox says: ${oneLine(text)})`,
+    hint: "Something between this machine and the node changes requests; connect to the node itself, port 8006.",
   };
 }
 
@@ -142,22 +156,24 @@ function parameters({ text, errors }: Refusal, attempted: Attempted): Meaning {
   return {
     kind: "parameters",
     what: `${oneLine(text).replace(/\.$/, "")}: ${entries.map(([name, complaint]) => `${name}: ${complaint}`).join("; ")}`,
-    hint: parameterHint(entries.map(([, complaint]) => complaint)),
+    hint: parameterHint(entries),
     details: { parameters: Object.fromEntries(entries) },
   };
 }
 
-/** What to do about a complaint, by a part of its text. */
-const remedies: readonly (readonly [part: string, remedy: string])[] = [
-  ["missing and it is not optional", "Add what is missing."],
-  ["not defined in schema", "Leave out what the endpoint does not know; a misspelt name looks the same."],
-  ["already exists", "GET /cluster/nextid without parameters gives a free VMID."],
-  ["('boolean')", "Booleans are true and false, or 1 and 0 where a string is sent."],
+/** What to do about a complaint, by the parameter's name and the complaint. */
+const remedies: readonly (readonly [name: RegExp, complaint: RegExp, remedy: string])[] = [
+  [/^/, /missing and it is not optional/, "Add what is missing."],
+  [/^/, /not defined in schema/, "Leave out what the endpoint does not know; a misspelt name looks the same."],
+  [/^(?:vmid|newid)$/, /already exists/, "GET /cluster/nextid without parameters gives a free VMID."],
+  [/^/, /already exists/, "Choose another, or change the one that exists."],
+  [/^/, /\('boolean'\)/, "Booleans are true and false, or 1 and 0 where a string is sent."],
 ];
 
-function parameterHint(complaints: readonly string[]): string {
+function parameterHint(complaints: readonly (readonly [name: string, complaint: string])[]): string {
   const found = complaints.map(
-    (complaint) => remedies.find(([part]) => complaint.includes(part))?.[1] ?? "Correct the value.",
+    ([name, complaint]) =>
+      remedies.find(([names, texts]) => names.test(name) && texts.test(complaint))?.[2] ?? "Correct the value.",
   );
   return [...new Set(found)].join(" ");
 }
@@ -180,9 +196,4 @@ function timedOut(text: string, attempted: Attempted): Meaning {
     hint: "The node hangs or is overloaded; GET /cluster/resources shows its state as the others see it.",
     ...(node !== undefined && { details: { subject: { type: "node", id: node } } }),
   };
-}
-
-/** A word for a POSIX shell. */
-function quoted(word: string): string {
-  return /^[\w/.@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,4 +1,6 @@
 import type { Endpoint } from "./endpoint.ts";
+import { Fault, type Sent } from "./errors.ts";
+import { invalid } from "./message.ts";
 
 /** The endpoints of one cluster, in the order in which they are worth asking. */
 export class EndpointOrder {
@@ -30,30 +32,24 @@ export class EndpointOrder {
   }
 }
 
-/** Every endpoint failed; `errors` in the order in which they were asked. */
-export class AllFailed extends Error {
-  override readonly name = "AllFailed";
-  readonly errors: readonly unknown[];
-
-  constructor(errors: readonly unknown[]) {
-    super("every endpoint failed");
-    this.errors = errors;
-  }
+/** Whether the fault lies with the endpoint, so that another may do better; Proxmox's own errors do not. */
+export function isEndpointFault({ problem }: Fault): boolean {
+  return ["unreachable", "tls", "not-proxmox", "broken-answer"].includes(problem.kind);
 }
 
 /**
  * Asks one endpoint after the other until one answers. The next is asked when one fails, or all keep silent for
  * `patienceMs`, and then the first answer counts and the others are aborted: only for what may be done twice.
- * @throws AllFailed
+ * @throws AggregateError when all failed, with their errors in the order of `endpoints`.
  */
-export async function firstAnswer<T>(
-  endpoints: readonly Endpoint[],
+export async function firstAnswer<E, T>(
+  endpoints: readonly E[],
   patienceMs: number,
-  ask: (endpoint: Endpoint, signal: AbortSignal) => Promise<T>,
+  ask: (endpoint: E, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const over = new AbortController();
-  const errors = new Map<Endpoint, unknown>();
+  const errors = new Map<E, unknown>();
   const unasked = [...endpoints];
   let patience: NodeJS.Timeout | undefined;
   const askNext = () => {
@@ -62,16 +58,35 @@ export async function firstAnswer<T>(
     if (endpoint === undefined) return;
     if (unasked.length > 0) patience = setTimeout(askNext, patienceMs);
     ask(endpoint, over.signal).then(resolve, (error: unknown) => {
+      // A loser that was aborted leaves nothing to ask anybody.
+      if (over.signal.aborted) return;
       errors.set(endpoint, error);
-      if (errors.size === endpoints.length) reject(new AllFailed(endpoints.map((each) => errors.get(each))));
+      if (errors.size === endpoints.length) reject(new AggregateError(endpoints.map((each) => errors.get(each))));
       else askNext();
     });
   };
-  askNext();
+  if (endpoints.length === 0) reject(new AggregateError([]));
+  else askNext();
   try {
     return await promise;
   } finally {
     clearTimeout(patience);
     over.abort();
   }
+}
+
+/** What several endpoints' failures come to, in the order in which they were asked. */
+export function allFailed(faults: readonly Fault[]): Fault {
+  const problems = faults.map(({ problem }) => problem);
+  const [first, ...others] = problems;
+  if (first === undefined) return invalid("the cluster has no endpoint");
+  if (others.length === 0) return new Fault(first);
+  const has = (sent: Sent) => problems.some((problem) => problem.sent === sent);
+  return new Fault({
+    ...first,
+    kind: others.every(({ kind }) => kind === first.kind) ? first.kind : "unreachable",
+    sent: has("maybe") ? "maybe" : has("answered") ? "answered" : "no",
+    what: `none of the cluster's ${problems.length} endpoints could be used: ${problems.map(({ what }) => what).join("; ")}`,
+    hint: [...new Set(problems.map(({ hint }) => hint))].filter((hint) => hint !== undefined).join("\n"),
+  });
 }

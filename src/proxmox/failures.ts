@@ -165,6 +165,7 @@ export function nodeOf({ path }: Attempted): string | undefined {
 
 /** Proxmox breaks some texts into lines, and ends them with one. */
 export function oneLine(text: string): string {
-  const line = text.trim().replaceAll(/\s*[\r\n]+\s*/g, "; ");
+  const lines = text.split(/[\r\n]+/).map((part) => part.trim());
+  const line = lines.filter((part) => part !== "").join("; ");
   return line.length > 600 ? `${line.slice(0, 600)}...` : line;
 }

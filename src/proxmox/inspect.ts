@@ -1,12 +1,11 @@
 import type { X509Certificate } from "node:crypto";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
-import { proxyFor } from "../config/proxy.ts";
-import type { TlsMode } from "../config/types.ts";
-import type { Certificate } from "./certificate.ts";
-import { type Connection, codeOf, openConnection } from "./connection.ts";
+import type { ProxyConfig, TlsMode } from "../config/types.ts";
+import { type Certificate, certificateOf } from "./certificate.ts";
+import { type Connection, codeOf, type Destination, openConnection } from "./connection.ts";
 import { Fault, type Problem } from "./errors.ts";
-import { lostAnswer } from "./lost.ts";
+import { lostAnswer } from "./unanswered.ts";
 
 /** An endpoint as it shows itself to anybody, before any token: what was seen, or what stood in the way. */
 export type Seen<T> =
@@ -19,10 +18,14 @@ const patienceMs = 5_000;
 /**
  * Connects to an endpoint, judges its certificate as `tls` says, and closes again; nothing is sent. Gives the
  * certificates that it showed, its own first (Proxmox's own node certificates come alone); none on plain http.
- * Of one that was refused the problem's details hold the certificate.
+ * Of one that was refused the problem's details hold the certificate. Without `proxy` it connects directly.
  */
-export async function inspectCertificates(endpoint: string, tls: TlsMode): Promise<Seen<readonly Certificate[]>> {
-  return await look(endpoint, tls, ({ socket, certificate }) => {
+export async function inspectCertificates(
+  endpoint: string,
+  tls: TlsMode,
+  proxy?: ProxyConfig,
+): Promise<Seen<readonly Certificate[]>> {
+  return await look({ endpoint, tls, proxy, connectMs: patienceMs }, ({ socket, certificate }) => {
     if (certificate === undefined) return [];
     const leaf = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
     return [certificate, ...(leaf === undefined ? [] : issuersOf(leaf))];
@@ -36,8 +39,13 @@ export interface Page {
 }
 
 /** Reads a page's first bytes, without a token; `path` begins with a slash and stands below the endpoint's prefix. */
-export async function inspectPage(endpoint: string, tls: TlsMode, path: string): Promise<Seen<Page>> {
-  return await look(endpoint, tls, async ({ socket }, signal) => {
+export async function inspectPage(
+  endpoint: string,
+  tls: TlsMode,
+  path: string,
+  proxy?: ProxyConfig,
+): Promise<Seen<Page>> {
+  return await look({ endpoint, tls, proxy, connectMs: patienceMs }, async ({ socket }, signal) => {
     const giveUp = () => socket.destroy();
     signal.addEventListener("abort", giveUp, { once: true });
     try {
@@ -64,14 +72,12 @@ export async function inspectPage(endpoint: string, tls: TlsMode, path: string):
 }
 
 async function look<T>(
-  endpoint: string,
-  tls: TlsMode,
+  to: Destination,
   see: (connection: Connection, signal: AbortSignal) => T | Promise<T>,
 ): Promise<Seen<T>> {
-  const to = { endpoint, tls, proxy: proxyFor(endpoint), connectMs: patienceMs };
   let connection: Connection | undefined;
   try {
-    connection = await openConnection(to, AbortSignal.timeout(2 * patienceMs));
+    connection = await openConnection(to, new AbortController().signal);
     return { seen: await see(connection, AbortSignal.timeout(patienceMs)) };
   } catch (error) {
     if (error instanceof Fault) return { problem: error.problem };
@@ -93,18 +99,5 @@ async function beginning(incoming: IncomingMessage): Promise<string> {
 function issuersOf(leaf: X509Certificate): Certificate[] {
   const issuer = leaf.issuerCertificate;
   if (issuer === undefined || issuer.fingerprint256 === leaf.fingerprint256) return [];
-  const certificate = {
-    fingerprint: issuer.fingerprint256,
-    subject: oneLine(issuer.subject),
-    issuer: oneLine(issuer.issuer),
-    validFrom: new Date(issuer.validFrom),
-    validTo: new Date(issuer.validTo),
-    names: [],
-    pem: issuer.toString(),
-  };
-  return [certificate, ...issuersOf(issuer)];
-}
-
-function oneLine(name: string): string {
-  return name.replaceAll(/\p{Cc}+/gu, ", ").replace(/, $/, "");
+  return [certificateOf(issuer), ...issuersOf(issuer)];
 }

@@ -28,6 +28,7 @@ export interface Reply {
 const targetLimit = 7 * 1024;
 /** Proxmox answers 501 to more. */
 const bodyLimit = 512 * 1024;
+const shorter = "Send shorter values, or fewer parameters at a time.";
 
 /**
  * Puts parameters where Proxmox wants them: the query for GET and DELETE, the body for POST and PUT.
@@ -38,12 +39,13 @@ export function writeMessage(method: Method, path: ApiPath, params: Params): Mes
   const hasBody = method === "POST" || method === "PUT";
   const target = `/api2/json${encodePath(path)}${hasBody || encoded === "" ? "" : `?${encoded}`}`;
   if (target.length > targetLimit) {
-    throw tooLong(
+    throw invalid(
       `path and parameters of a ${method} take ${target.length} bytes encoded; Proxmox takes at most ${targetLimit}`,
+      shorter,
     );
   }
   if (hasBody && encoded.length > bodyLimit) {
-    throw tooLong(`the parameters take ${encoded.length} bytes encoded; Proxmox takes at most ${bodyLimit}`);
+    throw invalid(`the parameters take ${encoded.length} bytes encoded; Proxmox takes at most ${bodyLimit}`, shorter);
   }
   return { method, target, body: hasBody ? encoded : undefined };
 }
@@ -60,7 +62,7 @@ export function headersOf(message: Message, authorization: string | undefined): 
   };
 }
 
-function tooLong(what: string): Fault {
-  const hint = "Send shorter values, or fewer parameters at a time.";
+/** Refused here, before anything was sent. */
+export function invalid(what: string, hint?: string): Fault {
   return new Fault({ kind: "invalid-request", sent: "no", what, hint });
 }

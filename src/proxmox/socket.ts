@@ -1,28 +1,20 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { bare } from "../config/host.ts";
+import type { ProxyConfig } from "../config/types.ts";
 import { Fault } from "./errors.ts";
 
 /** Asks a proxy for a tunnel: all that it learns is the host. */
 export async function openTunnel(
   endpoint: string,
-  proxy: string,
+  proxy: ProxyConfig,
   target: string,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const { protocol, hostname, port, username, password } = new URL(proxy);
-  if (protocol !== "http:") {
-    throw new Fault({
-      kind: "unreachable",
-      sent: "no",
-      what: `the environment's proxy for ${endpoint} is a ${protocol}// one, and only http:// proxies are supported`,
-      hint: `Add ${target} to NO_PROXY, or set HTTPS_PROXY to an http:// proxy.`,
-      endpoint,
-    });
-  }
+  const { hostname, port } = new URL(proxy.url);
   const socket = await established(connectTcp({ host: bare(hostname), port: Number(port || 80) }), "connect", signal);
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   const authorization =
-    username === "" ? "" : `Proxy-Authorization: Basic ${Buffer.from(login).toString("base64")}\r\n`;
+    proxy.authorization === undefined ? "" : `Proxy-Authorization: ${proxy.authorization.reveal()}\r\n`;
   socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${authorization}\r\n`);
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(await readHead(socket, signal))?.[1] ?? "no HTTP";
   if (status === "200") return socket;
@@ -86,9 +78,4 @@ async function settled<T>(
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
-}
-
-/** A URL's host without the brackets of IPv6. */
-export function bare(hostname: string): string {
-  return hostname.replace(/^\[(.*)\]$/, "$1");
 }

@@ -2,10 +2,6 @@
 export interface Upid {
   /** Where the task runs, and where its status is read. */
   readonly node: string;
-  readonly pid: number;
-  /** The process's start, in clock ticks since the node booted. */
-  readonly pstart: number;
-  readonly started: Date;
   /** `qmstart`, `vzdump`, ... */
   readonly type: string;
   /** What it works on: a VMID, a storage, a service; empty when nothing in particular. */
@@ -14,22 +10,13 @@ export interface Upid {
   readonly user: string;
 }
 
-/** As in Proxmox's `PVE::Tools::upid_decode`. */
+/** As in Proxmox's `PVE::Tools::upid_decode`: node, then pid, start of the process and start of the task in hex. */
 const form =
-  /^UPID:([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?):([0-9A-Fa-f]{8}):([0-9A-Fa-f]{8,9}):([0-9A-Fa-f]{8}):([^:\s]+):([^:\s]*):([^:\s]+):$/;
+  /^UPID:([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?):[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:([^:\s]+):([^:\s]*):([^:\s]+):$/;
 
 /** Reads a task's handle; `undefined` when the text is none. */
 export function parseUpid(text: string): Upid | undefined {
-  const [, node, pid, pstart, started, type, id, user] = form.exec(text) ?? [];
-  if (node === undefined || pid === undefined || pstart === undefined || started === undefined) return undefined;
-  if (type === undefined || id === undefined || user === undefined) return undefined;
-  return {
-    node,
-    pid: Number.parseInt(pid, 16),
-    pstart: Number.parseInt(pstart, 16),
-    started: new Date(Number.parseInt(started, 16) * 1000),
-    type,
-    id,
-    user,
-  };
+  const [, node, type, id, user] = form.exec(text) ?? [];
+  if (node === undefined || type === undefined || id === undefined || user === undefined) return undefined;
+  return { node, type, id, user };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { nearest } from "../config/nearest.ts";
+import { didYouMean } from "../config/wording.ts";
 import type { ToolDeclaration } from "./tool.ts";
 
 /** A tool was called with arguments it does not take. The message names every one, and the valid ones. */
@@ -38,42 +38,38 @@ function clusterSchema(tool: ToolDeclaration, clusters: readonly string[]): z.Zo
 }
 
 /**
- * A call's arguments as the tool takes them. What a client adds on its own and nulls are dropped; `cluster` is judged
- * by the policy's floor, which knows the names.
- * @throws {ArgumentError} naming every wrong argument at once.
+ * Makes the reader of a tool's arguments. It drops what a client adds on its own, and nulls; `cluster` is judged by the
+ * clusters' floor, which knows the names. It throws {@link ArgumentError}, naming every wrong argument at once.
  */
-export function parseArguments<Input extends z.ZodRawShape>(
-  tool: ToolDeclaration & { readonly input: Input },
-  given: unknown,
-): z.output<z.ZodObject<Input>> & { cluster?: string } {
-  if (given !== undefined && (typeof given !== "object" || given === null || Array.isArray(given))) {
-    throw new ArgumentError(`${tool.name} takes its arguments as an object. ${valid(argumentNames(tool))}`);
-  }
-  const args = Object.fromEntries(
-    Object.entries(given ?? {}).filter(([name, value]) => value !== null && !addedByClients.has(name)),
-  );
-  const known = argumentNames(tool);
-  const wrong: string[] = [];
-  for (const name of Object.keys(args)) {
-    if (known.includes(name)) continue;
-    const near = nearest(name, known);
-    wrong.push(`there is no argument "${name}"${near === undefined ? "" : `: did you mean "${near}"?`}`);
-  }
-  // Whether the name is right is for the clusters' floor to say, which knows them; here it is only a text.
-  const schema = tool.cluster === "none" ? tool.input : { cluster: z.string().optional(), ...tool.input };
-  const parsed = z.object(schema).safeParse(args);
-  for (const { path, message } of parsed.error?.issues ?? []) {
-    const name = path.join(".");
-    wrong.push(args[name] === undefined && path.length === 1 ? `${name} is missing` : `${name}: ${message}`);
-  }
-  if (wrong.length > 0) throw new ArgumentError(`${tool.name}: ${wrong.join("; ")}. ${valid(known)}`);
-  return parsed.data as z.output<z.ZodObject<Input>> & { cluster?: string };
+export function argumentReader<Input extends z.ZodRawShape>({
+  name: tool,
+  cluster,
+  input,
+}: ToolDeclaration & { readonly input: Input }) {
+  const schema = z.object(cluster === "none" ? input : { cluster: z.string().optional(), ...input });
+  const known = Object.keys(schema.shape);
+  const valid = known.length === 0 ? "It takes no arguments." : `Valid arguments: ${known.join(", ")}.`;
+  return (given: unknown): z.output<z.ZodObject<Input>> & { cluster?: string } => {
+    if (given !== undefined && (typeof given !== "object" || given === null || Array.isArray(given))) {
+      throw new ArgumentError(`${tool} takes its arguments as an object. ${valid}`);
+    }
+    const args = Object.fromEntries(
+      Object.entries(given ?? {}).filter(([name, value]) => value !== null && !addedByClients.has(name)),
+    );
+    const unknown = Object.keys(args).filter((name) => !known.includes(name));
+    const parsed = schema.safeParse(args);
+    const wrong = [
+      ...unknown.map((name) => `there is no argument "${name}".${didYouMean(name, known)}`),
+      ...(parsed.error?.issues ?? []).map((issue) => worded(issue, args)),
+    ];
+    if (wrong.length > 0) throw new ArgumentError(`${tool}: ${wrong.join(" ")} ${valid}`);
+    return parsed.data as z.output<z.ZodObject<Input>> & { cluster?: string };
+  };
 }
 
-function argumentNames({ cluster, input }: ToolDeclaration): string[] {
-  return [...(cluster === "none" ? [] : ["cluster"]), ...Object.keys(input)];
-}
-
-function valid(names: readonly string[]): string {
-  return names.length === 0 ? "It takes no arguments." : `Valid arguments: ${names.join(", ")}.`;
+function worded(issue: z.core.$ZodIssue, args: Readonly<Record<string, unknown>>): string {
+  const name = issue.path.join(".");
+  if (issue.path.length === 1 && args[name] === undefined) return `${name} is missing.`;
+  if (issue.code === "invalid_value") return `${name} must be one of ${issue.values.join(", ")}.`;
+  return `${name}: ${issue.message}.`;
 }

@@ -14,7 +14,7 @@ export class ToolFailure extends Error {
 const expected = [ToolFailure, ArgumentError, ClusterChoiceError, PolicyRefusal, PathError, ParamsError];
 
 /** What to tell a model of an error that was to be expected; `undefined` for a fault of our own. */
-export function explain(error: unknown): string | undefined {
+export function failureText(error: unknown): string | undefined {
   if (error instanceof ProxmoxError) return error.describe();
   return error instanceof Error && expected.some((kind) => error instanceof kind) ? error.message : undefined;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { askFleet } from "./fleet.ts";
+import { askClusters } from "./ask-clusters.ts";
+import { rowsOf } from "./rows.ts";
 import { type Cell, table } from "./table.ts";
 import { defineTool, readOnly } from "./tool.ts";
 import { bytes, load, uptime, usage } from "./units.ts";
@@ -99,17 +100,21 @@ export const getClusterResources = defineTool({
       .describe("vm: all guests; qemu: VMs; lxc: containers. Default: everything"),
     search: z
       .string()
+      .max(500)
       .optional()
       .describe("Words that must all occur in name, VMID, node, status, tags, pool or storage, such as `web running`"),
   },
   annotations: readOnly,
   async run({ cluster, type, search }, context) {
-    const { answers, missing } = await askFleet(context, cluster, async (name) => {
+    const { answers, missing } = await askClusters(context, cluster, async (name) => {
       const path = ["cluster", "resources"];
       const answer = await context.proxmox.request(name, { method: "GET", path, signal: context.signal });
-      return (answer.data as Resource[]).map((resource) => ({ ...resource, cluster: answer.cluster }));
+      return rowsOf<Resource>(answer, "id")
+        .toSorted(byId)
+        .map((resource) => ({ ...resource, cluster: answer.cluster }));
     });
-    const found = answers.flatMap(({ value }) => value).filter((r) => isOfType(r, type) && isFoundBy(r, search));
+    const words = [...new Set((search ?? "").toLowerCase().split(/\s+/))];
+    const found = answers.flatMap(({ value }) => value).filter((r) => isOfType(r, type) && isFoundBy(r, words));
     const parts = [summary(found, answers.length), ...tables(found), ...missing];
     return parts.join("\n\n");
   },
@@ -123,14 +128,10 @@ function isOfType(resource: Found, type: string | undefined): boolean {
   return resource.type === type;
 }
 
-function isFoundBy(resource: Found, search: string | undefined): boolean {
-  if (search === undefined) return true;
+function isFoundBy(resource: Found, words: readonly string[]): boolean {
   const { cluster, id, name, vmid, node, status, tags, pool, storage } = resource;
   const text = [cluster, id, name, vmid, node, status, tags, pool, storage].join(" ").toLowerCase();
-  return search
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
+  return words.every((word) => text.includes(word));
 }
 
 function summary(found: readonly Found[], clusters: number): string {
@@ -145,20 +146,14 @@ function summary(found: readonly Found[], clusters: number): string {
 }
 
 function tables(found: readonly Found[]): string[] {
-  const named = sections.flatMap((section) => section.types);
-  const all = [
-    ...sections,
-    { ...otherSection, types: [...new Set(found.map((r) => r.type))].filter((t) => !named.includes(t)) },
-  ];
-  return all.flatMap(({ title, types, header, cells }) => {
-    const rows = found.filter((resource) => types.includes(resource.type));
-    return rows.length === 0 ? [] : [`${title}\n${table(header, rows.toSorted(byId).map(cells))}`];
+  const rows = Map.groupBy(found, ({ type }) => sections.find(({ types }) => types.includes(type)) ?? otherSection);
+  return [...sections, otherSection].flatMap((section) => {
+    const { title, header, cells } = section;
+    const own = rows.get(section);
+    return own === undefined ? [] : [`${title}\n${table(header, own.map(cells))}`];
   });
 }
 
-function byId(a: Found, b: Found): number {
-  const numeric = { numeric: true };
-  return (
-    a.cluster.localeCompare(b.cluster) || (a.vmid ?? 0) - (b.vmid ?? 0) || a.id.localeCompare(b.id, undefined, numeric)
-  );
+function byId(a: Resource, b: Resource): number {
+  return (a.vmid ?? 0) - (b.vmid ?? 0) || a.id.localeCompare(b.id, undefined, { numeric: true });
 }

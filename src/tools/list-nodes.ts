@@ -1,5 +1,6 @@
-import { explain } from "./failure.ts";
-import { askFleet } from "./fleet.ts";
+import { askClusters } from "./ask-clusters.ts";
+import { failureText } from "./failure.ts";
+import { rowsOf } from "./rows.ts";
 import { type Cell, table } from "./table.ts";
 import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 import { load, uptime, usage } from "./units.ts";
@@ -17,6 +18,9 @@ interface NodeRow {
   readonly uptime?: number;
 }
 
+/** Proxmox supports clusters of some 32 nodes; for many more than that (or an answer that claims so) versions are left out. */
+const mostVersions = 128;
+
 /** A frozen node holds its version back for 30 s; the other nodes' rows must not wait for it. */
 const versionTimeoutMs = 5000;
 
@@ -30,10 +34,11 @@ export const listNodes = defineTool({
   input: {},
   annotations: readOnly,
   async run({ cluster }, context) {
-    const { answers, missing } = await askFleet(context, cluster, async (name) => {
+    const { answers, missing } = await askClusters(context, cluster, async (name) => {
       const answer = await context.proxmox.request(name, { method: "GET", path: ["nodes"], signal: context.signal });
-      const nodes = (answer.data as NodeRow[]).toSorted((a, b) => a.node.localeCompare(b.node));
-      return await Promise.all(nodes.map((node) => describe(context, answer.cluster, node)));
+      const nodes = rowsOf<NodeRow>(answer, "node").toSorted((a, b) => a.node.localeCompare(b.node));
+      const withVersion = nodes.length <= mostVersions;
+      return await Promise.all(nodes.map((node) => describe(context, answer.cluster, node, withVersion)));
     });
     const rows = answers.flatMap(({ value }) => value);
     const header = ["cluster", "node", "status", "version", "cpu", "memory", "root disk", "uptime"];
@@ -41,8 +46,8 @@ export const listNodes = defineTool({
   },
 });
 
-async function describe(context: ToolContext, cluster: string, node: NodeRow): Promise<Cell[]> {
-  const version = node.status === "online" ? await readVersion(context, cluster, node.node) : "";
+async function describe(context: ToolContext, cluster: string, node: NodeRow, withVersion: boolean): Promise<Cell[]> {
+  const version = withVersion && node.status === "online" ? await readVersion(context, cluster, node.node) : "";
   return [
     cluster,
     node.node,
@@ -60,9 +65,10 @@ async function readVersion({ proxmox, signal }: ToolContext, cluster: string, no
   try {
     const path = ["nodes", node, "version"];
     const { data } = await proxmox.request(cluster, { method: "GET", path, signal, timeoutMs: versionTimeoutMs });
-    return (data as { version: string }).version;
+    const version = (data as { version?: unknown } | null)?.version;
+    return typeof version === "string" ? version : "";
   } catch (error) {
-    const reason = explain(error);
+    const reason = failureText(error);
     if (reason === undefined || signal.aborted) throw error;
     return reason;
   }

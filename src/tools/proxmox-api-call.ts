@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { GuardedAnswer } from "../policy/guard.ts";
 import { parseParams } from "../proxmox/params.ts";
 import { parsePath } from "../proxmox/path.ts";
 import { parseUpid } from "../proxmox/upid.ts";
@@ -17,18 +18,18 @@ A write that takes longer answers with a UPID: the task was started, not finishe
   input: {
     path: z.string().describe("API path, such as /nodes/pve1/status; without a query string"),
     method: methodArgument.default("GET"),
-    data: z
-      .preprocess(parseJsonObject, z.record(z.string(), z.unknown(), 'must be an object such as {"memory": 2048}'))
-      .optional()
-      .describe(
+    // What it may hold is for the floor to say that sends it; a record of zod's would drop the name `__proto__`.
+    data: z.unknown().optional().meta({
+      type: "object",
+      description:
         "The endpoint's parameters as an object, also for GET and DELETE; arrays for lists, booleans for flags",
-      ),
+    }),
   },
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async run({ cluster, path, method, data }, { proxmox, signal }) {
-    const request = { method, path: parsePath(path), params: parseParams(data ?? {}), signal };
+    const request = { method, path: parsePath(path), params: parseParams(parseJsonObject(data)), signal };
     const answer = await proxmox.request(cluster, request);
-    return render(answer.cluster, answer.data);
+    return render(answer);
   },
 });
 
@@ -42,7 +43,11 @@ function parseJsonObject(given: unknown): unknown {
   }
 }
 
-function render(cluster: string, data: unknown): string {
+/** Rows that share few keys make a table of empty cells; Proxmox's widest lists have some 40. */
+const mostColumns = 100;
+
+/** Proxmox's answer with what stands beside its data: `total` where it pages, `changes` of a pending network. */
+function render({ cluster, data, total, extra }: GuardedAnswer): string {
   if (typeof data === "string") {
     const task = parseUpid(data);
     if (task !== undefined) {
@@ -50,10 +55,15 @@ function render(cluster: string, data: unknown): string {
       return JSON.stringify({ cluster, upid: data, next });
     }
   }
-  if (!isRows(data)) return JSON.stringify({ cluster, data });
-  const header = [...new Set(data.flatMap((row) => Object.keys(row)))].sort();
-  const rows = data.map((row) => header.map((key) => cell(row[key])));
-  return `${data.length === 1 ? "1 row" : `${data.length} rows`} on ${cluster}\n${table(header, rows)}`;
+  const header = isRows(data) ? [...new Set(data.flatMap((row) => Object.keys(row)))].sort() : [];
+  if (!isRows(data) || header.length > mostColumns) {
+    return JSON.stringify({ cluster, data, ...(total !== undefined && { total }), ...extra });
+  }
+  const rows = data.map((row) => header.map((key) => cell(Object.hasOwn(row, key) ? row[key] : undefined)));
+  const count = data.length === 1 ? "1 row" : `${data.length} rows`;
+  const ofAll = total === undefined || total === data.length ? "" : `, of ${total} in all`;
+  const beside = Object.keys(extra).length === 0 ? "" : `\n${JSON.stringify(extra)}`;
+  return `${count} on ${cluster}${ofAll}\n${table(header, rows)}${beside}`;
 }
 
 function isRows(data: unknown): data is readonly Record<string, unknown>[] {

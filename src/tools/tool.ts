@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { Proxmox } from "../policy/guard.ts";
-import { parseArguments } from "./arguments.ts";
+import { argumentReader } from "./arguments.ts";
 
 /** How a tool takes the `cluster` argument, which is added to its schema in one place. */
 export type ClusterArgument =
@@ -15,7 +15,7 @@ export type ClusterArgument =
 export interface ToolContext {
   /** The clusters, behind the policy. */
   readonly proxmox: Proxmox;
-  /** Aborted when the client cancels or goes away. */
+  /** Aborted when the client cancels, or when its connection ends on transports where that means the same. */
   readonly signal: AbortSignal;
 }
 
@@ -40,7 +40,7 @@ export interface ToolDeclaration {
 
 /** A tool: its declaration, and what it does with a call's arguments as they came. */
 export interface Tool extends ToolDeclaration {
-  /** Answers in text for a model; throws what `explain` turns into an error answer. */
+  /** Answers in text for a model; throws what `failureText` turns into an error answer. */
   call(given: unknown, context: ToolContext): Promise<string>;
 }
 
@@ -51,10 +51,8 @@ interface ToolDefinition<Input extends z.ZodRawShape> extends ToolDeclaration {
 
 /** Makes a tool of its definition: `run` gets the arguments parsed and typed by `input`. */
 export function defineTool<Input extends z.ZodRawShape>({ run, ...declaration }: ToolDefinition<Input>): Tool {
-  return {
-    ...declaration,
-    call: async (given, context) => await run(parseArguments(declaration, given), context),
-  };
+  const read = argumentReader(declaration);
+  return { ...declaration, call: async (given, context) => await run(read(given), context) };
 }
 
 /** The annotations of a tool that only looks. */

@@ -28,7 +28,6 @@ test("without any setting it listens on 127.0.0.1:8000, without token and TLS", 
     allowedHosts: [],
     allowedOrigins: [],
     authToken: undefined,
-    allowUnauthenticated: false,
     tls: undefined,
     warnings: [],
   });
@@ -37,12 +36,10 @@ test("without any setting it listens on 127.0.0.1:8000, without token and TLS", 
 
 test("the defaults in the table of settings are the ones that hold", () => {
   const usual = (variable: string) => settings.find((setting) => setting.variable === variable)?.default;
-  const { host, port, allowUnauthenticated } = load({});
+  const { host, port } = load({});
   const { level, format } = loadLogConfig({ flags: {}, env: {} });
-  expect([host, String(port), allowUnauthenticated ? "1" : "0", level, format]).toEqual(
-    ["MCP_HOST", "MCP_PORT", "MCP_ALLOW_UNAUTHENTICATED", "MCP_LOG_LEVEL", "MCP_LOG_FORMAT"].map(
-      (name) => `${usual(name)}`,
-    ),
+  expect([host, String(port), level, format]).toEqual(
+    ["MCP_HOST", "MCP_PORT", "MCP_LOG_LEVEL", "MCP_LOG_FORMAT"].map((name) => `${usual(name)}`),
   );
 });
 
@@ -73,13 +70,18 @@ test("a flag wins over its variable", () => {
     port: 0,
     allowedHosts: ["a"],
     allowedOrigins: ["https://b"],
-    allowUnauthenticated: false,
   });
   expect(load({}, { host: "[::1]", port: 65535, "allow-unauthenticated": true })).toMatchObject({
     host: "::1",
     port: 65535,
-    allowUnauthenticated: true,
   });
+});
+
+test("whether an open port may go without a token is decided by the flag, if it is given", () => {
+  const open = { MCP_HOST: "0.0.0.0", MCP_ALLOW_UNAUTHENTICATED: "1" };
+  expect(load(open).host).toBe("0.0.0.0");
+  expect(() => load(open, { "allow-unauthenticated": false })).toThrow("needs a bearer token");
+  expect(load({ MCP_HOST: "0.0.0.0" }, { "allow-unauthenticated": true }).host).toBe("0.0.0.0");
 });
 
 test("every mistake is told at once, by the name of the flag or variable that made it", () => {
@@ -107,13 +109,10 @@ test("every mistake is told at once, by the name of the flag or variable that ma
       MCP_AUTH_TOKEN: must be visible ASCII without spaces, since it goes into an HTTP header.
       MCP_TLS_CERT_FILE: needs MCP_TLS_KEY_FILE too; https takes both."
   `);
-  expect(
-    refusal({ MCP_TLS_KEY_FILE: "" }, { port: "70000", host: "", "log-level": "x", "allowed-hosts": ["a", "b"] }),
-  ).toMatchInlineSnapshot(`
-    "The server's settings have 5 mistakes:
+  expect(refusal({ MCP_TLS_KEY_FILE: "" }, { port: "70000", host: "", "log-level": "x" })).toMatchInlineSnapshot(`
+    "The server's settings have 4 mistakes:
       --host: is empty.
       --port: must be a port, a number from 0 to 65535; 0 takes any free one.
-      --allowed-hosts: is given 2 times; once is enough.
       MCP_TLS_KEY_FILE: is empty. Give the file's path, or unset the variable to serve plain http.
       MCP_TLS_KEY_FILE: needs MCP_TLS_CERT_FILE too; https takes both."
   `);

@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { cleanEnvironment } from "../support/product.ts";
 
 /** The packages of the official suite: the stable release, and the one that knows 2026-07-28. */
-export const releases = { stable: "@modelcontextprotocol/conformance", next: "conformance-next" } as const;
+const releases = { stable: "@modelcontextprotocol/conformance", next: "conformance-next" } as const;
 
 /** Which release is to judge a server by which revision of MCP. */
 export interface Judge {

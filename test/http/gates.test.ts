@@ -144,6 +144,24 @@ describe("bearer token", () => {
   });
 });
 
+test("whoever did not pass the gates does not keep a connection: 401 and 404 are closed like any silent one", async () => {
+  const { port } = new URL(guarded.url);
+  const began = Date.now();
+  const heads = ["GET /mcp", "GET /nothing", "POST /mcp"].map((line) => `${line} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const answers = await Promise.all(heads.map((head) => raw(Number(port), head, 30_000)));
+  expect(answers.map((answer) => answer.slice(9, 12))).toEqual(["401", "404", "401"]);
+  expect(Date.now() - began).toBeLessThan(20_000);
+}, 40_000);
+
+test("a page of another site that sends no Origin is told by its Sec-Fetch-Site", async () => {
+  for (const site of ["cross-site", "same-site"]) {
+    const response = await send(open, "/sse", { "sec-fetch-site": site });
+    expect(response.status).toBe(403);
+  }
+  const none = await send(open, "/mcp", { "sec-fetch-site": "none" });
+  expect(none.status).toBe(200);
+});
+
 describe("body size", () => {
   const large = JSON.stringify({ ...call, padding: "x".repeat(1024 * 1024) });
 
@@ -194,18 +212,18 @@ describe("what is no endpoint", () => {
 describe("listening beyond loopback", () => {
   test("without a token it does not start, and names both ways out", async () => {
     const { code, stderr } = await runProduct(["serve", "--demo", "--host", "0.0.0.0", "--port", "0"]);
-    expect(code).not.toBe(0);
+    expect(code).toBe(2);
     expect(stderr).toContain("MCP_AUTH_TOKEN");
     expect(stderr).toContain("MCP_ALLOW_UNAUTHENTICATED");
   });
 });
 
-/** Sends bytes as they are and gives what came back until the server closed, or for two seconds. */
-function raw(port: number, bytes: string): Promise<string> {
+/** Sends bytes as they are and gives what came back until the server closed or was silent for so long. */
+function raw(port: number, bytes: string, silenceMs = 2000): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
     const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
-    socket.setTimeout(2000, () => socket.destroy());
+    socket.setTimeout(silenceMs, () => socket.destroy());
     socket.on("data", (data) => {
       answer += data;
     });

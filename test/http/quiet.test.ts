@@ -36,6 +36,28 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+const slowCall = { name: "proxmox_api_call", arguments: { path: "/slow" } };
+
+/** A session's GET stream, on which nothing is ever sent but comments. */
+async function openStream() {
+  const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+  const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "tests", version: "1" } };
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+  const begun = await fetch(`${product.url}/mcp`, { method: "POST", headers, body });
+  await begun.text();
+  const id = begun.headers.get("mcp-session-id") ?? "";
+  const stream = await fetch(`${product.url}/mcp`, { headers: { ...headers, "mcp-session-id": id } });
+  let text = "";
+  let ended = false;
+  void (async () => {
+    for await (const chunk of stream.body ?? []) text += new TextDecoder().decode(chunk);
+    ended = true;
+  })().catch(() => {
+    ended = true;
+  });
+  return { text: () => text, ended: () => ended };
+}
+
 test(
   "a call of 90 s is answered on every transport, and so is one on a stream that was quiet as long",
   async () => {
@@ -48,11 +70,23 @@ test(
       httpClient(product),
     ]);
     const quiet = clients.slice(4);
+    const single = fetch(`${product.url}/mcp`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: slowCall }),
+    });
+    const began = Date.now();
+    const headAfter = single.then(() => Date.now() - began);
+    const stream = await openStream();
     const slowAnswers = await Promise.all(
       clients
         .slice(0, 4)
         .map(async (client) => await client.call("proxmox_api_call", { path: "/slow" }, { timeout: 2 * slowMs })),
     );
+    expect(await headAfter).toBeLessThan(15_000);
+    expect(await (await single).text()).toContain("answered");
+    expect(stream.ended()).toBe(false);
+    expect(stream.text().length).toBeGreaterThan(100);
     for (const answer of slowAnswers) expect(answer.text).toContain('"answered":true');
     for (const client of quiet)
       expect((await client.call("proxmox_api_call", { path: "/version" })).isError).toBe(false);

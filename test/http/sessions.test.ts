@@ -9,7 +9,7 @@ const idleMs = 300;
 let server: Listening & { readonly log: KeptLog };
 
 beforeAll(() => {
-  server = listenToDemo({ sessions: { mostSessions, idleMs, busyMs: 0 } });
+  server = listenToDemo({ sessions: { mostSessions, idleMs } });
 });
 
 afterAll(async () => {
@@ -17,6 +17,8 @@ afterAll(async () => {
 });
 
 const accept = "application/json, text/event-stream";
+/** The demo takes two seconds to find out that pve3 is offline. */
+const offline = { cluster: "alpha", path: "/nodes/pve3/status" };
 const list = { jsonrpc: "2.0", id: 2, method: "tools/list" };
 
 function send(method: string, sessionId: string | undefined, body?: unknown, signal?: AbortSignal): Promise<Response> {
@@ -81,11 +83,12 @@ function said(id: string, what: string): number {
 test("an idle session is freed, one with an open stream is not, and the freed one is rebuilt when it is used", async () => {
   const [idle, open] = [await initialize(), await initialize()];
   const stop = new AbortController();
-  await send("GET", open.id, undefined, stop.signal);
+  const stream = await send("GET", open.id, undefined, stop.signal);
   await until(() => said(idle.id, "freed (idle)") === 1);
   expect(said(open.id, "freed")).toBe(0);
   expect(await (await send("POST", idle.id, list)).text()).toContain("list_nodes");
   expect(said(idle.id, "rebuilt")).toBe(1);
+  expect(stream.bodyUsed).toBe(false);
   stop.abort();
   await until(() => said(open.id, "freed (idle)") === 1);
 });
@@ -101,12 +104,30 @@ test("rebuilt sessions count to the cap: when all in memory hold streams, neithe
   const outside = await initialize();
   const inside = [await initialize(), await initialize(), await initialize()];
   const stop = new AbortController();
-  for (const { id } of inside) expect((await send("GET", id, undefined, stop.signal)).status).toBe(200);
+  // Held: a response that nobody refers to is collected, and its stream with it.
+  const streams = await Promise.all(inside.map(({ id }) => send("GET", id, undefined, stop.signal)));
+  expect(streams.map(({ status }) => status)).toEqual([200, 200, 200]);
   expect((await initialize()).status).toBe(503);
   expect((await send("POST", outside.id, list)).status).toBe(503);
+  expect(streams.every(({ bodyUsed }) => !bodyUsed)).toBe(true);
   stop.abort();
   await until(() => inside.every(({ id }) => said(id, "freed (idle)") === 1));
   expect((await send("POST", outside.id, list)).status).toBe(200);
+});
+
+test("a session with a call under way is neither reaped nor makes room, though its client asks nothing else", async () => {
+  const [busy] = [await initialize()];
+  const call = {
+    jsonrpc: "2.0",
+    id: 3,
+    method: "tools/call",
+    params: { name: "proxmox_api_call", arguments: offline },
+  };
+  const answer = send("POST", busy?.id, call).then((response) => response.text());
+  await Bun.sleep(2 * idleMs);
+  for (let i = 0; i < mostSessions + 1; i++) await initialize();
+  expect(said(busy?.id ?? "", "freed")).toBe(0);
+  expect(await answer).toContain("pve3 cannot be reached");
 });
 
 test("requests that come at once for a session that is not in memory rebuild it once", async () => {

@@ -6,7 +6,7 @@ import { sseClient } from "../support/clients.ts";
 import { type KeptLog, listenToDemo, until } from "../support/listening.ts";
 
 const mostSessions = 3;
-const mostWaitingBytes = 256 * 1024;
+const mostWaitingBytes = 32 * 1024;
 
 let server: Listening & { readonly log: KeptLog };
 

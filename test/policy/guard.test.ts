@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { sensitiveReads } from "../../src/policy/sensitive.ts";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type Product, runProduct, startProduct } from "../support/product.ts";
@@ -61,14 +62,16 @@ describe.each(Object.entries(limited))("%s", (cluster, [, setting]) => {
     expect((await client.call("list_clusters")).text).toMatch(new RegExp(`^${cluster}\\t.*\\treads only\\t`, "m"));
   });
 
-  test("refuses reads that are more than a look", async () => {
+  test("refuses every read that is more than a look, and says why it is", async () => {
     const before = proxmox.requests.length;
-    for (const path of [
-      "/nodes/pve1/qemu/100/agent/file-read",
-      "/nodes/pve1/lxc/200/vncwebsocket",
-      "nodes/pve1/scan/nfs",
-    ]) {
-      expect((await call(cluster, "GET", path)).isError).toBe(true);
+    for (const { pattern, reason } of sensitiveReads) {
+      const path = pattern
+        .replace("GET ", "")
+        .replaceAll(/\{\w+\}/g, "x1")
+        .replaceAll("*", "a");
+      const { isError, text } = await call(cluster, "GET", path);
+      expect({ path, isError }).toEqual({ path, isError: true });
+      expect(text).toContain(reason);
     }
     expect(proxmox.requests).toHaveLength(before);
   });

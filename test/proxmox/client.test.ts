@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
+import { makeIdentity } from "../support/pki.ts";
 import { closedPort, reply, replyData, startRawServer } from "../support/raw-server.ts";
 import { canary, clusterAt, failureOf } from "./clusters.ts";
 
@@ -100,7 +102,10 @@ test("stops reading an answer that is too large, compressed or not, and does not
   await using other = await startRawServer(replyData("other"));
   const client = new ProxmoxClient(clusterAt([large.url, other.url]), { maxAnswerBytes: 100_000 });
   for (const method of methods) {
-    expect(await failureOf(client, { method, path: ["x"] })).toMatchObject({ kind: "too-large", sent: "answered" });
+    expect(await failureOf(client, { method, path: ["x"] })).toMatchObject({
+      kind: "too-large",
+      sent: method === "GET" ? "answered" : "maybe",
+    });
   }
   expect(other.requests).toHaveLength(0);
 });
@@ -182,6 +187,49 @@ test("tells a caller's abort from a timeout, and both before from after sending"
     expect(await failureOf(client, request)).toMatchObject({ kind: "aborted", sent: "no" });
   }
   expect(silent.requests).toHaveLength(8);
+});
+
+test("tells a read that found no connection from one that found no answer", async () => {
+  await using silent = await startRawServer(() => undefined);
+  const deaf = silent.url.replace("http:", "https:");
+  const get = { method: "GET", path: ["x"] } as const;
+  const unheard = await failureOf(new ProxmoxClient(clusterAt([deaf], { mode: "off" }, 300)), get);
+  expect(unheard).toMatchObject({ kind: "unreachable", sent: "no", details: { code: "ETIMEDOUT" } });
+  expect(unheard.message).toMatch(/: https:\S+ did not take a connection within 1[0-2]\d ms$/);
+  const unanswered = await failureOf(new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 300)), get);
+  expect(unanswered).toMatchObject({ kind: "timeout", sent: "maybe" });
+  expect(unanswered.describe()).toContain(
+    "no answer within 300 ms; it was sent\nThe node takes connections, but is slow",
+  );
+  const pinned = new ProxmoxClient(clusterAt([deaf], { mode: "fingerprint", fingerprints: [] }));
+  expect((await failureOf(pinned, { ...get, timeoutMs: 50 })).message).toContain("no connection within 50 ms");
+});
+
+test("a read that is merely slow is waited for, and costs one more connection to find that out", async () => {
+  await using slow = await startRawServer((socket, request) =>
+    setTimeout(() => replyData("slow")(socket, request), 350),
+  );
+  const client = new ProxmoxClient(clusterAt([slow.url]), { connectTimeoutMs: 200 });
+  expect((await client.request({ method: "GET", path: ["x"] })).data).toBe("slow");
+  expect([slow.connections(), slow.requests.length]).toEqual([2, 1]);
+});
+
+test("a slow read is waited for although its endpoint takes no more connections meanwhile", async () => {
+  await using slow = await startRawServer(
+    (socket, request) => setTimeout(() => replyData("slow")(socket, request), 350),
+    { tls: await makeIdentity() },
+  );
+  let opened = 0;
+  await using relay = await startRawServer(() => undefined, {
+    onConnection(socket) {
+      opened += 1;
+      const onward = opened === 1 ? connect(slow.port, "127.0.0.1") : socket.destroy();
+      socket.pipe(onward).pipe(socket);
+    },
+  });
+  const client = new ProxmoxClient(clusterAt([relay.url.replace("http:", "https:")]), { connectTimeoutMs: 200 });
+  expect((await client.request({ method: "GET", path: ["x"] })).data).toBe("slow");
+  expect(opened).toBeGreaterThan(1);
 });
 
 test("a request that waits for its turn counts its time, can be given up, and was not sent", async () => {

@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
 import { ProxmoxClient, type ProxmoxRequest } from "../../src/proxmox/client.ts";
+import type { ProxmoxError } from "../../src/proxmox/errors.ts";
 import { parseParams } from "../../src/proxmox/params.ts";
 import { parsePath } from "../../src/proxmox/path.ts";
 import alphaErrors from "../recordings/alpha-errors.json" with { type: "json" };
 import alphaFaults from "../recordings/alpha-faults.json" with { type: "json" };
-import { reply, startRawServer } from "../support/raw-server.ts";
+import { type Behaviour, reply, startRawServer } from "../support/raw-server.ts";
 import { clusterAt, failureOf } from "./clusters.ts";
 
 interface Row {
@@ -18,122 +19,90 @@ interface Row {
   readonly response: { readonly status: number; readonly reason: string; readonly body?: unknown };
 }
 
-/** Serves each recorded error over a socket, as it was sent, and tells what becomes of it. */
-async function retell(rows: readonly Row[]): Promise<string> {
-  const told: string[] = [];
-  for (const { request, response } of rows.filter((row) => row.response.status !== 200)) {
-    const body = response.body === undefined ? "" : JSON.stringify(response.body);
-    const type = response.body === undefined ? {} : { "content-type": "application/json;charset=UTF-8" };
-    await using server = await startRawServer(
-      reply(response.status, response.reason, body, { connection: "close", ...type }),
-    );
-    const error = await failureOf(new ProxmoxClient(clusterAt([server.url])), {
-      method: request.method as ProxmoxRequest["method"],
-      path: parsePath(request.path),
-      params: parseParams(request.query ?? request.form ?? request.json),
-    });
-    expect([error.status, error.endpoint, error.message.includes("\n")]).toEqual([response.status, server.url, false]);
-    told.push(`[${error.kind}${error.sent === "answered" ? "" : `, sent ${error.sent}`}] ${error.describe()}`);
-  }
-  return told.join("\n\n");
+const json = { "content-type": "application/json;charset=UTF-8" };
+
+/** What becomes of a request that is answered like this. */
+async function errorOf(request: Row["request"], behaviour: Behaviour): Promise<ProxmoxError> {
+  await using server = await startRawServer(behaviour);
+  const error = await failureOf(new ProxmoxClient(clusterAt([server.url])), {
+    method: request.method as ProxmoxRequest["method"],
+    path: parsePath(request.path),
+    params: parseParams(request.query ?? request.form ?? request.json),
+  });
+  expect([error.endpoint, error.message.includes("\n")]).toEqual([server.url, false]);
+  return error;
 }
 
-test("every recorded error comes out as something that an operator understands", async () => {
-  expect(await retell(alphaErrors)).toMatchInlineSnapshot(`
-    "[token-refused] GET /nodes on prod: 401, the token mcp@pve!agent was refused (Proxmox says: Authentication failed!)
-    Check user, token_id and token_secret in the configuration. On a node, \`pveum user token list mcp@pve\` shows whether the token exists or has expired, and \`pveum user list\` whether the user is enabled. A lost secret cannot be read again: remove the token and add it anew.
+/** What becomes of a recorded error, answered as it was recorded. */
+async function retold({ request, response: { status, reason, body } }: Row): Promise<ProxmoxError> {
+  const text = body === undefined ? "" : JSON.stringify(body);
+  const headers = { connection: "close", ...(body !== undefined && json) };
+  const error = await errorOf(request, reply(status, reason, text, headers));
+  expect(error.status).toBe(status);
+  return error;
+}
 
-    [token-refused] GET /nodes on prod: 401, the token mcp@pve!agent was refused (Proxmox says: Authentication failed!)
-    Check user, token_id and token_secret in the configuration. On a node, \`pveum user token list mcp@pve\` shows whether the token exists or has expired, and \`pveum user list\` whether the user is enabled. A lost secret cannot be read again: remove the token and add it anew.
+/** An error as text, with its kind. */
+function told(error: ProxmoxError): string {
+  return `[${error.kind}${error.sent === "answered" ? "" : `, sent ${error.sent}`}] ${error.describe()}`;
+}
 
-    [token-refused] GET /nodes on prod: 401, the token mcp@pve!agent did not arrive (Proxmox says: No ticket)
-    Something between this machine and the node takes the Authorization header off; connect to the node itself, port 8006.
-
-    [privilege] GET /nodes/pve1/qemu/100/config on prod: 403, token mcp@pve!agent lacks VM.Audit on /vms/100
-    An administrator can grant it on a node: pveum acl modify /vms/100 --tokens 'mcp@pve!agent' --roles PVEAuditor. What is granted at a path replaces what the token inherits there, so include every role that it needs there; unless the token was made with --privsep 0, mcp@pve needs the privilege too.
-
-    [privilege] PUT /nodes/pve1/qemu/100/config on prod: 403, token mcp@pve!agent lacks any of VM.Config.Disk, VM.Config.CDROM, VM.Config.CPU, VM.Config.Memory, VM.Config.Network, VM.Config.HWType, VM.Config.Options, VM.Config.Cloudinit on /vms/100
-    An administrator can grant it on a node: pveum acl modify /vms/100 --tokens 'mcp@pve!agent' --roles PVEVMAdmin. What is granted at a path replaces what the token inherits there, so include every role that it needs there; unless the token was made with --privsep 0, mcp@pve needs the privilege too.
-
-    [ticket-only] PUT /access/password on prod: 403, Proxmox offers /access/password to no API token, whatever its rights
-    Do this in the web interface, or with pvesh or pveum on a node.
-
-    [unknown-endpoint] GET /nope on prod: 501, this Proxmox VE has no GET /nope
-    Either the path or the method is wrong, or this version lacks it; the API viewer at /pve-docs/api-viewer/ on a node lists every path with its methods.
-
-    [unknown-endpoint] GET /nodes/pve1/nope on prod: 501, this Proxmox VE has no GET /nodes/pve1/nope
-    Either the path or the method is wrong, or this version lacks it; the API viewer at /pve-docs/api-viewer/ on a node lists every path with its methods.
-
-    [unknown-endpoint] PATCH /nodes on prod: 501, this Proxmox VE has no PATCH /nodes
-    Either the path or the method is wrong, or this version lacks it; the API viewer at /pve-docs/api-viewer/ on a node lists every path with its methods.
-
-    [unknown-endpoint] DELETE /nodes on prod: 501, this Proxmox VE has no DELETE /nodes
-    Either the path or the method is wrong, or this version lacks it; the API viewer at /pve-docs/api-viewer/ on a node lists every path with its methods.
-
-    [parameters] POST /nodes/pve1/qemu on prod: 400, Parameter verification failed: vmid: property is missing and it is not optional
-    Add what is missing.
-
-    [parameters] PUT /nodes/pve1/qemu/100/config on prod: 400, Parameter verification failed: cores: value must have a minimum value of 1; bogus: property is not defined in schema and the schema does not allow additional properties; memory: invalid format - format error; memory.current: type check ('integer') failed - got 'lots'
-    Correct the value. Leave out what the endpoint does not know; a misspelt name looks the same.
-
-    [parameters] PUT /nodes/pve1/qemu/100/config on prod: 400, Parameter verification failed: memory: invalid format - format error; memory.current: type check ('integer') failed - got 'lots'; bogus: property is not defined in schema and the schema does not allow additional properties
-    Correct the value. Leave out what the endpoint does not know; a misspelt name looks the same.
-
-    [parameters] PUT /nodes/pve1/qemu/100/config on prod: 400, Parameter verification failed: onboot: type check ('boolean') failed - got 'true'
-    Booleans are true and false, or 1 and 0 where a string is sent.
-
-    [not-found] GET /nodes/pve1/qemu/999999/config on prod: 500, there is no guest 999999 of this kind on node pve1
-    It may run on another node, be of the other kind (qemu or lxc), or not exist: GET /cluster/resources with type=vm (get_cluster_resources) shows where guest 999999 is.
-
-    [not-found] GET /nodes/pve2/qemu/100/config on prod: 500, there is no guest 100 of this kind on node pve2
-    It may run on another node, be of the other kind (qemu or lxc), or not exist: GET /cluster/resources with type=vm (get_cluster_resources) shows where guest 100 is.
-
-    [not-found] GET /nodes/pve9/status on prod: 500, there is no node pve9 in this cluster
-    GET /nodes lists what there is.
-
-    [node-offline] GET /nodes/pve3/status on prod: 595, node pve3 cannot be reached by the node that answered (Proxmox says: No route to host)
-    The node is off, or cut off from the cluster; GET /nodes shows which are online. Nothing was done on it.
-
-    [protected] DELETE /nodes/pve1/qemu/101 on prod: 500, guest 101 has Proxmox's protection flag set, which forbids removing it or its disks
-    Somebody set it on purpose: ask first. Its option \`protection\` set to 0 takes it off.
-
-    [locked] PUT /nodes/pve1/qemu/103/config on prod: 500, the guest is locked (migrate): it is being migrated
-    Wait for that task; GET /nodes/pve1/tasks with source=active shows it. Only if none is running is the lock left over, and an administrator may remove it on the node with \`qm unlock\` or \`pct unlock\`.
-
-    [conflict] PUT /nodes/pve1/qemu/100/config on prod: 500, the configuration was changed by somebody else since its digest was read (Proxmox says: checksum mismatch (file change by other user?))
-    Read the configuration again, look at what changed, and send the change with the new digest.
-
-    [not-found] GET /nodes/pve1/storage/nope/content on prod: 500, there is no storage nope
-    GET /storage lists what there is.
-
-    [not-found] GET /pools/nope on prod: 500, there is no pool nope
-    GET /pools lists what there is.
-
-    [not-found] GET /access/users/nope@pve on prod: 500, there is no user nope@pve
-    GET /access/users lists what there is.
-
-    [not-running] GET /nodes/pve1/qemu/100/agent/info on prod: 500, guest 100 is not running
-    Start it first (POST /nodes/pve1/qemu/100/status/start), if that is wanted.
-
-    [not-found] GET /nodes/pve1/tasks/UPID:pve1:00000001:00000001:60000000:qmstart:100:root@pam:/status on prod: 400, this node knows no such task
-    GET /nodes/pve1/tasks lists the node's tasks; the node in a UPID is the one that has it.
-
-    [not-found] GET /nodes/pve1/tasks/not-a-upid/status on prod: 400, the path names no task: a UPID is needed (UPID:node:pid:pstart:time:type:id:user:)
-    GET /nodes/pve1/tasks lists the node's tasks; the node in a UPID is the one that has it.
-
-    [parameters] GET /cluster/nextid on prod: 400, Parameter verification failed: vmid: VM 100 already exists
-    GET /cluster/nextid without parameters gives a free VMID.
-
-    [parameters] GET /cluster/resources on prod: 400, Parameter verification failed: type: value 'bogus' does not have a value in the enumeration 'vm, storage, node, sdn'
-    Correct the value.
-
-    [parameters] GET /nodes/pve1/storage/local/content on prod: 400, Parameter verification failed: bogus: property is not defined in schema and the schema does not allow additional properties
-    Leave out what the endpoint does not know; a misspelt name looks the same."
+test("every recorded error has the kind and the facts that a program goes by", async () => {
+  const lines: string[] = [];
+  for (const row of (alphaErrors as readonly Row[]).filter(({ response }) => response.status !== 200)) {
+    const { kind, sent, details } = await retold(row);
+    expect(sent).toBe("answered");
+    lines.push(`${row.request.method} ${row.request.path}: ${kind} ${JSON.stringify(details)}`);
+  }
+  expect(lines.join("\n")).toMatchInlineSnapshot(`
+    "GET /nodes: token-refused {}
+    GET /nodes: token-refused {}
+    GET /nodes: token-refused {}
+    GET /nodes/pve1/qemu/100/config: privilege {"privileges":["VM.Audit"],"aclPath":"/vms/100"}
+    PUT /nodes/pve1/qemu/100/config: privilege {"privileges":["VM.Config.Disk","VM.Config.CDROM","VM.Config.CPU","VM.Config.Memory","VM.Config.Network","VM.Config.HWType","VM.Config.Options","VM.Config.Cloudinit"],"aclPath":"/vms/100"}
+    PUT /access/password: ticket-only {}
+    GET /nope: unknown-endpoint {}
+    GET /nodes/pve1/nope: unknown-endpoint {}
+    PATCH /nodes: unknown-endpoint {}
+    DELETE /nodes: unknown-endpoint {}
+    POST /nodes/pve1/qemu: parameters {"parameters":{"vmid":"property is missing and it is not optional"}}
+    PUT /nodes/pve1/qemu/100/config: parameters {"parameters":{"cores":"value must have a minimum value of 1","bogus":"property is not defined in schema and the schema does not allow additional properties","memory":"invalid format - format error; memory.current: type check ('integer') failed - got 'lots'"}}
+    PUT /nodes/pve1/qemu/100/config: parameters {"parameters":{"memory":"invalid format - format error; memory.current: type check ('integer') failed - got 'lots'","bogus":"property is not defined in schema and the schema does not allow additional properties"}}
+    PUT /nodes/pve1/qemu/100/config: parameters {"parameters":{"onboot":"type check ('boolean') failed - got 'true'"}}
+    GET /nodes/pve1/qemu/999999/config: not-found {"subject":{"type":"guest","id":"999999"}}
+    GET /nodes/pve2/qemu/100/config: not-found {"subject":{"type":"guest","id":"100"}}
+    GET /nodes/pve9/status: not-found {"subject":{"type":"node","id":"pve9"}}
+    GET /nodes/pve3/status: node-offline {"subject":{"type":"node","id":"pve3"}}
+    DELETE /nodes/pve1/qemu/101: protected {"subject":{"type":"guest","id":"101"}}
+    PUT /nodes/pve1/qemu/103/config: locked {"lock":"migrate"}
+    PUT /nodes/pve1/qemu/100/config: conflict {}
+    GET /nodes/pve1/storage/nope/content: not-found {"subject":{"type":"storage","id":"nope"}}
+    GET /pools/nope: not-found {"subject":{"type":"pool","id":"nope"}}
+    GET /access/users/nope@pve: not-found {"subject":{"type":"user","id":"nope@pve"}}
+    GET /nodes/pve1/qemu/100/agent/info: not-running {"subject":{"type":"guest","id":"100"}}
+    GET /nodes/pve1/tasks/UPID:pve1:00000001:00000001:60000000:qmstart:100:root@pam:/status: not-found {"subject":{"type":"task","id":"UPID:pve1:00000001:00000001:60000000:qmstart:100:root@pam:"},"parameters":{"upid":"no such task"}}
+    GET /nodes/pve1/tasks/not-a-upid/status: not-found {"subject":{"type":"task","id":"not-a-upid"},"parameters":{"upid":"unable to parse worker upid"}}
+    GET /cluster/nextid: parameters {"parameters":{"vmid":"VM 100 already exists"}}
+    GET /cluster/resources: parameters {"parameters":{"type":"value 'bogus' does not have a value in the enumeration 'vm, storage, node, sdn'"}}
+    GET /nodes/pve1/storage/local/content: parameters {"parameters":{"bogus":"property is not defined in schema and the schema does not allow additional properties"}}"
   `);
 });
 
-test("every recorded fault, a frozen node and a lost quorum, too", async () => {
-  expect(await retell(Object.values(alphaFaults).flat())).toMatchInlineSnapshot(`
+test("the log of a task that does not exist, which Proxmox answers with 200, is an error without a status in its text", async () => {
+  const rows = (alphaErrors as readonly Row[]).filter(({ request }) => request.path.endsWith("/log"));
+  expect(rows.map(({ response }) => response.status)).toEqual([200]);
+  for (const row of rows) {
+    const error = await retold(row);
+    expect(error).toMatchObject({ kind: "not-found", status: 200, details: { subject: { type: "task" } } });
+    expect(error.message).toEndWith("/log on prod: this node knows no such task");
+  }
+});
+
+test("every recorded fault, a frozen node and a lost quorum, comes out as what it is", async () => {
+  const lines: string[] = [];
+  const rows = Object.values(alphaFaults).flat() as readonly Row[];
+  for (const row of rows.filter(({ response }) => response.status !== 200)) lines.push(told(await retold(row)));
+  expect(lines.join("\n\n")).toMatchInlineSnapshot(`
     "[node-timeout] GET /nodes/pve2/status on prod: 596, node pve2 took the request from the node that answered, but did not answer in time (Proxmox says: Connection timed out)
     The node hangs or is overloaded; GET /cluster/resources shows its state as the others see it.
 
@@ -155,21 +124,17 @@ test("every recorded fault, a frozen node and a lost quorum, too", async () => {
 });
 
 /** What a text of Proxmox that was not recorded, but stands in its source, comes out as. */
-async function told(
-  status: number,
-  reason: string,
-  method: ProxmoxRequest["method"] = "PUT",
-  path = "/nodes/pve1/lxc/200/config",
-) {
-  return await retell([{ request: { method, path }, response: { status, reason } }]);
+async function unrecorded(status: number, reason: string, body?: unknown): Promise<string> {
+  const request = { method: "PUT", path: "/nodes/pve1/lxc/200/config" };
+  return told(await retold({ request, response: { status, reason, body } }));
 }
 
 test("a 596 leaves a write in doubt, a 595 does not", async () => {
-  expect(await told(596, "Connection timed out")).toMatchInlineSnapshot(`
+  expect(await unrecorded(596, "Connection timed out")).toMatchInlineSnapshot(`
     "[node-timeout, sent maybe] PUT /nodes/pve1/lxc/200/config on prod: 596, node pve1 took the request from the node that answered, but did not answer in time (Proxmox says: Connection timed out)
     It may have been carried out. Look before you send it again: the object's own state, and GET /cluster/tasks for a task of it. The node hangs or is overloaded; GET /cluster/resources shows its state as the others see it."
   `);
-  expect(await told(595, "No route to host")).toMatchInlineSnapshot(`
+  expect(await unrecorded(595, "No route to host")).toMatchInlineSnapshot(`
     "[node-offline] PUT /nodes/pve1/lxc/200/config on prod: 595, node pve1 cannot be reached by the node that answered (Proxmox says: No route to host)
     The node is off, or cut off from the cluster; GET /nodes shows which are online. Nothing was done on it."
   `);
@@ -179,8 +144,10 @@ test("reads texts that the recordings lack", async () => {
   const texts = [
     [403, "Permission check failed (/, Sys.Modify)"],
     [403, "Permission check failed (/mapping/pci/a b, Mapping.Use)"],
+    [403, "Permission check failed (/pool/x, Pool.Audit)"],
     [403, "Permission check failed (changing feature flags for privileged container is only allowed for root@pam)"],
     [501, "Unexpected content"],
+    [501, "chunked transfer encoding not supported"],
     [500, "CT is locked (snapshot-delete)"],
     [500, "can't lock file '/run/lock/lxc/pve-config-200.lock' - got timeout"],
     [500, "CT 200 not running"],
@@ -190,19 +157,25 @@ test("reads texts that the recordings lack", async () => {
     [500, ""],
   ] as const;
   const lines: string[] = [];
-  for (const [status, text] of texts) lines.push(await told(status, text));
+  for (const [status, text] of texts) lines.push(await unrecorded(status, text));
   expect(lines.join("\n\n")).toMatchInlineSnapshot(`
     "[privilege] PUT /nodes/pve1/lxc/200/config on prod: 403, token mcp@pve!agent lacks Sys.Modify on /
-    An administrator can grant it on a node: pveum acl modify / --tokens 'mcp@pve!agent' --roles NAME, NAME being a role that holds it (pveum role add NAME --privs Sys.Modify makes one). What is granted at a path replaces what the token inherits there, so include every role that it needs there; unless the token was made with --privsep 0, mcp@pve needs the privilege too.
+    An administrator can grant it on a node: pveum role add NAME --privs Sys.Modify && pveum acl modify / --tokens 'mcp@pve!agent' --roles NAME. What is granted at a path replaces what the token inherits there, so include every role that it needs there; unless the token was made with --privsep 0, mcp@pve needs the privilege too.
 
     [privilege] PUT /nodes/pve1/lxc/200/config on prod: 403, token mcp@pve!agent lacks Mapping.Use on /mapping/pci/a b
     An administrator can grant it on a node: pveum acl modify '/mapping/pci/a b' --tokens 'mcp@pve!agent' --roles PVEMappingUser. What is granted at a path replaces what the token inherits there, so include every role that it needs there; unless the token was made with --privsep 0, mcp@pve needs the privilege too.
 
+    [privilege] PUT /nodes/pve1/lxc/200/config on prod: 403, token mcp@pve!agent lacks Pool.Audit on /pool/x
+    An administrator can grant it on a node: pveum acl modify /pool/x --tokens 'mcp@pve!agent' --roles PVEPoolUser. What is granted at a path replaces what the token inherits there, so include every role that it needs there; unless the token was made with --privsep 0, mcp@pve needs the privilege too.
+
     [privilege] PUT /nodes/pve1/lxc/200/config on prod: 403, token mcp@pve!agent may not do this (Proxmox says: Permission check failed (changing feature flags for privileged container is only allowed for root@pam))
     Some things only root@pam may do, and never a token of somebody else; do it on a node, or in the web interface.
 
-    [unknown-endpoint] PUT /nodes/pve1/lxc/200/config on prod: 501, Unexpected content
-    Either the path or the method is wrong, or this version lacks it; the API viewer at /pve-docs/api-viewer/ on a node lists every path with its methods.
+    [failed] PUT /nodes/pve1/lxc/200/config on prod: 501, the request did not arrive in the form in which it was sent (Proxmox says: Unexpected content)
+    Something between this machine and the node changes requests; connect to the node itself, port 8006.
+
+    [failed] PUT /nodes/pve1/lxc/200/config on prod: 501, the request did not arrive in the form in which it was sent (Proxmox says: chunked transfer encoding not supported)
+    Something between this machine and the node changes requests; connect to the node itself, port 8006.
 
     [locked] PUT /nodes/pve1/lxc/200/config on prod: 500, the guest is locked (snapshot-delete): a snapshot is being deleted
     Wait for that task; GET /nodes/pve1/tasks with source=active shows it. Only if none is running is the lock left over, and an administrator may remove it on the node with \`qm unlock\` or \`pct unlock\`.
@@ -223,4 +196,35 @@ test("reads texts that the recordings lack", async () => {
 
     [failed] PUT /nodes/pve1/lxc/200/config on prod: 500, without a message"
   `);
+});
+
+test("only a VMID that exists already gets the hint where to find a free one", async () => {
+  const hintOf = async (name: string) => {
+    const body = { message: "Parameter verification failed.\n", errors: { [name]: "x already exists" }, data: null };
+    return (await unrecorded(400, "Parameter verification failed.", body)).split("\n")[1];
+  };
+  for (const name of ["vmid", "newid"]) expect(await hintOf(name)).toContain("/cluster/nextid");
+  for (const name of ["storage", "poolid", "vmids"]) {
+    expect(await hintOf(name)).toBe("Choose another, or change the one that exists.");
+  }
+});
+
+test("a file in place of JSON is called a file, and no other endpoint is asked for it", async () => {
+  const log = { method: "GET", path: "/nodes/pve1/tasks/UPID:pve1:00000001:00000001:60000000:x:1:root@pam:/log" };
+  const disposition = { "content-disposition": 'attachment; filename="task-pve1.log"' };
+  const error = await errorOf(log, reply(200, "OK", "starting\n", { "content-type": "text/plain", ...disposition }));
+  expect(error).toMatchObject({ kind: "file", sent: "answered", status: 200 });
+  expect(error.message).toEndWith("it answers with a file (text/plain, 9 bytes), which cannot be passed on");
+  expect(error.hint).toContain("Leave out `download`");
+  const restore = { method: "GET", path: "/nodes/pve1/storage/pbs/file-restore/download" };
+  const octets = reply(200, "OK", '{"data":"of the file"}', { "content-type": "application/octet-stream" });
+  const restored = await errorOf(restore, octets);
+  expect([restored.kind, restored.hint]).toEqual(["file", "Fetch it in the web interface, or on a node."]);
+  const login = reply(200, "OK", "<title>Sign in</title>", { "content-type": "text/html" });
+  expect((await errorOf(restore, login)).kind).toBe("not-proxmox");
+  await using first = await startRawServer(octets);
+  await using second = await startRawServer(octets);
+  const client = new ProxmoxClient(clusterAt([first.url, second.url]));
+  await failureOf(client, { method: "GET", path: parsePath(restore.path) });
+  expect(second.connections()).toBe(0);
 });

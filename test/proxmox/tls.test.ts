@@ -1,9 +1,12 @@
-import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { Secret } from "../../src/config/secret.ts";
 import type { TlsMode } from "../../src/config/types.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
+import { inspectCertificates, inspectPage } from "../../src/proxmox/inspect.ts";
 import { type Authority, daysFromNow, type Identity, makeAuthority, makeIdentity } from "../support/pki.ts";
-import { type RawServer, replyData, startRawServer } from "../support/raw-server.ts";
+import { closedPort, type RawServer, replyData, startRawServer } from "../support/raw-server.ts";
+import { startChild } from "./asking.ts";
 import { canary, clusterAt, failureOf } from "./clusters.ts";
 
 const methods = ["GET", "POST", "PUT", "DELETE"] as const;
@@ -236,28 +239,23 @@ test("an endpoint that speaks plain http on an https url gets nothing and is nam
   }
 });
 
-/** Runs a client in a process of its own, for what only the environment at its start decides. */
-async function inChild(environment: Record<string, string>, url: string, tls: TlsMode): Promise<string[]> {
-  const script = `
-    import { ProxmoxClient } from "./src/proxmox/client.ts";
-    import { clusterAt } from "./test/proxmox/clusters.ts";
-    const client = new ProxmoxClient(clusterAt([process.argv[1]], JSON.parse(process.argv[2])));
-    for (const method of ["GET", "POST"]) {
-      process.stdout.write((await client.request({ method, path: ["x"] }).then(({ data }) => data, ({ kind }) => kind)) + "\\n");
-    }
-    process.exit(0);`;
-  const child = Bun.spawn([process.execPath, "-e", script, url, JSON.stringify(tls)], {
-    cwd: new URL("../..", import.meta.url).pathname,
-    env: { ...process.env, ...environment },
-    stderr: "ignore",
-  });
-  return (await new Response(child.stdout).text()).trim().split("\n");
+/** What becomes of a GET and a POST in a process of its own, for what only the environment at its start decides. */
+async function inChild(environment: Record<string, string>, url: string, tls: TlsMode): Promise<unknown[]> {
+  using child = startChild(environment);
+  const told = await child.ask(
+    [url],
+    tls,
+    (["GET", "POST"] as const).map((method) => ({ method, path: ["x"] })),
+  );
+  return told.map(({ data, kind }) => data ?? kind);
 }
 
 test("NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment does not turn verification off", async () => {
   const before = servers.good.received();
   for (const mode of [{ mode: "verify" }, wrongCa, pin("selfSigned")] as const) {
-    expect(await inChild({ NODE_TLS_REJECT_UNAUTHORIZED: "0" }, servers.good.url, mode)).toEqual(["tls", "tls"]);
+    expect(await inChild({ NODE_TLS_REJECT_UNAUTHORIZED: "0", NODE_NO_WARNINGS: "1" }, servers.good.url, mode)).toEqual(
+      ["tls", "tls"],
+    );
   }
   expect(servers.good.received()).toBe(before);
 });
@@ -273,26 +271,77 @@ test("an authority that the operator added to the system's store is trusted", as
   }
 });
 
-test("a proxy of the environment tunnels reads and writes, and learns nothing but the host", async () => {
+test("a proxy tunnels reads and writes, and learns nothing but the host", async () => {
   const identity = await makeIdentity({ authority, names: ["pve.test"] });
   await using server = await startRawServer(replyData("through"), { tls: identity });
   const seen: string[] = [];
   await using proxy = await startTunnel(server.port, seen);
-  const ca = rightCa();
+  const url = "https://pve.test:8006";
+  const way = { url: `http://127.0.0.1:${proxy.port}`, authorization: new Secret("Basic dXNlcjpwYXNz") };
   const pinned: TlsMode = { mode: "fingerprint", fingerprints: [identity.fingerprint] };
-  for (const mode of [ca, pinned]) {
-    const environment = { HTTPS_PROXY: `http://user:pass@127.0.0.1:${proxy.port}`, NO_PROXY: "other.test" };
-    expect(await inChild(environment, "https://pve.test:8006", mode)).toEqual(["through", "through"]);
+  for (const mode of [rightCa(), pinned]) {
+    const client = new ProxmoxClient({ ...clusterAt([url], mode), proxies: { [url]: way } });
+    for (const method of methods) expect((await client.request({ method, path: ["x"] })).data).toBe("through");
+    client.close();
+    expect((await inspectCertificates(url, mode, way)).seen?.[0]?.fingerprint).toBe(identity.fingerprint);
+    expect((await inspectPage(url, mode, "/", way)).seen?.text).toBe('{"data":"through"}');
   }
-  const wrong = await inChild({ https_proxy: `http://127.0.0.1:${proxy.port}` }, "https://pve.test:8006", pin("good"));
-  expect(wrong).toEqual(["tls", "tls"]);
   expect(server.requests.filter(({ method }) => method === "POST")).toHaveLength(2);
-  expect(seen.every((head) => head.startsWith("CONNECT pve.test:8006 HTTP/1.1\r\n") && !head.includes(canary))).toBe(
-    true,
-  );
-  const excluded = { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, NO_PROXY: ".test" };
-  expect(await inChild(excluded, "https://pve.test:8006", ca)).toEqual(["unreachable", "unreachable"]);
-  expect(await inChild(excluded, servers.good.url, ca)).toEqual(["good", "good"]);
+  for (const head of seen) {
+    expect(head).toStartWith("CONNECT pve.test:8006 HTTP/1.1\r\n");
+    expect(head).toContain("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n");
+    expect(head).not.toContain(canary);
+  }
+  const { authorization, ...open } = way;
+  expect(authorization).toBeDefined();
+  const before = seen.length;
+  const wrong = new ProxmoxClient({ ...clusterAt([url], pin("good")), proxies: { [url]: open } });
+  for (const method of methods) {
+    expect(await failureOf(wrong, { method, path: ["x"] })).toMatchObject({ kind: "tls", sent: "no" });
+  }
+  expect(seen.slice(before).join()).not.toContain("Proxy-Authorization");
+});
+
+test("a proxy that refuses, or is not there, is named, without its password", async () => {
+  await using refusing = await startRawServer(() => undefined, {
+    onConnection: (socket) => socket.once("data", () => socket.end("HTTP/1.1 407 Authenticate\r\n\r\n")),
+  });
+  const url = "https://pve.test:8006";
+  for (const [port, text] of [
+    [refusing.port, "refused a tunnel to https://pve.test:8006"],
+    [await closedPort(), "refused the connection"],
+  ] as const) {
+    const proxies = { [url]: { url: `http://127.0.0.1:${port}`, authorization: new Secret(`Basic ${canary}`) } };
+    for (const method of methods) {
+      const client = new ProxmoxClient({ ...clusterAt([url], rightCa()), proxies });
+      const error = await failureOf(client, { method, path: ["x"] });
+      expect(error).toMatchObject({ kind: "unreachable", sent: "no" });
+      expect(error.message).toContain("the proxy 127.0.0.1");
+      expect(error.message).toContain(text);
+      expect(Bun.inspect([error, client])).not.toContain(canary);
+    }
+  }
+});
+
+test("the environment's proxies are the configuration's matter: the client looks for none", async () => {
+  const proxy = `http://127.0.0.1:${await closedPort()}`;
+  const environment = { HTTPS_PROXY: proxy, https_proxy: proxy, ALL_PROXY: proxy, NO_PROXY: "", no_proxy: "" };
+  for (const mode of [rightCa(), pin("good")]) {
+    expect(await inChild(environment, servers.good.url, mode)).toEqual(["good", "good"]);
+  }
+});
+
+test("NO_PROXY of the environment does not overrule a proxy that is configured", async () => {
+  const before = process.env["NO_PROXY"];
+  process.env["NO_PROXY"] = "*";
+  try {
+    const proxies = { [servers.good.url]: { url: `http://127.0.0.1:${await closedPort()}` } };
+    const client = new ProxmoxClient({ ...clusterAt([servers.good.url], rightCa()), proxies });
+    expect((await failureOf(client, { method: "GET", path: ["x"] })).kind).toBe("unreachable");
+  } finally {
+    process.env["NO_PROXY"] = before;
+    if (before === undefined) delete process.env["NO_PROXY"];
+  }
 });
 
 /** A proxy that tunnels every host to one port of this machine. */

@@ -27,7 +27,6 @@ export const loopback: ServerConfig = {
   allowedHosts: [],
   allowedOrigins: [],
   authToken: undefined,
-  allowUnauthenticated: false,
   tls: undefined,
   warnings: [],
 };

@@ -37,10 +37,10 @@ test("null counts as not given", async () => {
 
 test("every wrong argument is named at once, with the valid ones", async () => {
   expect(await refusal("get_cluster_resources", { kluster: "alpha", type: "vms", limit: 5 })).toMatchInlineSnapshot(
-    `"get_cluster_resources: there is no argument "kluster": did you mean "cluster"?; there is no argument "limit"; type: Invalid option: expected one of "vm"|"qemu"|"lxc"|"node"|"storage"|"pool"|"sdn". Valid arguments: cluster, type, search."`,
+    `"get_cluster_resources: there is no argument "kluster". Did you mean "cluster"? there is no argument "limit". type must be one of vm, qemu, lxc, node, storage, pool, sdn. Valid arguments: cluster, type, search."`,
   );
   expect(await refusal("proxmox_api_call", { cluster: "alpha", method: "PATCH" })).toMatchInlineSnapshot(
-    `"proxmox_api_call: path is missing; method: Invalid option: expected one of "GET"|"POST"|"PUT"|"DELETE". Valid arguments: cluster, path, method, data."`,
+    `"proxmox_api_call: path is missing. method must be one of GET, POST, PUT, DELETE. Valid arguments: cluster, path, method, data."`,
   );
   expect(await refusal("list_clusters", { cluster: "alpha" })).toMatchInlineSnapshot(
     `"list_clusters: there is no argument "cluster". It takes no arguments."`,
@@ -52,7 +52,7 @@ test("a cluster is never guessed: a wrong or missing one gets the names", async 
     `"Several clusters are configured and none was named. Pass cluster as one of: "alpha", "beta"."`,
   );
   expect(await refusal("list_nodes", { cluster: "alhpa" })).toMatchInlineSnapshot(
-    `"There is no cluster "alhpa". Pass cluster as one of: "alpha", "beta"."`,
+    `"There is no cluster "alhpa". Did you mean "alpha"? Pass cluster as one of: "alpha", "beta"."`,
   );
   expect(await refusal("proxmox_api_call", { cluster: "*", method: "GET", path: "/version" })).toMatchInlineSnapshot(
     `"There is no cluster "*". Pass cluster as one of: "alpha", "beta"."`,
@@ -95,7 +95,7 @@ test("data that no parameter can be is refused by its name", async () => {
     `"The parameter "migration" is an object; Proxmox takes a string such as "virtio,bridge=vmbr0", a number, a boolean or a list of these."`,
   );
   expect(await call("keyboard=de")).toMatchInlineSnapshot(
-    `"proxmox_api_call: data: must be an object such as {"memory": 2048}. Valid arguments: cluster, path, method, data."`,
+    `"The parameters must be an object such as {"memory": 2048}, not a string."`,
   );
 });
 
@@ -112,5 +112,5 @@ test("a task that was started is told from one that ended", async () => {
 });
 
 test("an unknown tool is a protocol error that names the tools", async () => {
-  expect(client.call("list_vms")).rejects.toThrow(/no tool "list_vms".*list_nodes/s);
+  await expect(client.call("list_vms")).rejects.toThrow(/no tool "list_vms".*list_nodes/s);
 });

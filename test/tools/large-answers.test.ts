@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { httpClient } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { startProduct } from "../support/product.ts";
@@ -41,4 +41,56 @@ test("control characters reach no terminal, in a table, in JSON, in an error", a
     expect(text.replaceAll(/[\n\t]/g, "")).not.toMatch(/\p{Cc}/u);
     expect(text).toContain("31m");
   }
+});
+
+describe("an answer made to hurt", () => {
+  const many = 20_000;
+  test.each([
+    [
+      "rows that share no key",
+      "proxmox_api_call",
+      { path: "/x" },
+      Array.from({ length: many }, (_, i) => ({ [`k${i}`]: 1 })),
+    ],
+    [
+      "a cluster of thousands of nodes",
+      "list_nodes",
+      {},
+      Array.from({ length: many }, (_, i) => ({ node: `n${i}`, status: "online" })),
+    ],
+    [
+      "thousands of types and a long search",
+      "get_cluster_resources",
+      { search: "q ".repeat(249) },
+      Array.from({ length: many }, (_, i) => ({ id: `q${i}`, type: `t${i}` })),
+    ],
+  ])("does not: %s", async (_, tool, args, data) => {
+    await using proxmox = await startRawServer(replyData(data));
+    const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
+    await using config = await configFile({ clusters: { one: cluster } });
+    await using product = await startProduct(["--config", config.path]);
+    await using client = await httpClient(product);
+    const { text, isError } = await client.call(tool, args);
+    expect(isError).toBe(false);
+    expect(text.length).toBeLessThanOrEqual(36_000);
+    expect(proxmox.requests.length).toBeLessThan(5);
+  });
+
+  test("a search that is too long is refused", async () => {
+    await using product = await startProduct(["--demo"]);
+    await using client = await httpClient(product);
+    const { text, isError } = await client.call("get_cluster_resources", { search: "q ".repeat(500_000) });
+    expect(isError).toBe(true);
+    expect(text.length).toBeLessThan(500);
+  });
+});
+
+test("keys that every object seems to have are shown only where Proxmox sent them", async () => {
+  await using proxmox = await startRawServer(replyData([{ toString: "x", a: 1 }, { a: 2 }]));
+  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
+  await using config = await configFile({ clusters: { one: cluster } });
+  await using product = await startProduct(["--config", config.path]);
+  await using client = await httpClient(product);
+  const { text } = await client.call("proxmox_api_call", { path: "/x" });
+  expect(text).toBe("2 rows on one\na\ttoString\n1\tx\n2\t");
 });

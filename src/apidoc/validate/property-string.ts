@@ -1,5 +1,5 @@
-import type { Properties } from "../types.ts";
 import { isSet } from "../endpoint.ts";
+import type { Properties } from "../types.ts";
 
 /** The parts of a property string by name, or why Proxmox could not read it. */
 export type Parts =

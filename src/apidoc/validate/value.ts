@@ -1,4 +1,4 @@
-import type { ParamValue, Params } from "../../proxmox/params.ts";
+import type { Params, ParamValue } from "../../proxmox/params.ts";
 
 /**
  * A parameter's value as Proxmox reads it from a query or a form: text, or several texts when the name is repeated. A

@@ -31,8 +31,8 @@ const inProcess: readonly Finding[] = [
   { check: "certificate", verdict: "ok", text: "none: nothing goes over a network" },
 ];
 
-async function checkDoor({ tls }: ClusterConfig, endpoint: string): Promise<Finding[]> {
-  const { seen, problem } = await inspectCertificates(endpoint, tls);
+async function checkDoor({ tls, proxies }: ClusterConfig, endpoint: string): Promise<Finding[]> {
+  const { seen, problem } = await inspectCertificates(endpoint, tls, proxies?.[endpoint]);
   const reached: Finding = { check: "reach", verdict: "ok", text: "connected" };
   if (problem === undefined) return [reached, certificateFound(tls, seen[0])];
   if (problem.kind === "tls") return [reached, certificateRefused(tls, problem)];
@@ -44,7 +44,7 @@ async function checkInside(cluster: ClusterConfig, endpoint: string, fetch: InPr
   const alone = { ...cluster, endpoints: [endpoint], timeoutMs: requestMs };
   const client = new ProxmoxClient(alone, fetch === undefined ? {} : { fetch });
   try {
-    const [api, schema] = await Promise.all([askApi(client, cluster), schemaFound(endpoint, cluster.tls, fetch)]);
+    const [api, schema] = await Promise.all([askApi(client, cluster), schemaFound(cluster, endpoint, fetch)]);
     // What is not Proxmox has no schema either, and that would say nothing new.
     return api.some(({ check, verdict }) => check === "version" && verdict === "fail") ? api : [...api, schema];
   } finally {

@@ -1,4 +1,4 @@
-import type { TlsMode } from "../../config/types.ts";
+import type { ClusterConfig } from "../../config/types.ts";
 import { inspectPage, type Page, type Seen } from "../../proxmox/inspect.ts";
 import type { Finding } from "./finding.ts";
 
@@ -7,13 +7,15 @@ const path = "/pve-docs/api-viewer/apidoc.js";
 
 /** Whether an endpoint serves the description of its API. Without it calls work, but nothing checks them beforehand. */
 export async function schemaFound(
+  { tls, proxies }: ClusterConfig,
   endpoint: string,
-  tls: TlsMode,
   fetch: ((request: Request) => Promise<Response>) | undefined,
 ): Promise<Finding> {
   const check = "schema";
   const page: Seen<Page> =
-    fetch === undefined ? await inspectPage(endpoint, tls, path) : { seen: await fetched(fetch, `${endpoint}${path}`) };
+    fetch === undefined
+      ? await inspectPage(endpoint, tls, path, proxies?.[endpoint])
+      : { seen: await fetched(fetch, `${endpoint}${path}`) };
   if (page.seen?.status === 200 && page.seen.text.includes("apiSchema")) {
     return { check, verdict: "ok", text: "the API's description is served" };
   }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { ApiEndpoint, Properties, Property } from "../../../src/apidoc/types.ts";
 import type { ParamValue } from "../../../src/proxmox/params.ts";
-import { isNeeded, type Request, requests, anyOf } from "./generate.ts";
+import { anyOf, isNeeded, type Request, requests } from "./generate.ts";
 
 /** A request with exactly one fault, and where that is. */
 export interface Corruption {

@@ -41,7 +41,7 @@ test("every wrong parameter is told at once, with what is valid, then the signat
     - vmid is missing; valid: a VMID from 100 to 999999999
     - cores is "0"; valid: an integer of at least 1
     - current in memory is "lots"; valid: an integer of at least 16
-    - bios is "omvf"; valid: one of seabios, ovmf
+    - bios is "omvf"; did you mean ovmf?; valid: one of seabios, ovmf
     - onboot is "true"; valid: true or false (1 or 0)
     - password has 21 characters; valid: at most 8 characters
     - brige in net0 is no part of it; did you mean bridge?; valid: [model], bridge as name=value, separated by commas

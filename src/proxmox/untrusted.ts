@@ -3,7 +3,7 @@ import { type Certificate, day, describeCertificate } from "./certificate.ts";
 import { Fault } from "./errors.ts";
 
 /** Why a server's certificate was not accepted, with the certificate and the line of configuration that would trust it. */
-export function tlsRefusal(
+export function untrusted(
   endpoint: string,
   mode: TlsMode,
   code: string | undefined,

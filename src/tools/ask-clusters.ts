@@ -1,8 +1,8 @@
-import { explain, ToolFailure } from "./failure.ts";
+import { failureText, ToolFailure } from "./failure.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** What some clusters answered, and why others did not. */
-export interface FleetAnswer<T> {
+export interface ClustersAnswer<T> {
   readonly answers: readonly { readonly cluster: string; readonly value: T }[];
   /** A line for each cluster that gave no answer; empty when all did. */
   readonly missing: readonly string[];
@@ -13,11 +13,11 @@ export interface FleetAnswer<T> {
  * others' answers.
  * @throws {ToolFailure} with every reason when none answers; one cluster's own error when it was the only one asked.
  */
-export async function askFleet<T>(
+export async function askClusters<T>(
   { proxmox, signal }: ToolContext,
   cluster: string | undefined,
   ask: (cluster: string) => Promise<T>,
-): Promise<FleetAnswer<T>> {
+): Promise<ClustersAnswer<T>> {
   const [only, ...others] = cluster === undefined || cluster === "*" ? proxmox.names : [cluster];
   if (only === undefined) return { answers: [], missing: [] };
   if (others.length === 0) return { answers: [{ cluster: only, value: await ask(only) }], missing: [] };
@@ -28,7 +28,7 @@ export async function askFleet<T>(
       try {
         answers.push({ cluster: name, value: await ask(name) });
       } catch (error) {
-        const reason = explain(error);
+        const reason = failureText(error);
         if (reason === undefined || signal.aborted) throw error;
         missing.push(`No answer from ${name}: ${reason}`);
       }

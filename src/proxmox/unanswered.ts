@@ -1,0 +1,89 @@
+import { Fault } from "./errors.ts";
+
+/** How far a message has come; where its failure does not say it, this tells whether it may have been carried out. */
+export interface Progress {
+  /** A pooled read counts as sent from the start: the runtime does not tell when it has connected. */
+  stage: "waiting" | "connecting" | "sent";
+}
+
+/** The request's time is over. */
+export function timedOut(ms: number, progress: Progress): Fault {
+  const common = { kind: "timeout", sent: sentBy(progress) } as const;
+  switch (progress.stage) {
+    case "waiting":
+      return new Fault({
+        ...common,
+        what: `other requests to this cluster held it up for ${ms} ms; it was not sent`,
+        hint: "Send fewer requests at a time.",
+      });
+    case "connecting":
+      return new Fault({
+        ...common,
+        what: `no connection within ${ms} ms; it was not sent`,
+        hint: "Check that the node is up and can be reached from this machine.",
+      });
+    case "sent":
+      return new Fault({
+        ...common,
+        what: `no answer within ${ms} ms; it was sent`,
+        hint: "The node takes connections, but is slow or hangs; a larger timeout_ms in the cluster's entry gives it more time.",
+      });
+  }
+}
+
+/** The caller gave up. */
+export function aborted(progress: Progress): Fault {
+  const sent = sentBy(progress);
+  return new Fault({
+    kind: "aborted",
+    sent,
+    what: `given up by the caller ${sent === "no" ? "before it was sent" : "before the answer came"}`,
+  });
+}
+
+/**
+ * A request that left and whose answer did not come, or not whole. `code` is the runtime's: Bun's fetch says
+ * `Malformed_HTTP_Response` and `ZlibError`, node:http `HPE_...`, node:zlib `Z_...`.
+ */
+export function lostAnswer(endpoint: string, code: string | undefined, status: number | undefined): Fault {
+  const common = { sent: "maybe", endpoint, status, details: { ...(code !== undefined && { code }) } } as const;
+  if (status !== undefined) {
+    const packed = code !== undefined && /^(?:Zlib|Z_)/.test(code);
+    return new Fault({
+      ...common,
+      kind: "broken-answer",
+      what: `${endpoint} began to answer (${status}), but ${packed ? "what it sent is no whole gzip" : "closed the connection before the end"}`,
+      hint: "Try again; if it stays so, look for a proxy in between, and at `journalctl -u pveproxy` on the node.",
+    });
+  }
+  if (code !== undefined && /^(?:Malformed_HTTP|HPE_)/.test(code)) {
+    return new Fault({
+      ...common,
+      kind: "not-proxmox",
+      what: `${endpoint} answers with something that is no HTTP`,
+      hint: `Check that ${new URL(endpoint).host} is Proxmox's API (port 8006 unless changed).`,
+    });
+  }
+  return new Fault({
+    ...common,
+    kind: "unreachable",
+    what: `${endpoint} closed the connection without an answer`,
+    hint: "Look at `systemctl status pveproxy pvedaemon` on the node; a restart of these ends connections this way.",
+  });
+}
+
+/** An error that nothing here foresaw. Its message stays out: the runtime's quote URLs and headers. */
+export function unexpected(error: unknown, progress: Progress, endpoint?: string): Fault {
+  const name = error instanceof Error && /^\w{1,40}$/.test(error.name) ? error.name : typeof error;
+  return new Fault({
+    kind: progress.stage === "waiting" ? "invalid-request" : "unreachable",
+    sent: sentBy(progress),
+    what: `an unexpected ${name} stopped it${endpoint === undefined ? "" : ` at ${endpoint}`}`,
+    hint: "Try again; if it stays so, it is a fault of proxmox-mcp: report it with these words.",
+    endpoint,
+  });
+}
+
+function sentBy({ stage }: Progress): "maybe" | "no" {
+  return stage === "sent" ? "maybe" : "no";
+}
