@@ -19,6 +19,7 @@ const unguarded: Proxmox = {
   state: (cluster, signal) => clusters.state(cluster, signal),
   access: () => "full",
   schema: async (cluster, signal) => await library.schema(clusters.pick(cluster).client, signal),
+  resolve: (_, path) => Promise.resolve(path),
   async request(name, request) {
     const { client, name: cluster } = clusters.pick(name);
     return { ...(await client.request(request)), cluster };

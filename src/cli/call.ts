@@ -1,5 +1,6 @@
 import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
+import { formatPath } from "../proxmox/path.ts";
 import { parseUpid } from "../proxmox/upid.ts";
 import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
@@ -20,7 +21,10 @@ export const call = command({
   ],
   args: {
     METHOD: { type: "positional", description: "get, create, set or delete; or GET, POST, PUT, DELETE" },
-    PATH: { type: "positional", description: "such as /nodes/pve1/status" },
+    PATH: {
+      type: "positional",
+      description: "such as /nodes/pve1/status, or /guests/web-01/config: /guests/{vmid or name} finds the node",
+    },
     "KEY=VALUE...": {
       type: "positional",
       required: false,
@@ -38,8 +42,11 @@ export const call = command({
     const { proxmox, clusters, config } = await loadFleet(flags);
     for (const warning of config.warnings) await write(process.stderr, warning);
     const { cluster } = flags;
-    const { data } = await proxmox.request(typeof cluster === "string" ? cluster : undefined, request);
+    const { data, resolved } = await proxmox.request(typeof cluster === "string" ? cluster : undefined, request);
     clusters.close();
+    if (resolved !== undefined) {
+      await write(process.stderr, `${formatPath(request.path)} is ${formatPath(resolved)}.`);
+    }
     const text = asTable
       ? grid(data, process.stdout.columns ?? Number.POSITIVE_INFINITY)
       : JSON.stringify(data, undefined, 2);

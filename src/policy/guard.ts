@@ -1,8 +1,10 @@
 import { ApiLibrary, type Known } from "../apidoc/library.ts";
-import type { ClusterManager, ClusterState } from "../clusters.ts";
+import type { Cluster, ClusterManager, ClusterState } from "../clusters.ts";
 import type { PolicyConfig } from "../config/types.ts";
 import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
-import { formatPath } from "../proxmox/path.ts";
+import { type ApiPath, formatPath } from "../proxmox/path.ts";
+import { sendChecked } from "./check.ts";
+import { GuestLists, type GuestLookup, namesGuest, realPath } from "./guests.ts";
 import { covers } from "./pattern.ts";
 import { sensitiveRead } from "./sensitive.ts";
 
@@ -14,6 +16,23 @@ export class PolicyRefusal extends Error {
 /** An answer of Proxmox, and the cluster that gave it. */
 export interface GuardedAnswer extends ProxmoxAnswer {
   readonly cluster: string;
+  /** What a path of `/guests/{vmid or name}/...` stood for; `undefined` for every other path. */
+  readonly resolved?: ApiPath;
+  /** Why a request that was to be checked was not, as a sentence without a full stop. */
+  readonly unchecked?: string;
+}
+
+/** A request as tools and commands make it; its path may be `/guests/{vmid or name}/...`. */
+export interface GuardedRequest extends ProxmoxRequest {
+  /** Shared by the requests of one call, so that they look guests up once; never by two calls. */
+  readonly guests?: GuestLists;
+  /** Refuse sensitive reads on every cluster, whatever its access: for a tool that people approve once for all. */
+  readonly plain?: boolean;
+  /**
+   * Check it against the cluster's schema before it is sent, and say more of what Proxmox then refuses: for requests
+   * that somebody wrote who may not know the API. The tools' own are right as they are, and must not wait for a schema.
+   */
+  readonly checked?: boolean;
 }
 
 /** What tools see of the clusters: every request of theirs passes the policy before it is sent. */
@@ -35,9 +54,15 @@ export interface Proxmox {
   /**
    * Sends a request, if the policy lets it through.
    * @param cluster may be left out where only one is configured.
-   * @throws {ClusterChoiceError} for a wrong or missing cluster, {PolicyRefusal}, {ProxmoxError}.
+   * @throws {ClusterChoiceError} for a wrong or missing cluster, {GuestError}, {PolicyRefusal},
+   * {CheckRefusal}, {ProxmoxError}.
    */
-  request(cluster: string | undefined, request: ProxmoxRequest): Promise<GuardedAnswer>;
+  request(cluster: string | undefined, request: GuardedRequest): Promise<GuardedAnswer>;
+  /**
+   * The path that `/guests/{vmid or name}/...` stands for on a cluster, at this moment.
+   * @throws {ClusterChoiceError} for a wrong or missing cluster, {GuestError}, {ProxmoxError}.
+   */
+  resolve(cluster: string | undefined, path: ApiPath, signal: AbortSignal): Promise<ApiPath>;
 }
 
 /** Puts the policy around the clusters' clients. `library` keeps schemas that outlive a reload of the configuration. */
@@ -47,8 +72,12 @@ export function guard(clusters: ClusterManager, source: string, library = new Ap
     state: (cluster, signal) => clusters.state(cluster, signal),
     access: (cluster) => (readsOnlyBecause(clusters.pick(cluster).config.policy) === undefined ? "full" : "reads only"),
     schema: async (cluster, signal) => await library.schema(clusters.pick(cluster).client, signal),
-    async request(name, request) {
+    resolve: async (name, path, signal) => await resolve(clusters.pick(name), path, { signal }),
+    async request(name, { guests, plain = false, checked = false, ...given }) {
       const cluster = clusters.pick(name);
+      const short = namesGuest(given.path);
+      const path = short ? await resolve(cluster, given.path, { ...given, guests }) : given.path;
+      const request = { ...given, path };
       const refusal = judge(cluster.config.policy, request);
       if (refusal !== undefined) {
         const what = `${request.method} ${formatPath(request.path)} on ${cluster.name}`;
@@ -56,9 +85,36 @@ export function guard(clusters: ClusterManager, source: string, library = new Ap
           `${what} was not sent: ${refusal} The setting stands in ${source}, under ${cluster.name}.`,
         );
       }
-      return { ...(await cluster.client.request(request)), cluster: cluster.name };
+      const sensitive = plain ? sensitiveRead(path) : undefined;
+      if (sensitive !== undefined) {
+        throw new PolicyRefusal(
+          `GET ${formatPath(path)} on ${cluster.name} was not sent: ${sensitive}, which is more than a plain read. Use proxmox_api_call for it.`,
+        );
+      }
+      const mayList = judge(cluster.config.policy, guestList) === undefined;
+      const answer = checked
+        ? await sendChecked(library, cluster, request, mayList)
+        : await cluster.client.request(request);
+      return { ...answer, cluster: cluster.name, ...(short && { resolved: path }) };
     },
   };
+}
+
+/** The read that shows where guests are. */
+const guestList: ProxmoxRequest = { method: "GET", path: ["cluster", "resources"] };
+
+/**
+ * The lookup is a read of our own, which no setting withholds, for the short path stands for the real one. What it
+ * shows of other guests is told only where the caller could read it, too.
+ */
+async function resolve(
+  cluster: Cluster,
+  path: ApiPath,
+  { guests, ...within }: Pick<GuestLookup, "signal" | "timeoutMs"> & { readonly guests?: GuestLists | undefined },
+): Promise<ApiPath> {
+  const mayList = judge(cluster.config.policy, guestList) === undefined;
+  const lookup = { ...within, guests: guests ?? new GuestLists(), mayList };
+  return await realPath(path, cluster, lookup);
 }
 
 /** Why the policy refuses a request; `undefined` lets it through. */

@@ -21,8 +21,24 @@ export function inputJsonSchema(
   tool: ToolDeclaration,
   clusters: readonly string[],
 ): { type: "object"; [key: string]: unknown } {
-  const { $schema: _, ...schema } = z.toJSONSchema(inputSchema(tool, clusters), { io: "input" });
+  const override = tool.cluster === "each" ? showClusterOfEach(clusters) : undefined;
+  const { $schema: _, ...schema } = z.toJSONSchema(inputSchema(tool, clusters), {
+    io: "input",
+    ...(override && { override }),
+  });
   return { ...schema, type: "object" };
+}
+
+/** Where each of a tool's requests takes a `cluster` of its own, it is shown there as other tools show theirs. */
+function showClusterOfEach(clusters: readonly string[]): z.core.ToJSONSchemaParams["override"] {
+  const names = [...clusters, "*"];
+  const shown = { type: "string", ...(clusters.length <= mostNamesInEnum && { enum: names }) } as const;
+  return ({ path, jsonSchema }) => {
+    if (path.at(-1) !== "items" || jsonSchema.properties === undefined) return;
+    const { cluster: _, ...properties } = jsonSchema.properties;
+    const several = clusters.length > 1;
+    jsonSchema.properties = several ? { cluster: shown, ...properties } : properties;
+  };
 }
 
 function inputSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodObject {
@@ -31,7 +47,7 @@ function inputSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodO
 }
 
 function clusterSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodType | undefined {
-  if (tool.cluster === "none" || clusters.length < 2) return undefined;
+  if (tool.cluster === "none" || tool.cluster === "each" || clusters.length < 2) return undefined;
   const names = tool.cluster === "any" ? [...clusters, "*"] : clusters;
   const name = clusters.length <= mostNamesInEnum ? z.enum(names) : z.string();
   return tool.cluster === "any" ? name.optional().describe("Default: all (`*`)") : name.describe("Which cluster");
@@ -46,7 +62,9 @@ export function argumentReader<Input extends z.ZodRawShape>({
   cluster,
   input,
 }: ToolDeclaration & { readonly input: Input }) {
-  const schema = z.object(cluster === "none" ? input : { cluster: z.string().optional(), ...input });
+  const schema = z.object(
+    cluster === "none" || cluster === "each" ? input : { cluster: z.string().optional(), ...input },
+  );
   const known = Object.keys(schema.shape);
   const valid = known.length === 0 ? "It takes no arguments." : `Valid arguments: ${known.join(", ")}.`;
   return (given: unknown): z.output<z.ZodObject<Input>> & { cluster?: string } => {

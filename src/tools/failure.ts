@@ -1,5 +1,6 @@
 import { ClusterChoiceError } from "../clusters.ts";
 import { PolicyRefusal } from "../policy/guard.ts";
+import { GuestError } from "../policy/guests.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { ParamsError } from "../proxmox/params.ts";
 import { PathError } from "../proxmox/path.ts";
@@ -11,7 +12,7 @@ export class ToolFailure extends Error {
 }
 
 /** Errors whose message is the whole answer. */
-const expected = [ToolFailure, ArgumentError, ClusterChoiceError, PolicyRefusal, PathError, ParamsError];
+const expected = [ToolFailure, ArgumentError, ClusterChoiceError, GuestError, PolicyRefusal, PathError, ParamsError];
 
 /** What to tell a model of an error that was to be expected; `undefined` for a fault of our own. */
 export function failureText(error: unknown): string | undefined {

@@ -3,6 +3,7 @@ import { getClusterResources } from "./get-cluster-resources.ts";
 import { listClusters } from "./list-clusters.ts";
 import { listNodes } from "./list-nodes.ts";
 import { proxmoxApiCall } from "./proxmox-api-call.ts";
+import { proxmoxApiRead } from "./proxmox-api-read.ts";
 import { searchApi } from "./search-api.ts";
 import type { Tool } from "./tool.ts";
 
@@ -13,5 +14,6 @@ export const tools: readonly Tool[] = [
   getClusterResources,
   searchApi,
   describeApi,
+  proxmoxApiRead,
   proxmoxApiCall,
 ];

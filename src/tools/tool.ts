@@ -6,6 +6,8 @@ import { argumentReader } from "./arguments.ts";
 export type ClusterArgument =
   /** Not at all: the tool speaks of every cluster. */
   | "none"
+  /** In each of its `requests`: a name, or `*`. */
+  | "each"
   /** A name, or `*` (and nothing) for all of them: reads only. */
   | "any"
   /** Exactly one; may be left out only where one is configured. */

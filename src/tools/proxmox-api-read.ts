@@ -1,0 +1,135 @@
+import { z } from "zod";
+import { GuestLists } from "../policy/guests.ts";
+import { formatPath, parsePath } from "../proxmox/path.ts";
+import { type AnswerBody, answerBody, type Selection } from "./api-answer.ts";
+import { dataArgument, fromJsonText, readData } from "./data.ts";
+import { failureText, ToolFailure } from "./failure.ts";
+import { cutText, fairShares, mostCharacters, plain } from "./room.ts";
+import { defineTool, readOnly, type ToolContext } from "./tool.ts";
+
+/** So many requests a call may name, and so many may come of them when `*` stands for every cluster. */
+const [mostRequests, mostParts] = [20, 100];
+
+/** A model that copies "GET /nodes" whole, or writes a path alone, means what it seems to mean. */
+const readRequest = z.preprocess(
+  (given) => (typeof given === "string" ? { path: given } : given),
+  z.strictObject(
+    {
+      path: z.string().transform((path) => path.replace(/^\s*GET\s+/i, "").trim()),
+      data: dataArgument("Its parameters"),
+      cluster: z.string().optional(),
+    },
+    {
+      error: ({ code }) =>
+        code === "unrecognized_keys" ? "takes path, data and cluster only, and is always a GET" : undefined,
+    },
+  ),
+);
+
+type ReadRequest = z.output<typeof readRequest>;
+
+/** One request to one cluster, and what came of it. */
+interface Part {
+  readonly title: string;
+  readonly answered: boolean;
+  readonly body: AnswerBody;
+}
+
+/** `proxmox_api_read`: many GETs at once, over any clusters. */
+export const proxmoxApiRead = defineTool({
+  name: "proxmox_api_read",
+  title: "Read the Proxmox VE API",
+  description:
+    "Reads up to 20 API paths in parallel, on any clusters (`*`: on each): GET only, so it never changes anything. A path that fails does not lose the others. Narrow long answers with fields and limit.",
+  cluster: "each",
+  input: {
+    requests: z.preprocess(fromJsonText, z.array(readRequest).min(1).max(mostRequests)),
+    fields: z
+      .preprocess(
+        (given) => (typeof given === "string" ? given.split(",").map((field) => field.trim()) : given),
+        z.array(z.string()).min(1),
+      )
+      .optional()
+      .describe("Only these keys of each row or object"),
+    limit: z.coerce.number().int().min(1).max(10_000).optional().describe("Rows per path"),
+  },
+  annotations: readOnly,
+  async run({ requests, fields, limit }, context) {
+    const wanted = requests.flatMap((request) => overClusters(request, context));
+    if (wanted.length > mostParts) {
+      throw new ToolFailure(
+        `With "*" these are ${wanted.length} requests; at most ${mostParts} are sent at once. Nothing was sent: name fewer paths, or clusters.`,
+      );
+    }
+    const guests = new GuestLists();
+    const parts = await Promise.all(
+      wanted.map(async (request, index) => await read(request, index + 1, { fields, limit }, context, guests)),
+    );
+    const answered = parts.filter((part) => part.answered).length;
+    const failed = parts.flatMap((part, index) => (part.answered ? [] : [index + 1]));
+    const count = `${answered} of ${parts.length} answered`;
+    const head = failed.length === 0 ? `${count}.` : `${count}; not answered: ${failed.join(", ")}.`;
+    const text = assemble(head, parts);
+    if (answered === 0) throw new ToolFailure(text);
+    return text;
+  },
+});
+
+function overClusters(request: ReadRequest, { proxmox }: ToolContext): readonly ReadRequest[] {
+  return request.cluster === "*" ? proxmox.names.map((cluster) => ({ ...request, cluster })) : [request];
+}
+
+async function read(
+  { path: text, data, cluster }: ReadRequest,
+  number: number,
+  selection: Selection,
+  { proxmox, signal }: ToolContext,
+  guests: GuestLists,
+): Promise<Part> {
+  const [only, ...others] = proxmox.names;
+  const asked = cluster ?? (others.length === 0 ? only : undefined);
+  const title = `${number}. ${text}${asked === undefined ? "" : ` on ${asked}`}`;
+  try {
+    const request = { method: "GET", path: parsePath(text), params: readData(data), signal } as const;
+    const answer = await proxmox.request(cluster, { ...request, guests, plain: true });
+    const at = answer.resolved === undefined ? "" : `, ${formatPath(answer.resolved)}`;
+    return { title: `${title}${at}`, answered: true, body: answerBody(answer, selection) };
+  } catch (error) {
+    const reason = failureText(error);
+    if (reason === undefined || signal.aborted) throw error;
+    return { title, answered: false, body: { summary: "no answer", text: reason } };
+  }
+}
+
+/** The parts one after the other, each with its fair share of what an answer may be long. */
+function assemble(head: string, parts: readonly Part[]): string {
+  const heads = parts.map(
+    ({ title, body: { summary } }) => `## ${title}${summary === undefined ? "" : `: ${summary}`}`,
+  );
+  const shownHeads = heads.map((line) => cutText(plain(line), mostTitle));
+  const texts = parts.map(({ body }) => plain(body.text));
+  const whole = [head, ...shownHeads.flatMap((line, index) => [line, texts[index] ?? ""])].join("\n");
+  if (whole.length <= mostCharacters) return whole;
+  const advice = `[Cut for length. For the rest: ${parts.length > 1 ? "a cut path alone, " : ""}fields, or what the endpoint takes as data to narrow or page it (often start and limit).]`;
+  // Two line ends and a note for each part.
+  const spent = [head, advice, ...shownHeads].reduce((sum, line) => sum + line.length + 2, parts.length * mostNote);
+  const shares = fairShares(
+    texts.map((text) => text.length),
+    mostCharacters - spent,
+  );
+  const shown = parts.map(({ body }, index) => cutPart(body, texts[index] ?? "", shares[index] ?? 0));
+  return [head, ...shownHeads.flatMap((line, index) => [line, shown[index] ?? ""]), advice].join("\n");
+}
+
+/** The longest heading of a part and the longest note on its cut, in characters: 100 parts must leave room for answers. */
+const [mostTitle, mostNote] = [200, 50];
+
+function cutPart({ rows }: AnswerBody, text: string, room: number): string {
+  if (text.length <= room) return text;
+  const kept = cutText(text, room);
+  // The header is a line without being a row; a row that was cut in two does not count.
+  const lines = kept.split("\n").length - (text[kept.length] === "\n" ? 0 : 1);
+  const shown =
+    rows === undefined ? `${kept.length} of ${text.length} characters` : `${Math.max(lines - 1, 0)} of ${rows} rows`;
+  return `${kept}\n[${shown}]`;
+}

@@ -1,0 +1,35 @@
+import { escapeControls } from "./table.ts";
+
+/**
+ * The characters that an answer may have. Gemini CLI 0.61 cuts results at about 40,000, without telling the model where
+ * to go on.
+ */
+export const mostCharacters = 36_000;
+
+/** Names and logs come from guests and strangers: their escapes must not reach the user's terminal, nor turn text around. */
+export function plain(text: string): string {
+  return escapeControls(text, /(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu);
+}
+
+/**
+ * The beginning of a text, as much as there is room for. A row is not cut in two, unless that would lose most of the
+ * answer: compact JSON is a single line.
+ */
+export function cutText(text: string, room: number): string {
+  if (text.length <= room) return text;
+  const lineEnd = text.lastIndexOf("\n", room);
+  return text.slice(0, lineEnd > room / 2 ? lineEnd : room).toWellFormed();
+}
+
+/** Divides room among texts of these lengths: what short ones leave over goes to the long ones, in equal parts. */
+export function fairShares(lengths: readonly number[], room: number): readonly number[] {
+  const shares = new Map<number, number>();
+  let left = room;
+  const shortestFirst = lengths.map((length, index) => ({ length, index })).sort((a, b) => a.length - b.length);
+  for (const [done, { length, index }] of shortestFirst.entries()) {
+    const share = Math.min(length, Math.floor(left / (lengths.length - done)));
+    shares.set(index, share);
+    left -= share;
+  }
+  return lengths.map((_, index) => shares.get(index) ?? 0);
+}
