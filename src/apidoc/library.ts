@@ -6,8 +6,9 @@ import { Shelf } from "./shelf.ts";
 
 /** A cluster's schema, or why there is none: then calls go unvalidated, and nothing else is lost. */
 export type Known =
-  | { readonly schema: ApiSchema; readonly missing?: never }
-  | { readonly missing: string; readonly schema?: never };
+  | { readonly schema: ApiSchema; readonly missing?: never; readonly reason?: never }
+  /** `missing` as a sentence of its own; `reason` is only what the cluster did instead, without a full stop. */
+  | { readonly missing: string; readonly reason: string; readonly schema?: never };
 
 /** Where every node serves the schema, to anybody. */
 const path = "/pve-docs/api-viewer/apidoc.js";
@@ -61,16 +62,19 @@ export class ApiLibrary {
   }
 
   /**
-   * A cluster's schema. The first call waits for it; later ones get what is there, and an old one is checked meanwhile.
-   * Never throws but for an abort.
+   * A cluster's schema. The first call waits for it; later ones get what is there, and an old one is checked meanwhile,
+   * or beforehand where it was checked longer than `maxAgeMs` ago (default: no matter when). Where that fails, the old
+   * one stays. Never throws but for an abort.
    */
-  async schema(client: ProxmoxClient, signal?: AbortSignal): Promise<Known> {
+  async schema(client: ProxmoxClient, signal?: AbortSignal, maxAgeMs = Number.POSITIVE_INFINITY): Promise<Known> {
     signal?.throwIfAborted();
     const card = this.#cards.get(client) ?? { known: undefined, until: 0, look: undefined };
     this.#cards.set(client, card);
-    if (card.known !== undefined && performance.now() < card.until) return card.known;
-    card.look ??= this.#look(client, card);
-    if (card.known?.schema !== undefined) {
+    const now = performance.now();
+    const young = now < (this.#inUse.get(client)?.checked ?? 0) + maxAgeMs;
+    if (card.known !== undefined && now < card.until && young) return card.known;
+    card.look ??= this.#look(client, card, maxAgeMs);
+    if (card.known?.schema !== undefined && young) {
       // What there was is good until there is something better; a fault in looking is told when somebody waits for it.
       card.look.catch(() => undefined);
       return card.known;
@@ -79,9 +83,9 @@ export class ApiLibrary {
   }
 
   /** The look belongs to all who wait for it, so no one asker's abort ends it. */
-  async #look(client: ProxmoxClient, card: Card): Promise<Known> {
+  async #look(client: ProxmoxClient, card: Card, maxAgeMs: number): Promise<Known> {
     try {
-      const found = await this.#find(client);
+      const found = await this.#find(client, maxAgeMs);
       // A cluster that does not answer for a while has not lost its schema.
       if (found.schema !== undefined || card.known?.schema === undefined) card.known = found;
       card.until = performance.now() + (found.schema === undefined ? this.#retryMs : this.#freshMs);
@@ -91,13 +95,13 @@ export class ApiLibrary {
     }
   }
 
-  async #find(client: ProxmoxClient): Promise<Known> {
+  async #find(client: ProxmoxClient, maxAgeMs: number): Promise<Known> {
     try {
       const { data } = await client.request({ method: "GET", path: ["version"] });
       const version = String((data as { version?: unknown } | null)?.version ?? "unknown");
       // Another cluster of this version may be fetching it.
       await this.#reading.get(version);
-      const reading = this.#read(client, version);
+      const reading = this.#read(client, version, maxAgeMs);
       this.#reading.set(
         version,
         reading.catch(() => undefined),
@@ -107,13 +111,14 @@ export class ApiLibrary {
       return { schema: volume.schema };
     } catch (error) {
       if (!(error instanceof ProxmoxError)) throw error;
-      return { missing: `The API's description of ${client.name} cannot be read. ${error.message}.` };
+      const missing = `The API's description of ${client.name} cannot be read. ${error.message}.`;
+      return { missing, reason: error.what };
     }
   }
 
-  async #read(client: ProxmoxClient, version: string): Promise<Volume> {
+  async #read(client: ProxmoxClient, version: string, maxAgeMs: number): Promise<Volume> {
     const had = this.#volumes.get(version)?.deref() ?? (await this.#takeFromShelf(version));
-    if (had !== undefined && performance.now() < had.checked + this.#freshMs) return had;
+    if (had !== undefined && performance.now() < had.checked + Math.min(this.#freshMs, maxAgeMs)) return had;
     const page = await client.page({ path, modifiedSince: had?.modified, holds: (text) => text.includes('"path"') });
     const schema = page.unchanged ? had?.schema : await readSchema(version, page.text, this.#others(version));
     if (schema === undefined) {

@@ -42,7 +42,8 @@ export const call = command({
     const { proxmox, clusters, config } = await loadFleet(flags);
     for (const warning of config.warnings) await write(process.stderr, warning);
     const { cluster } = flags;
-    const { data, resolved } = await proxmox.request(typeof cluster === "string" ? cluster : undefined, request);
+    const name = typeof cluster === "string" ? cluster : undefined;
+    const { data, resolved, unchecked } = await proxmox.request(name, { ...request, checked: true });
     clusters.close();
     if (resolved !== undefined) {
       await write(process.stderr, `${formatPath(request.path)} is ${formatPath(resolved)}.`);
@@ -51,6 +52,7 @@ export const call = command({
       ? grid(data, process.stdout.columns ?? Number.POSITIVE_INFINITY)
       : JSON.stringify(data, undefined, 2);
     if (text !== "") await write(process.stdout, text);
+    if (unchecked !== undefined) await write(process.stderr, `Note: ${unchecked}.`);
     const task = typeof data === "string" ? parseUpid(data) : undefined;
     if (task !== undefined) {
       await write(

@@ -107,6 +107,8 @@ export class ProxmoxError extends Error {
   readonly method: string;
   readonly path: string;
   readonly cluster: string;
+  /** `message` without the request. */
+  readonly what: string;
   readonly hint: string | undefined;
   /** The base URL that was asked last. */
   readonly endpoint: string | undefined;
@@ -114,10 +116,13 @@ export class ProxmoxError extends Error {
   /** Proxmox's own words. */
   readonly reason: string | undefined;
   readonly details: ProxmoxErrorDetails;
+  readonly #problem: Problem;
 
   constructor(attempted: Attempted, problem: Problem) {
     super(`${attempted.method} ${attempted.path} on ${attempted.cluster}: ${problem.what}`);
+    this.#problem = problem;
     this.kind = problem.kind;
+    this.what = problem.what;
     this.sent = problem.sent;
     this.method = attempted.method;
     this.path = attempted.path;
@@ -127,6 +132,11 @@ export class ProxmoxError extends Error {
     this.status = problem.status;
     this.reason = problem.reason;
     this.details = problem.details ?? {};
+  }
+
+  /** The same error with another hint, from somebody who knows more. */
+  withHint(hint: string): ProxmoxError {
+    return new ProxmoxError(this, { ...this.#problem, hint });
   }
 
   /** Message and hint as one text. */

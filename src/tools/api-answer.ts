@@ -26,19 +26,21 @@ const mostColumns = 100;
 
 /** A whole answer of Proxmox, with what stands beside its data: `total` where it pages, `changes` of a pending network. */
 export function answerText(answer: GuardedAnswer): string {
-  const { cluster, data, total, extra, resolved } = answer;
+  const { cluster, data, total, extra, resolved, unchecked } = answer;
+  const note = unchecked === undefined ? {} : { note: unchecked };
   const path = resolved === undefined ? {} : { path: formatPath(resolved) };
   const task = typeof data === "string" ? parseUpid(data) : undefined;
   if (task !== undefined) {
     const next = `The task was started. GET /nodes/${task.node}/tasks/${data}/status tells when it stopped and how.`;
-    return JSON.stringify({ cluster, ...path, upid: data, next });
+    return JSON.stringify({ cluster, ...path, upid: data, next, ...note });
   }
   const body = tableOf(answer, {});
   if (body === undefined) {
-    return JSON.stringify({ cluster, ...path, data, ...(total !== undefined && { total }), ...extra });
+    return JSON.stringify({ cluster, ...path, data, ...(total !== undefined && { total }), ...extra, ...note });
   }
   const at = resolved === undefined ? "" : `, ${formatPath(resolved)}`;
-  return `${body.summary} on ${cluster}${at}${ofAll(answer)}\n${body.text}${beside(extra)}`;
+  const remark = unchecked === undefined ? "" : `\n[${unchecked}]`;
+  return `${body.summary} on ${cluster}${at}${ofAll(answer)}\n${body.text}${beside(extra)}${remark}`;
 }
 
 /** An answer, or what is wanted of it, for a place that names cluster and path itself. */

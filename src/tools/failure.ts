@@ -1,4 +1,5 @@
 import { ClusterChoiceError } from "../clusters.ts";
+import { CheckRefusal } from "../policy/check.ts";
 import { PolicyRefusal } from "../policy/guard.ts";
 import { GuestError } from "../policy/guests.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
@@ -12,7 +13,16 @@ export class ToolFailure extends Error {
 }
 
 /** Errors whose message is the whole answer. */
-const expected = [ToolFailure, ArgumentError, ClusterChoiceError, GuestError, PolicyRefusal, PathError, ParamsError];
+const expected = [
+  ToolFailure,
+  ArgumentError,
+  ClusterChoiceError,
+  GuestError,
+  PolicyRefusal,
+  CheckRefusal,
+  PathError,
+  ParamsError,
+];
 
 /** What to tell a model of an error that was to be expected; `undefined` for a fault of our own. */
 export function failureText(error: unknown): string | undefined {

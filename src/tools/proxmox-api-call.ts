@@ -26,7 +26,7 @@ A write that takes longer answers with a UPID: the task was started, not finishe
   },
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async run({ cluster, path, method, data }, { proxmox, signal }) {
-    const request = { method, path: parsePath(path), params: readData(data), signal };
+    const request = { method, path: parsePath(path), params: readData(data), signal, checked: true };
     return answerText(await proxmox.request(cluster, request));
   },
 });

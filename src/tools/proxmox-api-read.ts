@@ -33,6 +33,8 @@ interface Part {
   readonly title: string;
   readonly answered: boolean;
   readonly body: AnswerBody;
+  /** Why it was not checked before it was sent. */
+  readonly unchecked?: string | undefined;
 }
 
 /** `proxmox_api_read`: many GETs at once, over any clusters. */
@@ -69,7 +71,8 @@ export const proxmoxApiRead = defineTool({
     const failed = parts.flatMap((part, index) => (part.answered ? [] : [index + 1]));
     const count = `${answered} of ${parts.length} answered`;
     const head = failed.length === 0 ? `${count}.` : `${count}; not answered: ${failed.join(", ")}.`;
-    const text = assemble(head, parts);
+    const remarks = new Set(parts.flatMap(({ unchecked }) => (unchecked === undefined ? [] : `[${unchecked}]`)));
+    const text = assemble([head, ...remarks].join("\n"), parts);
     if (answered === 0) throw new ToolFailure(text);
     return text;
   },
@@ -91,9 +94,9 @@ async function read(
   const title = `${number}. ${text}${asked === undefined ? "" : ` on ${asked}`}`;
   try {
     const request = { method: "GET", path: parsePath(text), params: readData(data), signal } as const;
-    const answer = await proxmox.request(cluster, { ...request, guests, plain: true });
+    const answer = await proxmox.request(cluster, { ...request, guests, plain: true, checked: true });
     const at = answer.resolved === undefined ? "" : `, ${formatPath(answer.resolved)}`;
-    return { title: `${title}${at}`, answered: true, body: answerBody(answer, selection) };
+    return { title: `${title}${at}`, answered: true, body: answerBody(answer, selection), unchecked: answer.unchecked };
   } catch (error) {
     const reason = failureText(error);
     if (reason === undefined || signal.aborted) throw error;

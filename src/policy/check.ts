@@ -1,0 +1,102 @@
+import type { ApiLibrary, Known } from "../apidoc/library.ts";
+import type { ApiSchema } from "../apidoc/schema.ts";
+import { signature } from "../apidoc/signature.ts";
+import { validate } from "../apidoc/validate/validate.ts";
+import { wordComplaints } from "../apidoc/validate/wording.ts";
+import type { Cluster } from "../clusters.ts";
+import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
+import { ProxmoxError } from "../proxmox/errors.ts";
+import { formatPath } from "../proxmox/path.ts";
+import { advise } from "./advice.ts";
+import { GuestLists } from "./guests.ts";
+
+/** A request that the cluster's own description of its API rules out, with all that is wrong with it. Nothing was sent. */
+export class CheckRefusal extends Error {
+  override readonly name = "CheckRefusal";
+}
+
+/** By which schema a request was checked, or why by none. */
+type Checked =
+  | { readonly schema: ApiSchema; readonly unchecked?: never }
+  | { readonly unchecked: string; readonly schema?: never };
+
+/** How long a request waits for a schema that is being read before it goes unchecked, in milliseconds. */
+const patienceMs = 5_000;
+
+/** How old a schema may be to refuse by, in milliseconds: packages are upgraded while this server runs. */
+const refusableMs = 60_000;
+
+/**
+ * Sends a request that the cluster's schema has nothing against: its path, its method, the values in its path and all
+ * its parameters. Without a schema only Proxmox can tell, and the answer says that the request went unchecked.
+ * @param mayList whether an error may tell where a guest is.
+ * @throws {CheckRefusal} for what Proxmox would refuse, all of it at once; {ProxmoxError} with what is known to help.
+ */
+export async function sendChecked(
+  library: ApiLibrary,
+  cluster: Cluster,
+  request: ProxmoxRequest,
+  mayList: boolean,
+): Promise<ProxmoxAnswer & { readonly unchecked?: string }> {
+  const { schema, unchecked } = await check(library, cluster, request);
+  try {
+    const answer = await cluster.client.request(request);
+    return { ...answer, ...(unchecked !== undefined && { unchecked }) };
+  } catch (error) {
+    if (!(error instanceof ProxmoxError)) throw error;
+    const { signal } = request;
+    const guests = async () =>
+      mayList ? await new GuestLists().of(cluster, signal === undefined ? {} : { signal }) : [];
+    throw await advise(error, request, { schema, guests });
+  }
+}
+
+async function check(library: ApiLibrary, cluster: Cluster, request: ProxmoxRequest): Promise<Checked> {
+  const known = await inTime(library, cluster, request);
+  if (known?.schema === undefined) return { unchecked: whyUnchecked(cluster.name, known) };
+  const { schema } = known;
+  if (findFault(schema, request) === undefined) return { schema };
+  const newest = (await inTime(library, cluster, request, refusableMs))?.schema ?? schema;
+  const fault = findFault(newest, request);
+  if (fault === undefined) return { schema: newest };
+  throw new CheckRefusal(`${request.method} ${formatPath(request.path)} on ${cluster.name} was not sent: ${fault}`);
+}
+
+/** The schema, or `undefined` when it takes too long. Who gives up the request is told so where that would be sent. */
+async function inTime(
+  library: ApiLibrary,
+  { client, config }: Cluster,
+  { signal, timeoutMs = config.timeoutMs }: ProxmoxRequest,
+  maxAgeMs?: number,
+): Promise<Known | undefined> {
+  const patience = AbortSignal.timeout(Math.min(patienceMs, timeoutMs));
+  const either = signal === undefined ? patience : AbortSignal.any([signal, patience]);
+  try {
+    return await library.schema(client, either, maxAgeMs);
+  } catch (error) {
+    if (!either.aborted) throw error;
+    return undefined;
+  }
+}
+
+function whyUnchecked(cluster: string, known: Known | undefined): string {
+  return known?.reason === undefined
+    ? `sent unchecked: the description of its API that ${cluster} serves is still being read`
+    : `sent unchecked: ${cluster} does not serve its API's description (${known.reason})`;
+}
+
+/** What is wrong with a request, as the end of a sentence; `undefined` for nothing. */
+function findFault(schema: ApiSchema, { method, path, params = {} }: ProxmoxRequest): string | undefined {
+  // Proxmox lists the first segments there; its schema begins with them.
+  if (path.length === 0) return undefined;
+  const found = schema.find(path);
+  if (found === undefined) {
+    const near = schema.nearest(path).map((template) => `${template} (${schema.methods(template).join(", ")})`);
+    const hint = near.length === 0 ? "search_api finds endpoints by what they do." : `Nearest: ${near.join("; ")}.`;
+    return `Proxmox VE ${schema.version} has no such path. ${hint}`;
+  }
+  const endpoint = schema.endpoint(method, found.template);
+  if (endpoint === undefined) return `${found.template} has no ${method}, only ${found.methods.join(", ")}.`;
+  const complaints = validate(endpoint, found.values, params);
+  return complaints.length === 0 ? undefined : wordComplaints(complaints, signature(endpoint));
+}
