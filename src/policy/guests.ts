@@ -53,7 +53,7 @@ export function namesGuest(path: ApiPath): boolean {
  */
 export async function realPath(path: ApiPath, cluster: Cluster, lookup: GuestLookup): Promise<ApiPath> {
   const [, word, ...rest] = path;
-  const refuse = (reason: string) => new GuestError(`${formatPath(path)} on ${cluster.name} was not asked: ${reason}`);
+  const refuse = (reason: string) => new GuestError(`${formatPath(path)} on ${cluster.name} was not sent: ${reason}`);
   if (word === undefined) {
     throw refuse("a VMID or a name is missing after /guests. GET /cluster/resources with type=vm lists the guests.");
   }

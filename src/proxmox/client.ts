@@ -47,7 +47,7 @@ export interface ProxmoxClientOptions {
   readonly fetch?: (request: Request) => Promise<Response>;
   /** The largest answer in bytes, decompressed; 16 MiB. */
   readonly maxAnswerBytes?: number;
-  /** How many requests may run at one endpoint at a time; 8. */
+  /** How many requests may run at one endpoint at a time; 20, as many as one call of a tool may send there. */
   readonly maxParallel?: number;
   /** How long a connection and its handshake may take, in milliseconds; 10 s. */
   readonly connectTimeoutMs?: number;
@@ -72,7 +72,7 @@ export class ProxmoxClient {
     const endpointOptions = {
       fetch: options.fetch,
       maxAnswerBytes: options.maxAnswerBytes ?? 16 * 1024 * 1024,
-      maxParallel: options.maxParallel ?? 8,
+      maxParallel: options.maxParallel ?? 20,
       // Each endpoint must get its turn within the whole request's time.
       connectMs: Math.min(options.connectTimeoutMs ?? 10_000, Math.ceil(cluster.timeoutMs / cluster.endpoints.length)),
     };

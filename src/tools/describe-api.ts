@@ -2,12 +2,13 @@ import { z } from "zod";
 import { describeEndpoint, describeMethods } from "../apidoc/describe.ts";
 import type { ApiEndpoint } from "../apidoc/types.ts";
 import { describeDifferences, shortVersion } from "../apidoc/versions.ts";
+import { namesGuest } from "../policy/guests.ts";
 import type { Method } from "../proxmox/message.ts";
 import { type ApiPath, formatPath, parsePath } from "../proxmox/path.ts";
-import { ToolFailure } from "./failure.ts";
+import { failureText, ToolFailure } from "./failure.ts";
 import { methodArgument } from "./method.ts";
 import { type Edition, openEditions } from "./schemas.ts";
-import { defineTool, readOnly } from "./tool.ts";
+import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 
 /** `describe_api`: one endpoint, or all methods of a path. */
 export const describeApi = defineTool({
@@ -25,7 +26,8 @@ export const describeApi = defineTool({
   async run({ cluster, path: text, method: said, params }, context) {
     // Models copy "PUT /nodes/..." whole from a search.
     const [, written, rest] = /^\s*(GET|POST|PUT|DELETE)\s+(.*)$/is.exec(text) ?? [];
-    const path = parsePath((rest ?? text).trim());
+    const asked = parsePath((rest ?? text).trim());
+    const path = await kindOfGuest(asked, cluster, context);
     const { editions, missing } = await openEditions(context, cluster);
     const method = said ?? (written?.toUpperCase() as Method | undefined);
     const found = locate(path, editions);
@@ -35,9 +37,29 @@ export const describeApi = defineTool({
         cluster === undefined || cluster === "*" ? editions : (await openEditions(context, undefined)).editions;
       throw new ToolFailure(unknownPath(path, editions, locate(path, all)?.edition));
     }
-    return [describe(found, method, params, editions), ...missing].join("\n");
+    const resolved = path === asked ? [] : [`${formatPath(asked)} is ${formatPath(path)}.`];
+    return [...resolved, describe(found, method, params, editions), ...missing].join("\n");
   },
 });
+
+/**
+ * The real path of `/guests/{vmid or name}/...` on the one cluster that is asked about, for VMs and containers have
+ * different endpoints. A guest that is not found leaves both open: the endpoint can be told without it.
+ */
+async function kindOfGuest(
+  path: ApiPath,
+  cluster: string | undefined,
+  { proxmox, signal }: ToolContext,
+): Promise<ApiPath> {
+  const one = cluster === undefined ? proxmox.names.length === 1 : cluster !== "*";
+  if (!one || !namesGuest(path) || path[1]?.startsWith("{") === true) return path;
+  try {
+    return await proxmox.resolve(cluster, path, signal);
+  } catch (error) {
+    if (failureText(error) === undefined || signal.aborted) throw error;
+    return path;
+  }
+}
 
 function describe(
   { edition, template, twin }: Located,

@@ -100,7 +100,7 @@ async function read(
   } catch (error) {
     const reason = failureText(error);
     if (reason === undefined || signal.aborted) throw error;
-    return { title, answered: false, body: { summary: "no answer", text: reason } };
+    return { title, answered: false, body: { summary: "error", text: reason } };
   }
 }
 
@@ -118,7 +118,7 @@ function assemble(head: string, parts: readonly Part[]): string {
   const spent = [head, advice, ...shownHeads].reduce((sum, line) => sum + line.length + 2, parts.length * mostNote);
   const shares = fairShares(
     texts.map((text) => text.length),
-    mostCharacters - spent,
+    Math.max(mostCharacters - spent, 0),
   );
   const shown = parts.map(({ body }, index) => cutPart(body, texts[index] ?? "", shares[index] ?? 0));
   return [head, ...shownHeads.flatMap((line, index) => [line, shown[index] ?? ""]), advice].join("\n");
