@@ -20,8 +20,8 @@ type Checked =
   | { readonly schema: ApiSchema; readonly unchecked?: never }
   | { readonly unchecked: string; readonly schema?: never };
 
-/** How long a request waits for a schema that is being read before it goes unchecked, in milliseconds. */
-const patienceMs = 5_000;
+/** How long a request waits for a schema that is being read before it goes unchecked, in milliseconds; a read harms nobody. */
+const patienceMs = { read: 1_000, write: 5_000 } as const;
 
 /** How old a schema may be to refuse by, in milliseconds: packages are upgraded while this server runs. */
 const refusableMs = 60_000;
@@ -66,10 +66,10 @@ async function check(library: ApiLibrary, cluster: Cluster, request: ProxmoxRequ
 async function inTime(
   library: ApiLibrary,
   { client, config }: Cluster,
-  { signal, timeoutMs = config.timeoutMs }: ProxmoxRequest,
+  { method, signal, timeoutMs = config.timeoutMs }: ProxmoxRequest,
   maxAgeMs?: number,
 ): Promise<Known | undefined> {
-  const patience = AbortSignal.timeout(Math.min(patienceMs, timeoutMs));
+  const patience = AbortSignal.timeout(Math.min(patienceMs[method === "GET" ? "read" : "write"], timeoutMs));
   const either = signal === undefined ? patience : AbortSignal.any([signal, patience]);
   try {
     return await library.schema(client, either, maxAgeMs);

@@ -139,7 +139,8 @@ describe("a client that cancels", () => {
   ])("over %s ends the request to Proxmox, too", async (_, kind) => {
     const reached = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<void>();
-    await using proxmox = await startRawServer((socket) => {
+    await using proxmox = await startRawServer((socket, request) => {
+      if (request.target !== "/api2/json/slow") return reply(404, "Not Found", "")(socket, request);
       reached.resolve();
       socket.on("close", () => ended.resolve());
     });
