@@ -16,6 +16,9 @@ const path = "/pve-docs/api-viewer/apidoc.js";
 /** How long a schema is good for before the cluster is asked whether it still is, in milliseconds. */
 const freshMs = 10 * 60_000;
 
+/** How old a schema may be for what must be of now, in milliseconds: packages are upgraded while this server runs. */
+const recentMs = 60_000;
+
 /** How long it stays at "there is none", in milliseconds. */
 const retryMs = 60_000;
 
@@ -39,6 +42,8 @@ export interface LibraryOptions {
   readonly folder?: string | undefined;
   /** How long a schema is used before the cluster is asked again, in milliseconds; 10 minutes. */
   readonly freshMs?: number;
+  /** How old a schema may be for whoever asks for a recent one, in milliseconds; 1 minute. */
+  readonly recentMs?: number;
   /** How long a cluster without one is not asked again, in milliseconds; 1 minute. */
   readonly retryMs?: number;
 }
@@ -47,6 +52,7 @@ export interface LibraryOptions {
 export class ApiLibrary {
   readonly #shelf: Shelf | undefined;
   readonly #freshMs: number;
+  readonly #recentMs: number;
   readonly #retryMs: number;
   /** A version that no cluster has any more is forgotten. */
   readonly #volumes = new Map<string, WeakRef<Volume>>();
@@ -58,19 +64,21 @@ export class ApiLibrary {
   constructor(options: LibraryOptions = {}) {
     this.#shelf = options.folder === undefined ? undefined : new Shelf(options.folder);
     this.#freshMs = options.freshMs ?? freshMs;
+    this.#recentMs = options.recentMs ?? recentMs;
     this.#retryMs = options.retryMs ?? retryMs;
   }
 
   /**
    * A cluster's schema. The first call waits for it; later ones get what is there, and an old one is checked meanwhile,
-   * or beforehand where it was checked longer than `maxAgeMs` ago (default: no matter when). Where that fails, the old
-   * one stays. Never throws but for an abort.
+   * or beforehand where it must be `recent` and is not. Where that fails, the old one stays. Never throws but for an
+   * abort.
    */
-  async schema(client: ProxmoxClient, signal?: AbortSignal, maxAgeMs = Number.POSITIVE_INFINITY): Promise<Known> {
+  async schema(client: ProxmoxClient, signal?: AbortSignal, { recent = false } = {}): Promise<Known> {
     signal?.throwIfAborted();
     const card = this.#cards.get(client) ?? { known: undefined, until: 0, look: undefined };
     this.#cards.set(client, card);
     const now = performance.now();
+    const maxAgeMs = recent ? this.#recentMs : Number.POSITIVE_INFINITY;
     const young = now < (this.#inUse.get(client)?.checked ?? 0) + maxAgeMs;
     if (card.known !== undefined && now < card.until && young) return card.known;
     card.look ??= this.#look(client, card, maxAgeMs);

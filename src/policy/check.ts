@@ -23,9 +23,6 @@ type Checked =
 /** How long a request waits for a schema that is being read before it goes unchecked, in milliseconds; a read harms nobody. */
 const patienceMs = { read: 1_000, write: 5_000 } as const;
 
-/** How old a schema may be to refuse by, in milliseconds: packages are upgraded while this server runs. */
-const refusableMs = 60_000;
-
 /**
  * Sends a request that the cluster's schema has nothing against: its path, its method, the values in its path and all
  * its parameters. Without a schema only Proxmox can tell, and the answer says that the request went unchecked.
@@ -56,7 +53,8 @@ async function check(library: ApiLibrary, cluster: Cluster, request: ProxmoxRequ
   if (known?.schema === undefined) return { unchecked: whyUnchecked(cluster.name, known) };
   const { schema } = known;
   if (findFault(schema, request) === undefined) return { schema };
-  const newest = (await inTime(library, cluster, request, refusableMs))?.schema ?? schema;
+  // An upgrade may have brought what it asks for.
+  const newest = (await inTime(library, cluster, request, { recent: true }))?.schema ?? schema;
   const fault = findFault(newest, request);
   if (fault === undefined) return { schema: newest };
   throw new CheckRefusal(`${request.method} ${formatPath(request.path)} on ${cluster.name} was not sent: ${fault}`);
@@ -67,12 +65,12 @@ async function inTime(
   library: ApiLibrary,
   { client, config }: Cluster,
   { method, signal, timeoutMs = config.timeoutMs }: ProxmoxRequest,
-  maxAgeMs?: number,
+  options?: { readonly recent: boolean },
 ): Promise<Known | undefined> {
   const patience = AbortSignal.timeout(Math.min(patienceMs[method === "GET" ? "read" : "write"], timeoutMs));
   const either = signal === undefined ? patience : AbortSignal.any([signal, patience]);
   try {
-    return await library.schema(client, either, maxAgeMs);
+    return await library.schema(client, either, options);
   } catch (error) {
     if (!either.aborted) throw error;
     return undefined;
