@@ -1,4 +1,5 @@
 import type { ApiLibrary, Known } from "../apidoc/library.ts";
+import { wordNearest } from "../apidoc/nearest.ts";
 import type { ApiSchema } from "../apidoc/schema.ts";
 import { signature } from "../apidoc/signature.ts";
 import { validate } from "../apidoc/validate/validate.ts";
@@ -88,11 +89,7 @@ function findFault(schema: ApiSchema, { method, path, params = {} }: ProxmoxRequ
   // Proxmox lists the first segments there; its schema begins with them.
   if (path.length === 0) return undefined;
   const found = schema.find(path);
-  if (found === undefined) {
-    const near = schema.nearest(path).map((template) => `${template} (${schema.methods(template).join(", ")})`);
-    const hint = near.length === 0 ? "search_api finds endpoints by what they do." : `Nearest: ${near.join("; ")}.`;
-    return `Proxmox VE ${schema.version} has no such path. ${hint}`;
-  }
+  if (found === undefined) return `Proxmox VE ${schema.version} has no such path. ${wordNearest(schema, path)}`;
   const endpoint = schema.endpoint(method, found.template);
   if (endpoint === undefined) return `${found.template} has no ${method}, only ${found.methods.join(", ")}.`;
   const complaints = validate(endpoint, found.values, params);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { describeEndpoint, describeMethods } from "../apidoc/describe.ts";
+import { wordNearest } from "../apidoc/nearest.ts";
 import type { ApiEndpoint } from "../apidoc/types.ts";
 import { describeDifferences, shortVersion } from "../apidoc/versions.ts";
 import { namesGuest } from "../policy/guests.ts";
@@ -112,11 +113,7 @@ function unknownPath(path: ApiPath, [newest]: readonly [Edition, ...Edition[]], 
     const from = shortVersion(other.schema.version);
     return `${formatPath(path)} is there only from ${from} on: ${other.where} has it, ${newest.where} does not.`;
   }
-  const near = newest.schema
-    .nearest(path)
-    .map((template) => `${template} (${newest.schema.methods(template).join(", ")})`);
-  const hint = near.length === 0 ? "search_api finds endpoints by what they do." : `Nearest: ${near.join("; ")}.`;
-  return `There is no path ${formatPath(path)} in the API of ${newest.where}. ${hint}`;
+  return `There is no path ${formatPath(path)} in the API of ${newest.where}. ${wordNearest(newest.schema, path)}`;
 }
 
 function differences(

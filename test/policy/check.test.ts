@@ -212,6 +212,14 @@ describe("a cluster's schema", () => {
     expect(performance.now() - start).toBeLessThan(3000);
   });
 
+  test("begins with the first segments, and / passes all the same: Proxmox lists them there", async () => {
+    await using it = await guarded((socket, asked) => {
+      if (asked.target === page) return reply(200, "OK", scriptOf("/version"))(socket, asked);
+      replyData({ version: "9.1.3" })(socket, asked);
+    });
+    expect((await it.proxmox.request(undefined, { ...request, path: [] })).unchecked).toBeUndefined();
+  });
+
   test("is not asked for anew by every refusal", async () => {
     await using it = await guarded((socket, asked) => {
       if (asked.target === page) return reply(200, "OK", scriptOf("/version"))(socket, asked);
@@ -265,7 +273,7 @@ describe.each((await loadSources()).map((source) => [source.name, source] as con
     for (const { method, template } of schema.names()) {
       const path = parsePath(template.replaceAll(/\{\w+\}/g, "x1"));
       const params = { "no-such-name": 1 };
-      // Two take whatever name comes.
+      // Some take whatever name comes.
       if (schema.endpoint(method, template)?.additional) continue;
       const error: unknown = await proxmox
         .request(undefined, { method, path, params, checked: true })
