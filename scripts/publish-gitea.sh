@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../dist/release"
 releases="$GITHUB_API_URL/repos/$GITHUB_REPOSITORY/releases"
 # The token comes by a file: the process list shows arguments.
 gitea() { curl --silent --show-error --fail-with-body --header @<(printf 'Authorization: token %s\n' "$TOKEN") "$@"; }
-id=$(gitea --json "{\"tag_name\": \"$GITHUB_REF_NAME\", \"name\": \"$GITHUB_REF_NAME\"}" "$releases" | jq .id)
+id=$(gitea -H "Content-Type: application/json" -d "{\"tag_name\": \"$GITHUB_REF_NAME\", \"name\": \"$GITHUB_REF_NAME\"}" "$releases" | jq .id)
 for file in *; do
   gitea --form "attachment=@$file" --output /dev/null "$releases/$id/assets?name=$file"
 done

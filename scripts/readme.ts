@@ -62,6 +62,11 @@ const tables: Readonly<Record<string, readonly (readonly string[])[]>> = {
       code(examples[0] ?? ""),
     ]),
   ],
+  "top-keys": [
+    ["Key of the top level", "Meaning"],
+    ["---", "---"],
+    ...Object.entries(schema.properties).map(([key, { description }]) => [code(key), description]),
+  ],
   "cluster-keys": [
     ["Key of a cluster", "Meaning"],
     ["---", "---"],

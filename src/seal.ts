@@ -33,28 +33,32 @@ export class Seal {
    */
   close(purpose: SealPurpose, value: unknown, boundTo: string): string {
     const body = Buffer.from(JSON.stringify(value)).toString("base64url");
-    return `${body}.${sign(this.#key, purpose, body, boundTo).toString("base64url")}`;
+    return `${body}.${sign(this.#key, purpose, body, boundTo)}`;
   }
 
-  /** The value of a text that {@link Seal.close} made with the same purpose and binding; `undefined` for any other. */
+  /**
+   * The value of a text that {@link Seal.close} made with the same purpose and binding, letter for letter; `undefined`
+   * for any other. Signatures are compared as text: base64 has many spellings of the same bytes, and who remembers a
+   * text as used up must not be shown another one that opens as well.
+   */
   open(purpose: SealPurpose, text: string, boundTo: string): unknown {
     const [body = "", signature = "", ...more] = text.split(".");
     if (more.length > 0) return undefined;
-    const given = Buffer.from(signature, "base64url");
+    const given = Buffer.from(signature);
     const keys = [this.#key, ...(this.#old !== undefined && this.#old.until > Date.now() ? [this.#old.key] : [])];
     const isOurs = keys.some((key) => {
-      const wanted = sign(key, purpose, body, boundTo);
+      const wanted = Buffer.from(sign(key, purpose, body, boundTo));
       return given.length === wanted.length && timingSafeEqual(given, wanted);
     });
     return isOurs ? JSON.parse(Buffer.from(body, "base64url").toString()) : undefined;
   }
 }
 
-function sign(key: Buffer, purpose: SealPurpose, body: string, boundTo: string): Buffer {
+function sign(key: Buffer, purpose: SealPurpose, body: string, boundTo: string): string {
   // As JSON the parts cannot run into one another.
   return createHmac("sha256", key)
     .update(JSON.stringify([purpose, body, boundTo]))
-    .digest();
+    .digest("base64url");
 }
 
 /** Never from the bearer token: who has that one must not be able to make what only the server may make. */

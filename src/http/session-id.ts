@@ -11,8 +11,26 @@ export interface Introduction {
   readonly capabilities: ClientCapabilities;
 }
 
+/** What an id of ours says. */
+export interface ReadId extends Introduction {
+  /** When it ends, in milliseconds since 1970. */
+  readonly until: number;
+}
+
 /** Session ids are good for this long, in milliseconds. */
 const validMs = 7 * 24 * 60 * 60_000;
+
+/** `2025-06-18` has 10 characters; what a client may say instead must not make the id long. */
+const longestVersion = 32;
+
+const empty = z.object({}).optional();
+
+/** What this server may ask of a client, and nothing else that a client may say of itself. */
+const askable = z.object({
+  elicitation: z.object({ form: empty, url: empty }).optional(),
+  sampling: z.object({ tools: empty, context: empty }).optional(),
+  roots: z.object({ listChanged: z.boolean().optional() }).optional(),
+});
 
 /** An ended session is remembered for as long as its id is valid; beyond this many the oldest are forgotten. */
 const mostEnded = 100_000;
@@ -47,18 +65,23 @@ export class SessionIds {
 
   /** A new id for a client that introduced itself. */
   mint({ protocolVersion, capabilities }: Introduction, caller: Caller): string {
-    const { elicitation, sampling, roots } = capabilities;
-    const c = { ...(elicitation && { elicitation }), ...(sampling && { sampling }), ...(roots && { roots }) };
-    const issued = { v: protocolVersion, c, t: this.#now(), w: caller.name, n: crypto.randomUUID() };
+    const c = askable.safeParse(capabilities).data ?? {};
+    const v = protocolVersion.slice(0, longestVersion);
+    const issued = { v, c, t: this.#now(), w: caller.name, n: crypto.randomUUID() };
     return this.#seal.close("session", issued, caller.id);
   }
 
   /** What the client of an id said; `undefined` for one that is not ours, not this caller's, too old, or ended. */
-  read(id: string, caller: Caller): Introduction | undefined {
+  read(id: string, caller: Caller): ReadId | undefined {
     if (this.#ended.has(signature(id))) return undefined;
     const { data } = content.safeParse(this.#seal.open("session", id, caller.id));
-    if (data === undefined || data.t + validMs < this.#now()) return undefined;
-    return { protocolVersion: data.v, capabilities: data.c as ClientCapabilities };
+    if (data === undefined || this.isOver(data.t + validMs)) return undefined;
+    return { protocolVersion: data.v, capabilities: data.c as ClientCapabilities, until: data.t + validMs };
+  }
+
+  /** Whether the time of an id is over. */
+  isOver(until: number): boolean {
+    return until < this.#now();
   }
 
   /** Remembers that a client ended its session: the id is not taken again. */

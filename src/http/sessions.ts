@@ -11,7 +11,7 @@ import type { Caller } from "./caller.ts";
 import { keepAliveMs, withHeadAtOnce } from "./event-stream.ts";
 import { introduce } from "./introduction.ts";
 import { runningRequests } from "./running.ts";
-import type { Introduction, SessionIds } from "./session-id.ts";
+import type { ReadId, SessionIds } from "./session-id.ts";
 
 /** Limits of 2025-era sessions. */
 export interface SessionOptions {
@@ -25,6 +25,8 @@ interface Session {
   readonly server: Server;
   readonly transport: WebStandardStreamableHTTPServerTransport;
   readonly callerId: string;
+  /** When its id ends, in milliseconds since 1970. */
+  readonly until: number;
   readonly running: ReadonlySet<RequestId>;
   lastUsed: number;
   /** Streams that the client holds open with GET. */
@@ -81,7 +83,7 @@ export function sessionEndpoint(
     return true;
   }
 
-  async function create(id: string, caller: Caller): Promise<Session> {
+  async function create(id: string, caller: Caller, until: number): Promise<Session> {
     const server = createServer();
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
@@ -95,16 +97,16 @@ export function sessionEndpoint(
     server.onerror = (error) => log.debug(`session ${short(id)}: ${error.message}`);
     await server.connect(transport);
     const running = runningRequests(transport);
-    const session = { server, transport, running, callerId: caller.id, lastUsed: Date.now(), openStreams: 0 };
+    const session = { server, transport, running, callerId: caller.id, until, lastUsed: Date.now(), openStreams: 0 };
     sessions.set(id, session);
     return session;
   }
 
-  async function rebuild(id: string, introduction: Introduction, caller: Caller): Promise<Session | undefined> {
+  async function rebuild(id: string, said: ReadId, caller: Caller): Promise<Session | undefined> {
     if (!makeRoom()) return undefined;
-    const session = await create(id, caller);
+    const session = await create(id, caller, said.until);
     try {
-      await introduce(session.transport, id, introduction);
+      await introduce(session.transport, id, said);
     } catch (error) {
       free(id, session, "could not be rebuilt");
       throw error;
@@ -116,12 +118,14 @@ export function sessionEndpoint(
   /** The session of an id, from memory or rebuilt; two requests at once rebuild it once. */
   async function find(id: string, caller: Caller): Promise<Session | Response> {
     const known = sessions.get(id);
-    if (known?.callerId === caller.id && !rebuilding.has(id)) return known;
-    const introduction = ids.read(id, caller);
-    if (introduction === undefined) {
+    const isReady = known !== undefined && !rebuilding.has(id);
+    // In memory it outlives a change of the key, but neither its time nor its caller.
+    if (isReady && known.callerId === caller.id && !ids.isOver(known.until)) return known;
+    const said = isReady ? undefined : ids.read(id, caller);
+    if (said === undefined) {
       return refuse(404, "Session not found: it ended, is too old, or never was yours. Initialize anew.", {}, -32001);
     }
-    const begun = rebuilding.get(id) ?? rebuild(id, introduction, caller);
+    const begun = rebuilding.get(id) ?? rebuild(id, said, caller);
     rebuilding.set(id, begun);
     const session = await begun.finally(() => rebuilding.delete(id));
     return session ?? full();
@@ -137,14 +141,21 @@ export function sessionEndpoint(
     async begin(request, message, caller) {
       if (!makeRoom()) return full();
       const id = ids.mint(message.params, caller);
-      const session = await create(id, caller);
-      log.debug(`session ${short(id)} of ${message.params.clientInfo.name} began, ${sessions.size} in all`);
+      const session = await create(id, caller, ids.read(id, caller)?.until ?? 0);
+      log.debug(
+        `session ${short(id)} of ${JSON.stringify(message.params.clientInfo.name.slice(0, 100))} began, ${sessions.size} in all`,
+      );
       const response = await session.transport.handleRequest(request, { parsedBody: message });
       if (!response.ok) free(id, session, "its initialize was refused");
       return response;
     },
 
     async serve(id, request, caller, message) {
+      if (request.method === "DELETE" && !sessions.has(id) && ids.read(id, caller) !== undefined) {
+        // Nothing in memory is to be ended, and nothing is built for it.
+        ids.end(id);
+        return new Response(null, { status: 200 });
+      }
       const session = await find(id, caller);
       if (session instanceof Response) return session;
       session.lastUsed = Date.now();

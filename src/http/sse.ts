@@ -77,7 +77,10 @@ export function sseEndpoint(
       transport.ping();
       // A client that reconnects does not initialize again: it says by Last-Event-ID what it said the first time.
       const introduction = ids.read(request.headers.get("last-event-id") ?? "", caller);
-      if (introduction !== undefined) transport.introduce(introduction);
+      if (introduction !== undefined) {
+        transport.introduce(introduction);
+        transport.nameNextEvent(ids.mint(introduction, caller));
+      }
       log.debug(`SSE stream ${transport.sessionId} opened, ${sessions.size} open`);
       return new Response(transport.stream, {
         headers: {

@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe, expect, setSystemTime, test } from "bun:test";
-import { Server } from "@modelcontextprotocol/server";
+import { type ClientCapabilities, type InitializeRequest, Server } from "@modelcontextprotocol/server";
 import { Secret } from "../../src/config/secret.ts";
 import { createDemo } from "../../src/demo/index.ts";
+import type { Caller } from "../../src/http/caller.ts";
 import { listen } from "../../src/http/listen.ts";
 import { SessionIds } from "../../src/http/session-id.ts";
-import { Seal } from "../../src/seal.ts";
+import { sessionEndpoint } from "../../src/http/sessions.ts";
+import { sseEndpoint } from "../../src/http/sse.ts";
+import { Seal, type SealPurpose } from "../../src/seal.ts";
 import { httpClient, modernClient, sseClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type DemoServer, serveDemo } from "../support/demo-server.ts";
 import { runGemini } from "../support/gemini.ts";
-import { keptLog, loopback } from "../support/listening.ts";
+import { keptLog, listenToDemo, loopback } from "../support/listening.ts";
 import { type Product, startProduct } from "../support/product.ts";
 
 const token = "the-token-of-one-caller-01234567";
@@ -217,12 +220,126 @@ test("an id is good for seven days, for its caller, and carries what the client 
   const capabilities = { elicitation: { form: {} }, experimental: { large: { text: "x".repeat(9000) } } };
   const id = ids.mint({ protocolVersion: "2025-11-25", capabilities }, one);
   expect(id.length).toBeLessThan(1000);
-  expect(ids.read(id, one)).toEqual({ protocolVersion: "2025-11-25", capabilities: { elicitation: { form: {} } } });
+  expect(ids.read(id, one)).toMatchObject({
+    protocolVersion: "2025-11-25",
+    capabilities: { elicitation: { form: {} } },
+  });
   expect(ids.read(id, other)).toBeUndefined();
   now += 7 * 24 * 3600_000 - 1;
   expect(ids.read(id, one)).toBeDefined();
   now += 2;
   expect(ids.read(id, one)).toBeUndefined();
+});
+
+test("an id stays short, whatever a client says of itself", () => {
+  const ids = new SessionIds(new Seal({ source: "tests", warnings: [], clusters: [] }));
+  const long = "x".repeat(900_000);
+  const said = [
+    { protocolVersion: long, capabilities: {} },
+    { protocolVersion: "2025-06-18", capabilities: { elicitation: { form: { x: long } } } },
+    { protocolVersion: "2025-06-18", capabilities: { roots: { x: long }, sampling: { x: long } } },
+  ] as unknown as { protocolVersion: string; capabilities: ClientCapabilities }[];
+  for (const introduction of said) expect(ids.mint(introduction, { name: "default", id: "" }).length).toBeLessThan(600);
+});
+
+test("no other spelling of an id is an id, of a deleted one least of all", async () => {
+  await using product = await start();
+  const id = await newSession(product.url);
+  const other = await newSession(product.url);
+  const last = id.at(-1) ?? "";
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  const spellings = (text: string) => [
+    ...["=", "==", "~", "!!!!", "A"].map((tail) => text + tail),
+    text.replace(".", ".~"),
+    ...[1, 2, 3].map((bit) => text.slice(0, -1) + alphabet[alphabet.indexOf(last) ^ bit]),
+    text.replace(/\.(.)/, ".~$1"),
+    `~${text}`,
+  ];
+  for (const spelling of spellings(id)) expect((await send(product.url, "POST", spelling, list)).status).toBe(404);
+  expect((await send(product.url, "DELETE", id)).status).toBe(200);
+  for (const spelling of [id, ...spellings(id)]) {
+    expect((await send(product.url, "POST", spelling, list)).status).toBe(404);
+    expect((await send(product.url, "DELETE", spelling)).status).toBe(404);
+  }
+  expect((await send(product.url, "POST", other, list)).status).toBe(200);
+});
+
+describe("of two callers of one server", () => {
+  const [one, two] = [
+    { name: "one", id: "1" },
+    { name: "two", id: "2" },
+  ];
+  const ids = new SessionIds(new Seal({ source: "tests", warnings: [], clusters: [] }));
+  const createServer = () => new Server({ name: "fixture", version: "1" }, { capabilities: { tools: {} } });
+  const post = (body: unknown, path = "/mcp") =>
+    new Request(`http://localhost${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept },
+      body: JSON.stringify(body),
+    });
+
+  test("neither uses the other's session, in memory or not, nor ends it", async () => {
+    const sessions = sessionEndpoint(createServer, keptLog(), ids);
+    const begun = await sessions.begin(post(initialize), initialize as InitializeRequest, one);
+    const id = begun.headers.get("mcp-session-id") ?? "";
+    await begun.text();
+    const ask = async (caller: Caller, method = "POST") => {
+      const headers = { "content-type": "application/json", accept, "mcp-session-id": id };
+      const response = await sessions.serve(id, new Request("http://localhost/mcp", { method, headers }), caller, list);
+      await response.text();
+      return response.status;
+    };
+    expect(await ask(two)).toBe(404);
+    expect(await ask(two, "DELETE")).toBe(404);
+    expect(await ask(one)).toBe(200);
+    await sessions.close();
+    expect(await ask(two)).toBe(404);
+    expect(await ask(one)).toBe(200);
+    await sessions.close();
+  });
+
+  test("neither posts to the other's SSE stream", async () => {
+    const sse = sseEndpoint(createServer, keptLog(), ids, "/messages");
+    const stream = await sse.open(new Request("http://localhost/sse"), one);
+    const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
+    const path = /data: (\S+)/.exec(new TextDecoder().decode((await reader.read()).value))?.[1] ?? "";
+    expect((await sse.post(post(list, path), two)).status).toBe(404);
+    expect((await sse.post(post(list, path), one)).status).toBe(202);
+    await sse.close();
+  });
+
+  test("an id whose time is over is no session's, though the session is in memory", async () => {
+    let now = Date.now();
+    const aging = new SessionIds(new Seal({ source: "tests", warnings: [], clusters: [] }), () => now);
+    const sessions = sessionEndpoint(createServer, keptLog(), aging);
+    const begun = await sessions.begin(post(initialize), initialize as InitializeRequest, one);
+    const id = begun.headers.get("mcp-session-id") ?? "";
+    await begun.text();
+    now += 8 * 24 * 3600_000;
+    expect((await sessions.serve(id, post(list), one, list)).status).toBe(404);
+    await sessions.close();
+  });
+});
+
+test("a deleted session needs no room to end", async () => {
+  const sessions = listenToDemo({ sessions: { mostSessions: 1, idleMs: 60_000 } });
+  const first = await newSession(sessions.url);
+  const second = await newSession(sessions.url);
+  const stop = new AbortController();
+  const headers = { accept, "mcp-session-id": second };
+  const stream = await fetch(`${sessions.url}/mcp`, { headers, signal: stop.signal });
+  expect((await send(sessions.url, "DELETE", first)).status).toBe(200);
+  stop.abort();
+  expect(stream.status).toBe(200);
+  expect((await send(sessions.url, "POST", first, list)).status).toBe(404);
+  await sessions.close();
+});
+
+test("what is sealed for another purpose is no session", () => {
+  const config = { source: "tests", warnings: [], clusters: [] };
+  const seal = new Seal(config);
+  const text = seal.close("other" as SealPurpose, { x: 1 }, "");
+  expect(seal.open("session", text, "")).toBeUndefined();
 });
 
 test("after a reload the old key opens what it sealed for ten minutes more; a key of a file does not come from tokens", () => {
