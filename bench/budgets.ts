@@ -1,6 +1,7 @@
 import { calls } from "./measures/calls.ts";
 import { proxiedGet } from "./measures/latency.ts";
 import { idleMemory, idleSseSession } from "./measures/memory.ts";
+import { schemaHold, schemaMemory, schemaReading } from "./measures/schema.ts";
 import { startToAnswer } from "./measures/start.ts";
 import { toolsListBytes } from "./measures/tools-list.ts";
 import type { Programs } from "./programs.ts";
@@ -74,5 +75,26 @@ export const budgets: readonly Budget[] = [
     figure: "difference",
     limit: { atMost: 0.5 },
     measure: proxiedGet,
+  },
+  {
+    what: "reading an API description of 4 MB, over parsing its JSON",
+    unit: "ms",
+    figure: "ratio",
+    limit: { atMost: 5 },
+    measure: schemaReading,
+  },
+  {
+    what: "longest hold of the event loop by it and its search index",
+    unit: "ms",
+    figure: "own",
+    limit: { atMost: 50 },
+    measure: schemaHold,
+  },
+  {
+    what: "heap for the descriptions of two versions, searched",
+    unit: "MiB",
+    figure: "own",
+    limit: { atMost: 10 },
+    measure: schemaMemory,
   },
 ];

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { embeddedDemo } from "../src/cli/demo.ts";
 import { compile } from "../scripts/build/compile.ts";
+import { embeddedDemo } from "../src/cli/demo.ts";
 
 /** The programs that are compared, all compiled with the options of the product: their paths. */
 export interface Programs {

@@ -1,5 +1,5 @@
 import { transports } from "../load/transports.ts";
-import { demoCredentials, start, twoClusters, type Programs } from "../programs.ts";
+import { demoCredentials, type Programs, start, twoClusters } from "../programs.ts";
 import { median, repeat, type Sample } from "../sample.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { Connection } from "../load/connection.ts";
-import { start, type Running, twoClusters, type Programs } from "../programs.ts";
+import { type Programs, type Running, start, twoClusters } from "../programs.ts";
 import { repeat, type Sample } from "../sample.ts";
 
 /** How long a program is left alone before its memory is looked at, in milliseconds. */

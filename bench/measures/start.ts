@@ -1,4 +1,4 @@
-import { start, twoClusters, type Programs } from "../programs.ts";
+import { type Programs, start, twoClusters } from "../programs.ts";
 import { repeat, type Sample } from "../sample.ts";
 
 /** From start to the first answered `/healthz`, in milliseconds: the product with two clusters, and hello. */

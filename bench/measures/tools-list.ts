@@ -1,4 +1,4 @@
-import { start, twoClusters, type Programs } from "../programs.ts";
+import { type Programs, start, twoClusters } from "../programs.ts";
 import type { Sample } from "../sample.ts";
 
 /** The result of tools/list with two clusters, in bytes: what every conversation carries from its first turn on. */
