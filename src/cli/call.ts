@@ -1,12 +1,13 @@
 import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
+import { shellWord } from "../config/wording.ts";
 import { formatPath } from "../proxmox/path.ts";
 import { parseUpid } from "../proxmox/upid.ts";
 import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
 import { loadFleet } from "./fleet.ts";
 import { grid } from "./grid.ts";
-import { write } from "./output.ts";
+import { json, write } from "./output.ts";
 import { readRequest } from "./request.ts";
 
 /** `call`: one request to the API of a cluster, as `pvesh` does it, through the same policy as the tools. */
@@ -48,21 +49,26 @@ export const call = command({
     if (resolved !== undefined) {
       await write(process.stderr, `${formatPath(request.path)} is ${formatPath(resolved)}.`);
     }
-    const text = asTable
-      ? grid(data, process.stdout.columns ?? Number.POSITIVE_INFINITY)
-      : JSON.stringify(data, undefined, 2);
+    const text = asTable ? grid(data, process.stdout.columns ?? Number.POSITIVE_INFINITY) : json(data);
     if (text !== "") await write(process.stdout, text);
     if (unchecked !== undefined) await write(process.stderr, `Note: ${unchecked}.`);
     const task = typeof data === "string" ? parseUpid(data) : undefined;
     if (task !== undefined) {
-      await write(
-        process.stderr,
-        `The task was started. How it ends: call get '/nodes/${task.node}/tasks/${data}/status'`,
-      );
+      const look = ["proxmox-mcp", "call", "get", `/nodes/${task.node}/tasks/${data}/status`, ...sameClusters(flags)];
+      await write(process.stderr, `The task was started. How it ends: ${look.map(shellWord).join(" ")}`);
     }
     return 0;
   },
 });
+
+/** The flags that lead another call to the same cluster. */
+function sameClusters({ cluster, config, demo }: Flags): string[] {
+  return [
+    ...(typeof cluster === "string" ? [`--cluster=${cluster}`] : []),
+    ...(typeof config === "string" ? [`--config=${config}`] : []),
+    ...(demo === true ? ["--demo"] : []),
+  ];
+}
 
 function wantsTable({ json, table }: Flags): boolean {
   if (json === true && table === true) throw new ConfigError("--json and --table: choose one.");

@@ -3,7 +3,7 @@ import { type Report, reportText } from "./check/report.ts";
 import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
 import { loadSource, type Source } from "./fleet.ts";
-import { write } from "./output.ts";
+import { json, write } from "./output.ts";
 
 /** `check`: whether every cluster can be used as it is configured, endpoint by endpoint. */
 export const check = command({
@@ -13,7 +13,7 @@ export const check = command({
   args: { ...flagsOf("source"), json: { type: "boolean", description: "print one JSON document" } },
   run: async ({ flags }) => {
     const report = await checkAll(await loadSource(flags));
-    await write(process.stdout, flags["json"] === true ? JSON.stringify(report, undefined, 2) : reportText(report));
+    await write(process.stdout, flags["json"] === true ? json(report) : reportText(report));
     return report.ok ? 0 : 1;
   },
 });

@@ -1,8 +1,14 @@
 import type { CommandContext } from "citty";
+import { ClusterChoiceError } from "../clusters.ts";
 import { ConfigError } from "../config/error.ts";
+import { ParamsError } from "../proxmox/params.ts";
+import { PathError } from "../proxmox/path.ts";
 import { failureText } from "../tools/failure.ts";
 import { type CommandLine, readCommandLine } from "./flags.ts";
-import { plain, write } from "./output.ts";
+import { OutputError, plainLines, write } from "./output.ts";
+
+/** Errors of what was given, and not of what was done with it. */
+const unusableKinds = [ConfigError, ClusterChoiceError, PathError, ParamsError];
 
 /** What a command does; the number is its exit code. One that goes on until a signal ends the process itself. */
 export type Run = (line: CommandLine) => Promise<number | undefined>;
@@ -23,9 +29,11 @@ async function outcome(run: Run, context: CommandContext, unusable: number): Pro
   try {
     return await run(readCommandLine(context));
   } catch (error) {
-    const message = error instanceof ConfigError ? error.message : failureText(error);
+    const isOurs = error instanceof ConfigError || error instanceof OutputError;
+    const message = isOurs ? error.message : failureText(error);
     if (message === undefined) throw error;
-    await write(process.stderr, message.split("\n").map(plain).join("\n"));
-    return error instanceof ConfigError ? unusable : 1;
+    // Where stderr cannot be written either, the exit code is all that is left to say.
+    await write(process.stderr, plainLines(message)).catch(() => undefined);
+    return unusableKinds.some((kind) => error instanceof kind) ? unusable : 1;
   }
 }

@@ -7,7 +7,7 @@ import { plain } from "./output.ts";
 export function grid(value: unknown, width: number): string {
   if (isRows(value)) {
     const keys = [...new Set(value.flatMap((row) => Object.keys(row)))].sort(byWeight);
-    const table = aligned([keys, ...value.map((row) => keys.map((key) => cell(row[key])))]);
+    const table = aligned([keys.map(plain), ...value.map((row) => keys.map((key) => cell(row[key])))]);
     const fits = table.every((line) => Bun.stringWidth(line) <= width);
     return fits ? table.join("\n") : value.map((row) => block(row, keys).join("\n")).join("\n\n");
   }
@@ -24,7 +24,7 @@ function byWeight(a: string, b: string): number {
 }
 
 function block(row: Readonly<Record<string, unknown>>, keys: readonly string[]): string[] {
-  return aligned(keys.filter((key) => key in row).map((key) => [key, cell(row[key])]));
+  return aligned(keys.filter((key) => key in row).map((key) => [plain(key), cell(row[key])]));
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {

@@ -23,7 +23,8 @@ export const health = command({
   unusable: 1,
   run: async ({ flags }) => {
     const target = readTarget(flags);
-    const trouble = await askHealth(target);
+    const { trouble, notice } = await askHealth(target);
+    if (notice !== undefined) await write(process.stderr, `${target.url.href}: ${notice}`);
     if (trouble === undefined) await write(process.stdout, `${target.url.href}: ok`);
     else await write(process.stderr, `${target.url.href}: ${trouble}`);
     return trouble === undefined ? 0 : 1;
@@ -35,9 +36,12 @@ function readTarget(flags: Flags): HealthTarget {
   const env = environment();
   const given = typeof flags["url"] === "string" ? parseUrl(flags["url"]) : undefined;
   const file = take("MCP_TLS_CERT_FILE", { flags, env })?.text;
-  if (given !== undefined && !(given.protocol === "https:" && isLoopback(given.hostname))) return { url: given };
+  if (given !== undefined && !(given.protocol === "https:" && isLoopback(given.hostname))) {
+    return { url: given, origin: "--url" };
+  }
   const url = given ?? listenUrl({ flags, env }, file === undefined ? "http" : "https");
-  return file === undefined ? { url } : { url, certificate: { file, fingerprint: readFingerprint(file) } };
+  const origin = given === undefined ? "settings" : "--url";
+  return file === undefined ? { url, origin } : { url, origin, certificate: readCertificate(file) };
 }
 
 function parseUrl(text: string): URL {
@@ -45,7 +49,8 @@ function parseUrl(text: string): URL {
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new ConfigError("--url: must be the server's address, such as http://127.0.0.1:8000.");
   }
-  return new URL("/healthz", url);
+  // A name and a password would be printed, and health needs none.
+  return new URL("/healthz", url.origin);
 }
 
 function listenUrl({ flags, env }: Given, scheme: string): URL {
@@ -60,11 +65,23 @@ function listenUrl({ flags, env }: Given, scheme: string): URL {
   return new URL(`${scheme}://${name.includes(":") ? `[${name}]` : name}:${port}/healthz`);
 }
 
-function readFingerprint(path: string): string {
-  const { text, shown } = readText(path, process.cwd());
+/** A damaged file is the next start's trouble: a server that runs has its certificate in memory. */
+function readCertificate(path: string): NonNullable<HealthTarget["certificate"]> {
   try {
-    return new X509Certificate(text).fingerprint256;
+    const { text, shown } = readText(path, process.cwd());
+    const fingerprint = fingerprintOf(text);
+    if (fingerprint === undefined) return { doubt: `${shown} cannot be read as a PEM certificate` };
+    return { fingerprint, doubt: `it shows another certificate than the one in ${shown}` };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { doubt: error.message.replace(/\.$/, "") };
+  }
+}
+
+function fingerprintOf(pem: string): string | undefined {
+  try {
+    return new X509Certificate(pem).fingerprint256;
   } catch {
-    throw new ConfigError(`${shown} cannot be read as a PEM certificate.`);
+    return undefined;
   }
 }

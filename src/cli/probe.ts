@@ -9,31 +9,41 @@ import { established } from "../proxmox/socket.ts";
 export interface HealthTarget {
   /** Of its `/healthz`. */
   readonly url: URL;
+  /** Where the address comes from: the server's own settings, or the command line. */
+  readonly origin: "settings" | "--url";
   /**
-   * The certificate that it is configured with. It is compared, and then neither its names nor its end matter: the
-   * names are not loopback's, and a server whose certificate has expired must not be restarted for it.
+   * The certificate that the server on this machine is configured with, and what to say if it shows another one. Any
+   * certificate will do for being alive, whatever its names and its end: nothing secret is sent, and a server must not be
+   * restarted, and so stopped, for a renewal that went wrong.
    */
-  readonly certificate?: { readonly file: string; readonly fingerprint: string };
+  readonly certificate?: { readonly fingerprint?: string; readonly doubt: string };
+}
+
+/** What is wrong with a server, and what should be known of one that is alive. */
+export interface Health {
+  /** The end of a sentence; `undefined` when the server is alive. */
+  readonly trouble?: string;
+  readonly notice?: string;
 }
 
 /** How long the answer may take in all, in milliseconds. */
 const patienceMs = 2_000;
 
-/** Asks a server whether it is alive; what is wrong as the end of a sentence, `undefined` when it is. */
-export async function askHealth(target: HealthTarget): Promise<string | undefined> {
+/** Asks a server whether it is alive. */
+export async function askHealth(target: HealthTarget): Promise<Health> {
   const signal = AbortSignal.timeout(patienceMs);
   let socket: Socket | undefined;
   try {
     const opened = await open(target, signal);
     socket = opened.socket;
-    if (opened.fingerprint !== target.certificate?.fingerprint && target.certificate !== undefined) {
-      return `shows another certificate than the one in ${target.certificate.file}`;
-    }
     const status = await ask(target.url, socket, signal);
-    return status === 200 ? undefined : `answers ${status}; is that proxmox-mcp?`;
+    if (status !== 200) return { trouble: `answers ${status}; is that proxmox-mcp?` };
+    const { certificate } = target;
+    if (certificate === undefined || certificate.fingerprint === opened.fingerprint) return {};
+    return { notice: `is alive, but ${certificate.doubt}; mend the file before the server is started again` };
   } catch (error) {
-    if (signal.aborted) return `no answer within ${patienceMs / 1000} s`;
-    return reason(codeOf(error));
+    if (signal.aborted) return { trouble: `no answer within ${patienceMs / 1000} s` };
+    return { trouble: reason(codeOf(error), target.origin) };
   } finally {
     socket?.destroy();
   }
@@ -65,7 +75,13 @@ async function ask(url: URL, socket: Socket, signal: AbortSignal): Promise<numbe
   return (await promise).statusCode;
 }
 
-function reason(code: string | undefined): string {
-  if (code === "ECONNREFUSED") return "nothing listens there; host and port are those of MCP_HOST and MCP_PORT";
-  return `no answer (${code ?? "closed"}); host, port and certificate are those of MCP_HOST, MCP_PORT and MCP_TLS_CERT_FILE`;
+function reason(code: string | undefined, origin: HealthTarget["origin"]): string {
+  const isOwn = origin === "settings";
+  if (code === "ECONNREFUSED") {
+    return `nothing listens there; host and port are those of ${isOwn ? "MCP_HOST and MCP_PORT" : "--url"}`;
+  }
+  const source = isOwn
+    ? "host, port and certificate are those of MCP_HOST, MCP_PORT and MCP_TLS_CERT_FILE"
+    : "the address is that of --url";
+  return `no answer (${code ?? "closed"}); ${source}`;
 }

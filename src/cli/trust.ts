@@ -8,7 +8,7 @@ import { type Certificate, day } from "../proxmox/certificate.ts";
 import { inspectCertificates } from "../proxmox/inspect.ts";
 import { ending } from "./check/certificate.ts";
 import { command } from "./command.ts";
-import { plain, write } from "./output.ts";
+import { plain, plainLines, write } from "./output.ts";
 
 /** `trust`: the certificate of an endpoint, and the lines of configuration that would trust it. Sends nothing to it. */
 export const trust = command({
@@ -22,7 +22,7 @@ export const trust = command({
     const proxy = proxyFor(endpoint, environment());
     const shown = await inspectCertificates(endpoint, { mode: "off" }, proxy);
     if (shown.problem !== undefined) {
-      await write(process.stderr, [shown.problem.what, shown.problem.hint ?? ""].join("\n").trimEnd());
+      await write(process.stderr, plainLines([shown.problem.what, shown.problem.hint ?? ""].join("\n").trimEnd()));
       return 1;
     }
     const [leaf, ...others] = shown.seen;

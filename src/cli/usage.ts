@@ -8,6 +8,12 @@ import { write } from "./output.ts";
  */
 export async function showUsage<T extends ArgsDef>(cmd: CommandDef<T>, parent?: CommandDef<T>): Promise<void> {
   const asked = process.argv.slice(2).some((word) => word === "--help" || word === "-h");
+  // citty ends with 1 after it, which would say that something was tried.
+  if (!asked) {
+    process.once("exit", () => {
+      process.exitCode = 2;
+    });
+  }
   const stream = asked ? process.stdout : process.stderr;
   const examples = isCommand(cmd) ? ["EXAMPLES", "", ...cmd.examples.map((line) => `  ${line}`), ""] : [];
   const usage = [await renderUsage(cmd, parent), ...examples].join("\n").replaceAll(/ +$/gm, "");

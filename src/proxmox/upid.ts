@@ -10,9 +10,12 @@ export interface Upid {
   readonly user: string;
 }
 
-/** As in Proxmox's `PVE::Tools::upid_decode`: node, then pid, start of the process and start of the task in hex. */
+/**
+ * As in Proxmox's `PVE::Tools::upid_decode`: node, then pid, start of the process and start of the task in hex. The words
+ * behind them are narrower than there (anything but spaces and colons): handles are shown on terminals and in commands.
+ */
 const form =
-  /^UPID:([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?):[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:([^:\s]+):([^:\s]*):([^:\s]+):$/;
+  /^UPID:([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?):[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:([\w.-]+):([\p{L}\p{N}_.@!%+=,~-]*):([\p{L}\p{N}_.@!%+=,~-]+):$/u;
 
 /** Reads a task's handle; `undefined` when the text is none. */
 export function parseUpid(text: string): Upid | undefined {

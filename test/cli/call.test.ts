@@ -166,9 +166,9 @@ describe("what comes back", () => {
     expect(code).toBe(0);
     const upid = JSON.parse(stdout);
     expect(upid).toStartWith("UPID:pve1:");
-    const [, path = ""] = /call get '(.*)'/.exec(stderr) ?? [];
-    const status = await call("get", path, "--cluster", "alpha");
-    expect(JSON.parse(status.stdout)).toMatchObject({ upid });
+    const [, line = ""] = /How it ends: proxmox-mcp (.*)\n$/.exec(stderr) ?? [];
+    const shell = Bun.spawn(["sh", "-c", `'${productCommand().join("' '")}' ${line}`], { stdout: "pipe" });
+    expect(JSON.parse(await shell.stdout.text())).toMatchObject({ upid });
   });
 
   test("an error of Proxmox goes to stderr with what to do next, exit 1", async () => {
@@ -181,8 +181,8 @@ describe("what comes back", () => {
 
 describe("a command line that is wrong sends nothing and says what is right", () => {
   test.each([
-    ["no cluster among several", ["get", "/nodes"], 1, '"alpha", "raw", "careful"'],
-    ["an unknown cluster", ["get", "/nodes", "--cluster", "alpa"], 1, 'Did you mean "alpha"?'],
+    ["no cluster among several", ["get", "/nodes"], 2, '"alpha", "raw", "careful"'],
+    ["an unknown cluster", ["get", "/nodes", "--cluster", "alpa"], 2, 'Did you mean "alpha"?'],
     ["an unknown method", ["delte", "/nodes", "--cluster", "raw"], 2, "Did you mean delete?"],
     ["a parameter without =", ["get", "/nodes", "type", "--cluster", "raw"], 2, "written key=value"],
     [
@@ -192,7 +192,7 @@ describe("a command line that is wrong sends nothing and says what is right", ()
       "All else is written as KEY=VALUE.",
     ],
     ["a query in the path", ["get", "/nodes?type=vm", "--cluster", "raw"], 2, "write parameters behind the path"],
-    ["a path out of the API", ["get", "/nodes/../access", "--cluster", "raw"], 1, '".."'],
+    ["a path out of the API", ["get", "/nodes/../access", "--cluster", "raw"], 2, '".."'],
     ["a file that is not there", ["set", "/x", "a=@/nonexistent/f.txt", "--cluster", "raw"], 2, "no such file"],
     ["both formats", ["get", "/nodes", "--json", "--table", "--cluster", "raw"], 2, "choose one"],
   ] as const)("%s", async (_, words, code, wanted) => {
@@ -204,7 +204,7 @@ describe("a command line that is wrong sends nothing and says what is right", ()
 
   test("a missing path: the usage, on stderr", async () => {
     const { code, stdout, stderr } = await call("get");
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain("proxmox-mcp call [OPTIONS] <METHOD> <PATH> [KEY=VALUE...]");
     expect(stderr).toContain("PATH");
   });

@@ -4,7 +4,7 @@ import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type DemoServer, serveDemo } from "../support/demo-server.ts";
 import { type Authority, daysFromNow, type Identity, makeAuthority, makeIdentity } from "../support/pki.ts";
 import { runProduct } from "../support/product.ts";
-import { closedPort, reply, startRawServer } from "../support/raw-server.ts";
+import { closedPort, reply, replyData, startRawServer } from "../support/raw-server.ts";
 
 let authority: Authority;
 let identity: Identity;
@@ -271,6 +271,32 @@ test("what is not Proxmox fails", async () => {
     2 ok, 0 warn, 1 FAIL"
   `);
   expect(code).toBe(1);
+});
+
+test.each([
+  ["null", { version: null }, /FAIL +version +https:\S+ is not answering as Proxmox VE/],
+  ["a list for the version", { version: [] }, /FAIL +version +https:\S+ is not answering as Proxmox VE/],
+  ["a text for the status", { status: "x" }, /FAIL +quorum +https:\S+ is not answering as Proxmox VE/],
+  ["a text for the nodes", { nodes: "x" }, /FAIL +nodes +https:\S+ is not answering as Proxmox VE/],
+  ["null for a path's rights", { permissions: { "/": null } }, /FAIL +privileges +https:\S+ is not answering as/],
+])("%s is no answer of Proxmox, and hides no other cluster's findings", async (_, odd, wanted) => {
+  const cluster = alpha();
+  const server = await mount(cluster);
+  const answers: Record<string, unknown> = { version: { version: "9.2.11" }, nodes: [], status: [], ...odd };
+  await using strange = await startRawServer(
+    (socket, request) => {
+      const name = request.target.split("/").at(-1) ?? "";
+      replyData(name in answers ? answers[name] : {})(socket, request);
+    },
+    { tls: identity },
+  );
+  const { code, stdout } = await check({
+    strange: entry(strange.url, "mcp@pve!agent=s3cr3t"),
+    alpha: entry(server.url, cluster.tokens["admin"]),
+  });
+  expect(code).toBe(1);
+  expect(stdout).toMatch(wanted);
+  expect(stdout).toMatch(/ok +version +Proxmox VE 9\.2\.11/);
 });
 
 test("a clock that is wrong and a schema that is not served are warned about", async () => {

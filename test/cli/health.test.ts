@@ -13,7 +13,10 @@ beforeAll(async () => {
   const dates = { notBefore: daysFromNow(-30), notAfter: daysFromNow(-2) };
   identity = await makeIdentity({ names: ["mcp.example"], ...dates });
   const other = await makeIdentity();
-  files = await configFile({}, { "cert.pem": identity.cert, "key.pem": identity.key, "other.pem": other.cert });
+  files = await configFile(
+    {},
+    { "cert.pem": identity.cert, "key.pem": identity.key, "other.pem": other.cert, "garbage.pem": "no PEM" },
+  );
   https = { MCP_TLS_CERT_FILE: `${files.folder}/cert.pem`, MCP_TLS_KEY_FILE: `${files.folder}/key.pem` };
 });
 
@@ -40,14 +43,24 @@ test("https is asked under the server's own certificate, even for another name a
   expect(await runProduct(["health", ...flags])).toMatchObject({ code: 0, stderr: "" });
 });
 
-test("another certificate than the server's own is not taken for it", async () => {
+test("a serving server is alive whatever has become of its certificate's file, and the difference is told", async () => {
   await using server = await startRawServer(reply(200, "OK", "ok\n"), { tls: identity });
-  const other = { MCP_TLS_CERT_FILE: `${files.folder}/other.pem`, MCP_PORT: String(server.port) };
-  const result = await runProduct(["health"], other);
-  expect(result).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining("shows another certificate than the one in"),
-  });
+  for (const [file, doubt] of [
+    ["other.pem", "it shows another certificate than the one in"],
+    ["garbage.pem", "cannot be read as a PEM certificate"],
+    ["gone.pem", "cannot read"],
+  ] as const) {
+    const env = { MCP_TLS_CERT_FILE: `${files.folder}/${file}`, MCP_PORT: String(server.port) };
+    expect(await runProduct(["health"], env)).toEqual({
+      code: 0,
+      stdout: `${server.url}/healthz: ok\n`,
+      stderr: expect.stringContaining(doubt),
+    });
+  }
+});
+
+test("an address that the command line names is verified, unless the certificate is known", async () => {
+  await using server = await startRawServer(reply(200, "OK", "ok\n"), { tls: identity });
   const unknown = await runProduct(["health", "--url", server.url]);
   expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining("CERT_HAS_EXPIRED") });
   expect(server.requests).toHaveLength(0);
@@ -71,6 +84,15 @@ test("what is wrong is one line on stderr, exit 1", async () => {
   for (const env of [{ MCP_PORT: "http" }, { MCP_PORT: "0" }, { MCP_TLS_CERT_FILE: "/nonexistent/cert.pem" }]) {
     expect(await runProduct(["health"], env)).toMatchObject({ code: 1, stdout: "" });
   }
+});
+
+test("of --url no password is printed, and what fails is not blamed on the settings", async () => {
+  const port = await closedPort();
+  expect(await runProduct(["health", "--url", `http://someone:s3cr3t@127.0.0.1:${port}`])).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: `http://127.0.0.1:${port}/healthz: nothing listens there; host and port are those of --url\n`,
+  });
 });
 
 test("a server that keeps silent is unhealthy after 2 s", async () => {

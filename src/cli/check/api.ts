@@ -1,33 +1,49 @@
+import { z } from "zod";
 import type { ClusterConfig } from "../../config/types.ts";
 import type { ProxmoxAnswer, ProxmoxClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import type { Finding, Subject, Verdict } from "./finding.ts";
-import { type Permissions, privilegesFound } from "./privileges.ts";
+import { permissionsForm, privilegesFound } from "./privileges.ts";
 
 /** From here on a clock is wrong: tasks are looked up, and tokens and certificates end, by the node's clock. */
 const clockMs = 30_000;
 
+const versionForm = z.object({ version: z.string() });
+const statusForm = z.array(z.object({ type: z.string(), name: z.string(), quorate: z.unknown().optional() }));
+const nodesForm = z.array(z.object({ node: z.string(), status: z.string().optional() }));
+
 /** Asks an endpoint's API, with the token, how its cluster is. A token that is refused (after 3 s) is sent once. */
-export async function askApi(client: ProxmoxClient, { user, tokenId }: ClusterConfig): Promise<Finding[]> {
+export async function askApi(
+  client: ProxmoxClient,
+  endpoint: string,
+  { user, tokenId }: ClusterConfig,
+): Promise<Finding[]> {
   const token = `${user}!${tokenId}`;
-  const version = await ask(client, ["version"]);
-  if (version instanceof ProxmoxError) {
-    return [errorFound(version.kind === "token-refused" ? "token" : "version", "fail", version)];
+  const answer = await ask(client, ["version"]);
+  if (answer instanceof ProxmoxError) {
+    return [errorFound(answer.kind === "token-refused" ? "token" : "version", "fail", answer)];
   }
+  const version = judged(answer.data, versionForm, versionFound, strange("version", endpoint, "/version"));
+  if (version.verdict === "fail") return [version];
   const [status, nodes, permissions] = await Promise.all([
     ask(client, ["cluster", "status"]),
     ask(client, ["nodes"]),
     ask(client, ["access", "permissions"]),
   ]);
-  const privileges = found("privileges", permissions, (data) => privilegesFound(data as Permissions, user, token));
-  const { next, ...quorum } = found("quorum", status, quorumFound);
+  const privileges = found(
+    permissions,
+    permissionsForm,
+    (held) => privilegesFound(held, user, token),
+    strange("privileges", endpoint, "/access/permissions"),
+  );
+  const { next, ...quorum } = found(status, statusForm, quorumFound, strange("quorum", endpoint, "/cluster/status"));
   return [
     { check: "token", verdict: "ok", text: `${token} works` },
-    versionFound(version),
-    ...clockFound(version.date),
+    version,
+    ...clockFound(answer.date),
     // Whoever lacks every right is told once how to get some.
     privileges.verdict === "fail" || next === undefined ? quorum : { ...quorum, next },
-    found("nodes", nodes, nodesFound),
+    found(nodes, nodesForm, nodesFound, strange("nodes", endpoint, "/nodes")),
     privileges,
   ];
 }
@@ -42,18 +58,38 @@ async function ask(client: ProxmoxClient, path: readonly string[]): Promise<Prox
 }
 
 /** What the token may not see is not broken; anything else that keeps an answer away is. */
-function found(check: Subject, answer: ProxmoxAnswer | ProxmoxError, read: (data: unknown) => Finding): Finding {
-  if (!(answer instanceof ProxmoxError)) return read(answer.data);
-  return errorFound(check, answer.kind === "privilege" ? "warn" : "fail", answer);
+function found<T>(
+  answer: ProxmoxAnswer | ProxmoxError,
+  form: z.ZodType<T>,
+  judge: (data: T) => Finding,
+  otherwise: Finding,
+): Finding {
+  if (!(answer instanceof ProxmoxError)) return judged(answer.data, form, judge, otherwise);
+  return errorFound(otherwise.check, answer.kind === "privilege" ? "warn" : "fail", answer);
+}
+
+function judged<T>(data: unknown, form: z.ZodType<T>, judge: (data: T) => Finding, otherwise: Finding): Finding {
+  const { success, data: known } = form.safeParse(data);
+  return success ? judge(known) : otherwise;
+}
+
+/** What to say where an answer is JSON but not of Proxmox's making. */
+function strange(check: Subject, endpoint: string, path: string): Finding {
+  return {
+    check,
+    verdict: "fail",
+    text: `${endpoint} is not answering as Proxmox VE: what GET ${path} gives has another form`,
+    next: 'Let "url" name a Proxmox node itself (https://node:8006), or make the proxy in front pass /api2/json on unchanged.',
+    facts: { kind: "not-proxmox" },
+  };
 }
 
 function errorFound(check: Subject, verdict: Verdict, { message, hint, kind }: ProxmoxError): Finding {
   return { check, verdict, text: message, ...(hint !== undefined && { next: hint }), facts: { kind } };
 }
 
-function versionFound({ data }: ProxmoxAnswer): Finding {
-  const { version } = data as { version?: unknown };
-  return { check: "version", verdict: "ok", text: `Proxmox VE ${String(version)}`, facts: { version } };
+function versionFound({ version }: z.infer<typeof versionForm>): Finding {
+  return { check: "version", verdict: "ok", text: `Proxmox VE ${version}`, facts: { version } };
 }
 
 function clockFound(date: Date | undefined): Finding[] {
@@ -73,15 +109,9 @@ function clockFound(date: Date | undefined): Finding[] {
   ];
 }
 
-interface StatusRow {
-  readonly type?: string;
-  readonly name?: string;
-  readonly quorate?: number;
-}
-
-function quorumFound(data: unknown): Finding {
+function quorumFound(rows: z.infer<typeof statusForm>): Finding {
   const check = "quorum";
-  const cluster = (data as readonly StatusRow[]).find(({ type }) => type === "cluster");
+  const cluster = rows.find(({ type }) => type === "cluster");
   if (cluster === undefined) {
     return { check, verdict: "ok", text: "a single node, which needs none", facts: { quorate: true } };
   }
@@ -97,9 +127,8 @@ function quorumFound(data: unknown): Finding {
   };
 }
 
-function nodesFound(data: unknown): Finding {
+function nodesFound(rows: z.infer<typeof nodesForm>): Finding {
   const check = "nodes";
-  const rows = data as readonly { readonly node: string; readonly status?: string }[];
   const away = rows.filter(({ status }) => status !== "online").map(({ node }) => node);
   const facts = { online: rows.length - away.length, nodes: rows.length, offline: away };
   const text = `${facts.online} of ${facts.nodes} online`;

@@ -3,7 +3,7 @@ import { ProxmoxClient } from "../../proxmox/client.ts";
 import { inspectCertificates } from "../../proxmox/inspect.ts";
 import { askApi } from "./api.ts";
 import { certificateFound, certificateRefused } from "./certificate.ts";
-import { type EndpointReport, type Finding, passes } from "./finding.ts";
+import { type EndpointReport, type Finding, passes, type Subject } from "./finding.ts";
 import { schemaFound } from "./schema.ts";
 
 /** How long one request may take, in milliseconds: more than the 3 s after which a token is refused. */
@@ -21,9 +21,20 @@ export async function checkEndpoint(
   endpoint: string,
   fetch: InProcess,
 ): Promise<EndpointReport> {
-  const door = fetch === undefined ? await checkDoor(cluster, endpoint) : inProcess;
-  const checks = passes(door) ? [...door, ...(await checkInside(cluster, endpoint, fetch))] : door;
+  const look = fetch === undefined ? () => checkDoor(cluster, endpoint) : async () => inProcess;
+  const door = await attempt("reach", look);
+  const inside = passes(door) ? await attempt("version", () => checkInside(cluster, endpoint, fetch)) : [];
+  const checks = [...door, ...inside];
   return { endpoint, ok: passes(checks), checks };
+}
+
+/** A fault of this program's at one endpoint must not lose what was found at the others. */
+async function attempt(check: Subject, look: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
+  try {
+    return await look();
+  } catch (error) {
+    return [{ check, verdict: "fail", text: `could not be looked at, by a fault of proxmox-mcp itself: ${error}` }];
+  }
 }
 
 const inProcess: readonly Finding[] = [
@@ -44,7 +55,7 @@ async function checkInside(cluster: ClusterConfig, endpoint: string, fetch: InPr
   const alone = { ...cluster, endpoints: [endpoint], timeoutMs: requestMs };
   const client = new ProxmoxClient(alone, fetch === undefined ? {} : { fetch });
   try {
-    const [api, schema] = await Promise.all([askApi(client, cluster), schemaFound(cluster, endpoint, fetch)]);
+    const [api, schema] = await Promise.all([askApi(client, endpoint, cluster), schemaFound(cluster, endpoint, fetch)]);
     // What is not Proxmox has no schema either, and that would say nothing new.
     return api.some(({ check, verdict }) => check === "version" && verdict === "fail") ? api : [...api, schema];
   } finally {

@@ -1,7 +1,10 @@
+import { z } from "zod";
 import type { Finding } from "./finding.ts";
 
 /** `GET /access/permissions`: by path the privileges held there, each 1 when it also holds below. */
-export type Permissions = Readonly<Record<string, Readonly<Record<string, number>>>>;
+export const permissionsForm = z.record(z.string(), z.record(z.string(), z.unknown()));
+
+type Permissions = z.infer<typeof permissionsForm>;
 
 /** How much of a kind of things a token may see. */
 type Reach = "all" | "some" | "no";
