@@ -7,13 +7,13 @@ export function covers(pattern: string, method: string, path: readonly string[])
   const space = pattern.indexOf(" ");
   const wanted = pattern.slice(0, space);
   if (wanted !== "*" && wanted !== method) return false;
-  return matches(
-    pattern
-      .slice(space + 1)
-      .split("/")
-      .filter((segment) => segment !== ""),
-    path,
-  );
+  const parts = segmentsOf(pattern.slice(space + 1));
+  // A volume id or CIDR with a slash is one segment of the path; an operator may write it either way.
+  return matches(parts, path) || matches(parts, path.flatMap(segmentsOf));
+}
+
+function segmentsOf(text: string): string[] {
+  return text.split("/").filter((segment) => segment !== "");
 }
 
 /**

@@ -20,6 +20,14 @@ describe("a pattern", () => {
     expect(covers(pattern, method, path.split("/").filter(Boolean))).toBe(expected);
   });
 
+  test("covers a volume id or CIDR with a slash, as one segment and as it is written", () => {
+    const volume = ["nodes", "pve1", "storage", "local", "content", "local:iso/x.iso"];
+    for (const pattern of ["local:iso/x.iso", "*", "{volume}", "**", "local:iso/*"]) {
+      expect(covers(`DELETE /nodes/*/storage/*/content/${pattern}`, "DELETE", volume)).toBe(true);
+    }
+    expect(covers("DELETE /nodes/*/storage/*/content/local:iso/y.iso", "DELETE", volume)).toBe(false);
+  });
+
   test("means what a regular expression of the same form means", () => {
     const part = fc.oneof(fc.constantFrom("*", "**", "a", "b", "{x}"));
     fc.assert(
