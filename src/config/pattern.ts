@@ -27,6 +27,11 @@ export function checkPattern(text: string): void {
   if (segments.some((segment) => segment.includes("*") && segment !== "*" && segment !== "**")) {
     throw new ConfigError('has a "*" inside a segment; "*" stands for one whole segment, "**" for many.');
   }
+  if (segments[0] === "guests") {
+    throw new ConfigError(
+      'begins with "/guests", which stands for a real path; write that, such as "* /nodes/*/qemu/100/**".',
+    );
+  }
   if (segments[0] === "api2") throw new ConfigError('begins with "/api2"; paths begin after "/api2/json".');
 }
 

@@ -37,6 +37,7 @@ describe("a pattern of allow and deny", () => {
     ["GET /nodes/", "empty"],
     ["GET //nodes", "empty"],
     ["GET /nodes/../access", '".."'],
+    ["GET /guests/web-01/**", "/nodes/*/qemu/100"],
     ["GET /api2/json/nodes", "/api2"],
   ])("%j is none: %s", (text, reason) => {
     expect(() => checkPattern(text)).toThrow(reason);
