@@ -9,12 +9,15 @@ export class GuestError extends Error {
 }
 
 /** A guest as `GET /cluster/resources` lists it; without a name while its node does not report. */
-interface Guest {
+export interface Guest {
   readonly vmid: string;
   readonly name: string | undefined;
   readonly node: string;
   readonly type: "qemu" | "lxc";
+  /** `unknown` while its node does not report: then it has no name, tags or pool either. */
   readonly status: string;
+  readonly tags: readonly string[];
+  readonly pool: string | undefined;
 }
 
 /**
@@ -83,7 +86,7 @@ async function readGuests(
 /** A row that is no guest, or whose parts could turn a path into another one, is left out: who answers may mean harm. */
 function readGuest(row: unknown): Guest | undefined {
   if (typeof row !== "object" || row === null) return undefined;
-  const { vmid, name, node, type, status } = row as Readonly<Record<string, unknown>>;
+  const { vmid, name, node, type, status, tags, pool } = row as Readonly<Record<string, unknown>>;
   if (type !== "qemu" && type !== "lxc") return undefined;
   if (typeof node !== "string" || !/^[a-z0-9][a-z0-9-]*$/i.test(node) || !/^\d{1,10}$/.test(String(vmid))) {
     return undefined;
@@ -94,6 +97,8 @@ function readGuest(row: unknown): Guest | undefined {
     node,
     type,
     status: typeof status === "string" ? status : "unknown",
+    tags: typeof tags === "string" ? tags.split(/[;, ]+/).filter((tag) => tag !== "") : [],
+    pool: typeof pool === "string" && pool !== "" ? pool : undefined,
   };
 }
 

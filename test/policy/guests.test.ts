@@ -39,7 +39,7 @@ beforeAll(async () => {
   if (alpha === undefined) throw new Error("the demo has no cluster");
   demo = await serveDemo(alpha);
   const { user, tokenId, tokenSecret } = alpha.credentials;
-  const raw = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
+  const raw = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s", access: "full" };
   config = await configFile({
     clusters: {
       raw,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { sensitiveReads } from "../../src/policy/sensitive.ts";
+import { rows as tableRows } from "../../src/policy/classes/index.ts";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type Product, startProduct } from "../support/product.ts";
@@ -138,12 +138,9 @@ test("only reads, whatever a request says", async () => {
 });
 
 test("refuses sensitive reads on every cluster, the short path too, and says what takes them", async () => {
-  const paths = sensitiveReads.map(({ pattern }) =>
-    pattern
-      .replace("GET ", "")
-      .replaceAll(/\{\w+\}/g, "x1")
-      .replaceAll("*", "a"),
-  );
+  const paths = tableRows
+    .filter(({ endpoint, class: name }) => endpoint.startsWith("GET ") && name === "sensitive")
+    .map(({ endpoint }) => endpoint.replace("GET ", "").replaceAll(/\{\w+\}/g, "x1"));
   for (const path of [...paths, "/guests/web/agent/file-read", "/guests/100/vncwebsocket", "/nodes/p/%73can/nfs"]) {
     const before = proxmox.requests.filter(({ target }) => !target.includes("/cluster/resources")).length;
     const { text, isError } = await read([{ path, cluster: "full" }]);
