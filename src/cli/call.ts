@@ -20,7 +20,7 @@ export const call = command({
     "proxmox-mcp call get /cluster/resources type=vm --cluster alpha --demo --json",
     "proxmox-mcp call set /nodes/pve1/qemu/100/config memory=512 delete=description delete=onboot --cluster alpha --demo --consent web-01",
     "proxmox-mcp call create /nodes/pve1/qemu/100/status/shutdown --cluster alpha --demo",
-    "proxmox-mcp call delete /guests/web-01 --cluster alpha --demo --consent web-01",
+    "proxmox-mcp call delete /nodes/pve1/qemu/104 --cluster alpha --demo --consent pending-vm",
   ],
   args: {
     METHOD: { type: "positional", description: "get, create, set or delete; or GET, POST, PUT, DELETE" },

@@ -23,13 +23,10 @@ export const token = command({
     const secret = randomBytes(32).toString("base64url");
     const entry = { [name]: { token_sha256: createHash("sha256").update(secret).digest("hex"), access: "read-only" } };
     await write(
-      process.stderr,
-      "The token, which is shown this once. It goes into the client, as the header `Authorization: Bearer TOKEN`:",
-    );
-    await write(process.stdout, secret);
-    await write(
-      process.stderr,
+      process.stdout,
       [
+        "The token, which is shown this once. It goes into the client, as the header `Authorization: Bearer TOKEN`:",
+        `  ${secret}`,
         'The entry for "callers" in clusters.json, which holds no secret. Its access may be read-only, guarded or full, and "clusters" may list which ones exist for it:',
         JSON.stringify(entry, undefined, 2).replace(/^\{\n|\n\}$/g, ""),
       ].join("\n"),

@@ -36,7 +36,7 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
       expect(shown[0]?.message.replaceAll(vmid, "VMID")).toMatchInlineSnapshot(`
         "IRREVERSIBLE on cluster alpha: DELETE /nodes/pve1/qemu/VMID
         Guest VMID "victim": qemu on pve1, stopped, tags dev;old.
-        Lost: disks scsi0 vmdata:VMID/vm-VMID-disk-0.raw (1G); no snapshots.
+        Lost: disks scsi0 vmdata:VMID/vm-VMID-disk-0.qcow2 (1G); snapshots "before".
         No backup of it was found.
         It destroys the guest and its disks; this cannot be undone."
       `);
@@ -54,9 +54,9 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     const { text, isError } = await destroy(vmid, human);
     expect({ text, isError }).toMatchObject({ isError: true });
     expect(await stage.exists(vmid)).toBe(true);
-    expect(stage.demo.requests.filter(({ method }) => method === "DELETE").some(({ path }) => path.endsWith(vmid))).toBe(
-      false,
-    );
+    expect(
+      stage.demo.requests.filter(({ method }) => method === "DELETE").some(({ path }) => path.endsWith(vmid)),
+    ).toBe(false);
   });
 
   test("asks for a tick before what is sensitive, and reads it with one", async () => {
@@ -82,7 +82,9 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     await using client = await connect(stage, human);
     const vmid = await stage.makeGuest("worker");
     const path = `/nodes/pve1/qemu/${vmid}/config`;
-    expect((await client.call("proxmox_api_call", { method: "PUT", path, data: { memory: 2048 } })).isError).toBe(false);
+    expect((await client.call("proxmox_api_call", { method: "PUT", path, data: { memory: 2048 } })).isError).toBe(
+      false,
+    );
   });
 
   test("the configuration's digest goes along, and one that changed while the human thought is refused", async () => {

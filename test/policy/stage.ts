@@ -66,7 +66,7 @@ export async function setStage({ policy = {}, top = {}, env = {} }: StageOptions
     admin,
     async makeGuest(name, more = {}) {
       const vmid = String(next++);
-      await admin("POST", "/nodes/pve1/qemu", { vmid, name, scsi0: "vmdata:1", ...more });
+      await admin("POST", "/nodes/pve1/qemu", { vmid, name, scsi0: "vmdata:1,format=qcow2", ...more });
       await Bun.sleep(20);
       return vmid;
     },
@@ -83,13 +83,15 @@ export async function setStage({ policy = {}, top = {}, env = {} }: StageOptions
   };
 }
 
+type Connect = (stage: Stage, human?: Human, headers?: Record<string, string>) => Promise<McpClient>;
+
 /** Every transport and era, with a client whose human is this one, or with none. */
-export const transports = {
+export const transports: Readonly<Record<string, Connect>> = {
   "2026-07-28 over HTTP": (stage, human, headers) => modernClient(target(stage, human, headers)),
   "2025 over Streamable HTTP": (stage, human, headers) => httpClient(target(stage, human, headers)),
   "2025 over SSE": (stage, human, headers) => sseClient(target(stage, human, headers)),
   "2025 over stdio": (stage, human) => stdioClient(["--config", stage.config.path], {}, human),
-} satisfies Record<string, (stage: Stage, human?: Human, headers?: Record<string, string>) => Promise<McpClient>>;
+};
 
 function target({ product }: Stage, human: Human | undefined, headers: Record<string, string> = {}): Target {
   return { url: product.url, headers, ...(human !== undefined && { human }) };

@@ -28,6 +28,8 @@ export interface Shown {
   readonly message: string;
   /** The one field's type: a text to type, or a box to tick. */
   readonly type: "string" | "boolean";
+  /** What stands at the field. */
+  readonly title: string;
 }
 
 /** What a human does with a question. */
@@ -42,6 +44,12 @@ export type Human = (shown: Shown) => HumanAnswer | Promise<HumanAnswer>;
 export function typing(confirm: string | boolean): Human {
   return () => ({ action: "accept", content: { confirm } });
 }
+
+/** A human who agrees to everything. */
+export const agreeable: Human = ({ type, title }) => ({
+  action: "accept",
+  content: { confirm: type === "boolean" ? true : String(JSON.parse(/"(?:[^"\\]|\\.)*"/.exec(title)?.[0] ?? '""')) },
+});
 
 const identity = { name: "proxmox-mcp-tests", version: "1.0.0" };
 
@@ -71,11 +79,7 @@ export async function httpClient({ url, headers = {}, human }: Target): Promise<
 }
 
 /** The SDK's v1 client over stdio, with a product process of its own. */
-export async function stdioClient(
-  args: string[],
-  env: Record<string, string> = {},
-  human?: Human,
-): Promise<McpClient> {
+export async function stdioClient(args: string[], env: Record<string, string> = {}, human?: Human): Promise<McpClient> {
   const [command = "", ...rest] = productCommand();
   return await connectV1(
     new StdioClientTransport({
@@ -135,13 +139,14 @@ export async function inspect(
   return { code, json: code === 0 ? JSON.parse(stdout) : stdout, stderr };
 }
 
-function capabilitiesWith(human: Human | undefined): { elicitation?: { form: object } } {
+function capabilitiesWith(human: Human | undefined) {
   return human === undefined ? {} : { elicitation: { form: {} } };
 }
 
 function toShown(params: { readonly message: string; readonly requestedSchema?: unknown }): Shown {
-  const { properties } = params.requestedSchema as { properties: { confirm: { type: Shown["type"] } } };
-  return { message: params.message, type: properties.confirm.type };
+  const { properties } = params.requestedSchema as { properties: { confirm: Omit<Shown, "message"> } };
+  const { type, title } = properties.confirm;
+  return { message: params.message, type, title };
 }
 
 async function connectV1(transport: Transport, human?: Human): Promise<McpClient> {

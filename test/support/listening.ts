@@ -52,8 +52,8 @@ export function listenToDemo(options: ListenOptions): Listening & { readonly log
   return { ...listen(loopback, { ...unlimited, createServer, seal, log }, options), log };
 }
 
-/** Waits until something holds, for at most two seconds. */
-export async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !holds(); i++) await Bun.sleep(10);
+/** Waits until something holds, for at most two seconds, or as long as is said in milliseconds. */
+export async function until(holds: () => boolean, mostMs = 2000): Promise<void> {
+  for (let i = 0; i < mostMs / 10 && !holds(); i++) await Bun.sleep(10);
   if (!holds()) throw new Error(`did not come true: ${holds}`);
 }
