@@ -214,7 +214,8 @@ class GuardedCall implements Proxmox {
     const { cluster, request, classified, law, lists } = matter;
     const guests = async () => await lists.of(cluster, timesOf(request));
     const subjects = affected(request, classified);
-    const plan = await makePlan({ cluster, request, classified, subjects, guests });
+    const mayRead = (path: ApiPath) => isPlainRead(law, { method: "GET", path });
+    const plan = await makePlan({ cluster, request, classified, subjects, guests, mayRead });
     const way = this.#options.consents.settle(
       {
         binding: this.#binding(matter, plan),
@@ -306,7 +307,13 @@ function endpointOf(schema: ApiSchema, { method, path }: ProxmoxRequest): ApiEnd
 const guestList: ProxmoxRequest = { method: "GET", path: ["cluster", "resources"] };
 
 function mayList(law: Law): boolean {
-  return judge(law, guestList, classify(guestList)) === undefined;
+  return isPlainRead(law, guestList);
+}
+
+/** Whether a GET is one that only looks, and that the settings let through. */
+function isPlainRead(law: Law, request: ProxmoxRequest): boolean {
+  const classified = classify(request);
+  return classified.class === "read" && judge(law, request, classified) === undefined;
 }
 
 function named({ method, path }: ProxmoxRequest, { name }: Cluster): string {

@@ -5,6 +5,9 @@ import type { Look } from "./plan.ts";
 
 /** A guest as a human is shown it before damage. */
 export interface GuestPlan {
+  /** Where most of it stands. */
+  readonly path: readonly string[];
+  /** Who it is and in what state; then what it would lose. */
   readonly lines: readonly string[];
   readonly words: readonly string[];
   /** What tells this guest in this state from any other: configuration (with uuid, vmgenid, volumes), snapshots, place, state. */
@@ -53,6 +56,7 @@ export async function describeGuest(
     ...(loses ? [lost(keys, kept), ...(backups === undefined ? [] : [backups])] : partLost(request, keys)),
   ];
   return {
+    path: [...base, "config"],
     lines,
     words: [...(name === undefined ? [] : [name]), guest.vmid],
     state: { guest: { ...guest, name }, state, config: keys, snapshots: kept },

@@ -1,7 +1,7 @@
 import type { Cluster } from "../clusters.ts";
 import type { ProxmoxRequest } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
-import { formatPath } from "../proxmox/path.ts";
+import { type ApiPath, formatPath } from "../proxmox/path.ts";
 import type { Subject } from "./affected.ts";
 import type { Classified } from "./classes/classify.ts";
 import { describeGuest, type GuestPlan } from "./guest-plan.ts";
@@ -29,6 +29,8 @@ export interface Planned {
   readonly subjects: readonly Subject[];
   /** The guests that the token may see. */
   guests(): Promise<readonly Guest[]>;
+  /** Whether this caller could read a path: what settings withhold is looked at for the binding, and not shown. */
+  mayRead(path: ApiPath): boolean;
 }
 
 /** How long one look for a plan may take, in milliseconds: a human waits. */
@@ -55,7 +57,7 @@ export async function makePlan(planned: Planned): Promise<Plan> {
     if (found !== undefined) {
       const details = await describeGuest(found, request, classified, look);
       refuseBlind(planned, details);
-      lines.push(...details.lines);
+      lines.push(...(planned.mayRead(details.path) ? details.lines : details.lines.slice(0, 1)));
       state.push(details.state);
       words = details.words;
       digest = details.digest;
@@ -173,8 +175,8 @@ function isAbout(subject: Subject, guest: Guest): boolean {
 }
 
 /** What else than a guest a request is about, as Proxmox shows it under the same path; many have no such GET. */
-async function describeObject({ request, classified }: Planned, look: Look) {
-  if (classified.class === "sensitive") return { line: undefined, state: undefined, digest: undefined };
+async function describeObject({ request, mayRead }: Planned, look: Look) {
+  if (!mayRead(request.path)) return { line: undefined, state: undefined, digest: undefined };
   const seen = await look(request.path);
   if ("missing" in seen || typeof seen.data !== "object" || seen.data === null) {
     return { line: undefined, state: undefined, digest: undefined };
