@@ -8,7 +8,7 @@ export class AuditError extends Error {
 }
 
 /** How consent was had: a human answered the client's question, a code came back, or the call was only repeated. */
-export type ConsentWay = "asked" | "code" | "two-step";
+export type ConsentWay = "human" | "code" | "two-step";
 
 /** One event of a call, as a line of JSON. */
 export interface AuditEntry {

@@ -89,10 +89,10 @@ export class Consents {
       throw refuse(action === "decline" ? "the human declined." : "the human closed the question without an answer.");
     }
     if (asked.words.length === 0) {
-      if (confirm === true) return "asked";
+      if (confirm === true) return "human";
       throw refuse("the human did not tick the box.");
     }
-    if (typeof confirm === "string" && asked.words.includes(confirm.trim())) return "asked";
+    if (typeof confirm === "string" && asked.words.includes(confirm.trim())) return "human";
     throw refuse(`what the human typed is not ${asked.words.map((word) => JSON.stringify(word)).join(" or ")}.`);
   }
 

@@ -139,7 +139,7 @@ describe("with a clock of its own", () => {
   test("an answer within ten minutes counts, and a later one does not", () => {
     const [early, late] = [stateOf(), stateOf()];
     now += 10 * 60_000;
-    expect(consents.settle(asked, replied(early))).toBe("asked");
+    expect(consents.settle(asked, replied(early))).toBe("human");
     now += 1;
     expect(refusalOf(() => consents.settle(asked, replied(late))).message).toContain("too late");
   });
@@ -149,7 +149,7 @@ describe("with a clock of its own", () => {
     const later = new Consents(seal(), log, () => now + 5);
     expect(refusalOf(() => later.settle(asked, replied(state))).message).toContain("before this server was started");
     const replica = new Consents(seal(), log, () => now);
-    expect(replica.settle(asked, replied(state))).toBe("asked");
+    expect(replica.settle(asked, replied(state))).toBe("human");
   });
 
   test("a code is good for three tries and ten minutes, and then for nothing until a new one", () => {
