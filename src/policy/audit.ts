@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
+import { escapeControls } from "../plain.ts";
 import type { ParamValue } from "../proxmox/params.ts";
 import type { CallClass } from "./classes/row.ts";
 
@@ -113,5 +114,5 @@ function unwritable(path: string, what: string, error: unknown): string {
 /** One line whatever the values hold: JSON escapes line ends, and what a terminal would obey is escaped, too. */
 function toLine(entry: AuditEntry): string {
   const json = JSON.stringify({ time: new Date().toISOString(), audit: entry.event, ...entry, event: undefined });
-  return `${json.replaceAll(/[\x7f-\x9f]|\p{Bidi_Control}|\u2028|\u2029/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`;
+  return `${escapeControls(json, /[\x7f-\x9f\u2028\u2029]|\p{Bidi_Control}/gu)}\n`;
 }

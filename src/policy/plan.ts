@@ -1,4 +1,5 @@
 import type { Cluster } from "../clusters.ts";
+import { escapeControls } from "../plain.ts";
 import type { ProxmoxRequest } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { type ApiPath, formatPath } from "../proxmox/path.ts";
@@ -79,7 +80,8 @@ export async function makePlan(planned: Planned): Promise<Plan> {
   }
   lines.push(`${upper(classified.reason)}${classified.irreversible ? "; this cannot be undone" : ""}.`);
   return {
-    text: lines.join("\n"),
+    // What somebody put into a name must not look like a line of ours.
+    text: lines.map((line) => escapeControls(line, /[\p{Cc}\p{Bidi_Control}]/gu)).join("\n"),
     words: words.length > 0 ? words : [lastValue(planned)],
     state: JSON.stringify(state),
     digest,

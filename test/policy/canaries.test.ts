@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { httpClient, type McpClient, modernClient, sseClient, typing } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { runProduct, startProduct } from "../support/product.ts";
-import { closedPort, type RawRequest, reply, startRawServer } from "../support/raw-server.ts";
+import { type Behaviour, closedPort, type RawRequest, reply, startRawServer } from "../support/raw-server.ts";
 
 const canaries = {
   secret: "c4na7y00-to4e-4000-8000-000000000001",
@@ -14,25 +14,21 @@ const canaries = {
 };
 const canary = /c4na7y/;
 
-/** A Proxmox that fails in every way it can, and repeats in its errors whatever it was sent. */
-function failing(socket: Parameters<Parameters<typeof startRawServer>[0]>[0], request: RawRequest): void {
-  const { target, headers, body } = request;
-  const echo = JSON.stringify({ message: `you sent ${body.length} bytes\n`, errors: { x: "wrong" }, data: null });
-  if (target.includes("apidoc")) return reply(404, "Not Found", "")(socket, request);
-  if (target.includes("/cut")) return void socket.destroy();
-  if (target.includes("/html"))
-    return reply(200, "OK", "<html>login</html>", { "content-type": "text/html" })(socket, request);
-  if (target.includes("/half"))
-    return reply(200, "OK", '{"data": {"a"', { "content-type": "application/json" })(socket, request);
-  if (target.includes("/redirect"))
-    return reply(302, "Found", "", { location: "https://elsewhere.invalid/" })(socket, request);
+/** How a Proxmox fails that fails in every way it can. */
+function failureFor({ target, headers, body }: RawRequest): Behaviour {
+  if (target.includes("apidoc")) return reply(404, "Not Found", "");
+  if (target.includes("/cut")) return (socket) => socket.destroy();
+  if (target.includes("/html")) return reply(200, "OK", "<html>login</html>", { "content-type": "text/html" });
+  if (target.includes("/half")) return reply(200, "OK", '{"data": {"a"', { "content-type": "application/json" });
+  if (target.includes("/redirect")) return reply(302, "Found", "", { location: "https://elsewhere.invalid/" });
+  if (headers["authorization"]?.includes(canaries.secret) !== true) return reply(401, "No ticket", "");
   const status = [400, 401, 403, 500, 501, 595, 596].find((code) => target.includes(`/s${code}`)) ?? 500;
-  if (headers["authorization"]?.includes(canaries.secret) !== true) return reply(401, "No ticket", "")(socket, request);
-  return reply(status, "failed", echo, { "content-type": "application/json" })(socket, request);
+  const text = { message: `you sent ${body.length} bytes\n`, errors: { x: "wrong" }, data: null };
+  return reply(status, "failed", JSON.stringify(text), { "content-type": "application/json" });
 }
 
 test("secrets leave through no error, answer, log, audit or help", async () => {
-  await using proxmox = await startRawServer(failing);
+  await using proxmox = await startRawServer((socket, request) => failureFor(request)(socket, request));
   const token = { user: "mcp@pve", token_id: "agent", token_secret: canaries.secret };
   const sha256 = new Bun.CryptoHasher("sha256").update(canaries.caller).digest("hex");
   const policies = {
