@@ -41,7 +41,7 @@ export const call = command({
       description:
         "for scripts: what would be typed to agree to damage, the guest's name or VMID; `yes` where a tick is asked for",
     },
-    ...flagsOf("source"),
+    ...flagsOf("source", "cache"),
     json: { type: "boolean", description: "print JSON, on a terminal too" },
     table: { type: "boolean", description: "print a table, in a pipe too" },
   },

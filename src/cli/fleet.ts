@@ -1,5 +1,6 @@
 import { ApiLibrary } from "../apidoc/library.ts";
 import { ClusterManager } from "../clusters.ts";
+import { loadCacheFolder } from "../config/cache.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
@@ -67,7 +68,7 @@ export async function openQuietly(flags: Flags): Promise<Fleet> {
   const source = await loadSource(flags);
   const log = createLog({ level: "warn", format: "text" });
   return openFleet(source, {
-    library: new ApiLibrary(),
+    library: new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) }),
     consents: new Consents(new Seal(source.config), log),
     audit: source.config.auditLog === undefined ? noAudit : openAudit(source.config.auditLog),
   });

@@ -51,7 +51,7 @@ export function namesGuest(path: ApiPath): boolean {
 
 /**
  * The path that `/guests/{vmid or name}/...` stands for: `/nodes/{its node}/{qemu or lxc}/{vmid}/...`. Digits are a
- * VMID, everything else is a name, letter for letter.
+ * VMID, everything else is a name: letter for letter where a guest has it so, else in whatever letters.
  * @throws {GuestError} when no guest is meant or several are; {ProxmoxError} when the list cannot be read.
  */
 export async function realPath(path: ApiPath, cluster: Cluster, lookup: GuestLookup): Promise<ApiPath> {
@@ -62,10 +62,16 @@ export async function realPath(path: ApiPath, cluster: Cluster, lookup: GuestLoo
   }
   const guests = await lookup.guests.of(cluster, lookup);
   const isVmid = /^\d+$/.test(word);
-  const [found, ...others] = guests.filter((guest) => (isVmid ? guest.vmid : guest.name) === word);
+  const [found, ...others] = isVmid ? guests.filter(({ vmid }) => vmid === word) : named(word, guests);
   if (found === undefined) throw refuse(unknown(word, isVmid, guests, lookup.mayList));
   if (others.length > 0) throw refuse(ambiguous(word, [found, ...others], lookup.mayList));
   return ["nodes", found.node, found.type, found.vmid, ...rest];
+}
+
+/** Names are DNS names, whose letter case means nothing; two guests may still differ by it alone. */
+function named(word: string, guests: readonly Guest[]): readonly Guest[] {
+  const exact = guests.filter(({ name }) => name === word);
+  return exact.length > 0 ? exact : guests.filter(({ name }) => name?.toLowerCase() === word.toLowerCase());
 }
 
 async function readGuests(
