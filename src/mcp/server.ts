@@ -5,6 +5,7 @@ import type { Proxmox } from "../policy/guard.ts";
 import { inputJsonSchema } from "../tools/arguments.ts";
 import { failureText } from "../tools/failure.ts";
 import type { Tool, ToolContext } from "../tools/tool.ts";
+import { progressOf } from "./progress.ts";
 import { answer, failure } from "./result.ts";
 
 /** Makes a fresh MCP server for a connection, a session or a single request; all serve the same tools. */
@@ -44,7 +45,8 @@ export function serverFactory({ tools, proxmox, version, log }: ServerOptions): 
         const names = [...byName.keys()].join(", ");
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool "${params.name}". Tools: ${names}.`);
       }
-      return await callTool(tool, params.arguments, { proxmox: proxmox(), signal: mcpReq.signal }, log);
+      const context = { proxmox: proxmox(), signal: mcpReq.signal, ...progressOf(mcpReq) };
+      return await callTool(tool, params.arguments, context, log);
     });
     return server;
   };
