@@ -9,6 +9,8 @@ export interface Fleet extends AsyncDisposable {
   readonly config: ConfigFile;
   readonly alpha: DemoServer;
   readonly beta: DemoServer;
+  /** Sends a request to alpha past the product, and gives the answer's data. */
+  send(method: string, path: string, form?: Record<string, string>): Promise<unknown>;
 }
 
 /** What a test puts between a cluster and its socket. */
@@ -32,6 +34,14 @@ export async function startFleet({ around, others = {}, ...options }: FleetOptio
     config,
     alpha: first,
     beta: second,
+    async send(method, path, form) {
+      const { user, tokenId, tokenSecret } = alpha.credentials;
+      const headers = { authorization: `PVEAPIToken=${user}!${tokenId}=${tokenSecret}` };
+      const body = form === undefined ? {} : { body: new URLSearchParams(form) };
+      const response = await alpha.fetch(new Request(`http://demo/api2/json${path}`, { method, headers, ...body }));
+      if (response.status !== 200) throw new Error(`${method} ${path}: ${response.status} ${response.statusText}`);
+      return ((await response.json()) as { data: unknown }).data;
+    },
     async [Symbol.asyncDispose]() {
       await product.stop();
       await Promise.all([first.stop(), second.stop(), config[Symbol.asyncDispose]()]);
