@@ -75,7 +75,7 @@ export async function findGuest(guest: string, cluster: string | undefined, cont
   throw new ToolFailure([`Nothing was done. ${head}`, ...lines, ...open].join("\n"));
 }
 
-/** `a VM on pve1 of prod`. */
+/** `VM on pve1 of prod`. */
 export function whereIs({ type, node, cluster }: GuestPlace): string {
   return `${type === "qemu" ? "VM" : "container"} on ${node} of ${cluster}`;
 }

@@ -60,7 +60,7 @@ async function pressButton(press: Press, place: GuestPlace, context: ToolContext
 
 async function attempt(press: Press, place: GuestPlace, context: ToolContext): Promise<string | undefined> {
   const { action, timeout } = press;
-  const { done, no, asks } = powerActions[action];
+  const { done, no, asks, steps } = powerActions[action];
   const lxc = place.type === "lxc" ? powerActions[action].lxc : undefined;
   const { power, name } = await readGuestState(place, context);
   const title = titleOf(place, name);
@@ -85,8 +85,10 @@ async function attempt(press: Press, place: GuestPlace, context: ToolContext): P
     return `${title} ${await stateAfter(press, place, context)}\n${news.text}`;
   }
   if (news.outcome === "running") return asks ? `${news.text}\n${unheard}` : news.text;
+  if (news.outcome === "vanished") throw new ToolFailure(news.text);
   const { kind, details } = explainTask(task, news.exitstatus ?? "");
-  if (kind === "not-found" && details?.subject?.type === "guest") return undefined;
+  // The task looks for the guest before all else, and found none.
+  if (!steps && kind === "not-found" && details?.subject?.type === "guest") return undefined;
   const more = lxc === "experimental" ? [experimental] : asks && kind === "failed" ? [unheard] : [];
   throw new ToolFailure([`${title}: ${action} failed.`, news.text, ...more].join("\n"));
 }

@@ -10,6 +10,8 @@ export interface PowerAction {
   readonly no: Readonly<Partial<Record<Power, string>>>;
   /** It gives the system inside time to shut down. */
   readonly asks?: true;
+  /** It is two things one after the other: its task may fail after the first was done. */
+  readonly steps?: true;
   /** What Proxmox makes of it for containers, where that is not the same. */
   readonly lxc?: "missing" | "experimental";
 }
@@ -22,7 +24,7 @@ const paused =
 const actions = {
   start: { to: "running", done: ["running"], no: { paused: "It is paused, not off; action resume lets it go on." } },
   shutdown: { to: "off", done: ["off", "suspended to disk"], no: { paused }, asks: true },
-  reboot: { to: "running", done: [], no: { off, "suspended to disk": asleep, paused }, asks: true },
+  reboot: { to: "running", done: [], no: { off, "suspended to disk": asleep, paused }, asks: true, steps: true },
   stop: { to: "off", done: ["off", "suspended to disk"], no: {} },
   reset: { to: "running", done: [], no: { off, "suspended to disk": asleep }, lxc: "missing" },
   suspend: { to: "paused", done: ["paused", "suspended to disk"], no: { off }, lxc: "experimental" },
