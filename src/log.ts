@@ -8,6 +8,8 @@ export interface Log {
   warn(message: string): void;
   info(message: string): void;
   debug(message: string): void;
+  /** Whether warnings are shown at all at its level. */
+  readonly warns: boolean;
 }
 
 const levels = {
@@ -35,6 +37,7 @@ export function createLog({ level, format }: LogConfig): Log {
     warn: (message) => consola.warn(message),
     info: (message) => consola.info(message),
     debug: (message) => consola.debug(message),
+    warns: levels[level] >= levels.warn,
   };
 }
 

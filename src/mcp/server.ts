@@ -9,6 +9,7 @@ import { AjvJsonSchemaValidator } from "@modelcontextprotocol/server/validators/
 import type { Log } from "../log.ts";
 import { ConsentNeeded } from "../policy/call.ts";
 import type { Caller } from "../policy/caller.ts";
+import { consentMs } from "../policy/consent.ts";
 import type { Guard } from "../policy/guard.ts";
 import type { CallLimits } from "../policy/limits.ts";
 import { givenConsent } from "../tools/arguments.ts";
@@ -43,7 +44,13 @@ export function serverFactory({ tools, guard, limits, version, log }: ServerOpti
     const listing = () => offers.of(guard()({ caller, client: "", canAsk: false }));
     const server = new Server(
       { name: "proxmox-mcp", title: "Proxmox VE", version },
-      { capabilities: { tools: { listChanged: true } }, instructions: listing().instructions, jsonSchemaValidator },
+      {
+        capabilities: { tools: { listChanged: true } },
+        instructions: listing().instructions,
+        jsonSchemaValidator,
+        // A human needs longer than a program: on 2025-era connections the SDK waits for the answer itself.
+        inputRequired: { roundTimeoutMs: consentMs },
+      },
     );
     server.setRequestHandler("tools/list", () => ({ tools: listing().listed }));
     server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {

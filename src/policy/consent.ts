@@ -72,13 +72,20 @@ export class Consents {
     if (call.canAsk) {
       throw new ConsentNeeded({ message: asked.text, words: asked.words }, this.#mint("request-state", asked));
     }
+    const needsCode = asked.fallback === "code" && asked.irreversible;
+    if (needsCode && !this.#log.warns) {
+      throw new PolicyRefusal(
+        "consent",
+        `${asked.what} was not sent: it needs a code out of this server's log (${asked.setting}), which shows none at this level. Set MCP_LOG_LEVEL to warn or more.`,
+      );
+    }
     if (asked.fallback === "deny") {
       throw new PolicyRefusal(
         "consent",
         `${asked.what} was not sent: it needs a human's consent, this client cannot ask its human, and ${asked.setting} says to refuse then.\n${asked.text}`,
       );
     }
-    return asked.fallback === "code" && asked.irreversible ? this.#byCode(asked, call) : this.#byTwoSteps(asked, call);
+    return needsCode ? this.#byCode(asked, call) : this.#byTwoSteps(asked, call);
   }
 
   #read({ state, action, confirm }: Reply, asked: Asked): ConsentWay {

@@ -173,6 +173,14 @@ describe("with a clock of its own", () => {
     expect(refusalOf(() => consents.settle(asked, { ...blind, consent: next }))).toBeInstanceOf(NotExecuted);
   });
 
+  test("where the log shows no codes none is waited for: it is refused, and says why", () => {
+    const mute = new Consents(seal(), { ...log, warns: false }, () => now);
+    const error = refusalOf(() => mute.settle(asked, blind));
+    expect(error).toBeInstanceOf(PolicyRefusal);
+    expect(error.message).toContain("Set MCP_LOG_LEVEL to warn or more");
+    expect(refusalOf(() => mute.settle({ ...asked, irreversible: false }, blind))).toBeInstanceOf(NotExecuted);
+  });
+
   test("the values of the two ways are never taken for one another", () => {
     const twoStep: Asked = { ...asked, fallback: "two-step" };
     const value = valueIn(refusalOf(() => consents.settle(twoStep, blind)).message);

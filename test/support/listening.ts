@@ -22,7 +22,7 @@ export interface KeptLog extends Log {
 export function keptLog(): KeptLog {
   const lines: string[] = [];
   const keep = (message: string) => lines.push(message);
-  return { lines, error: keep, warn: keep, info: keep, debug: keep };
+  return { lines, error: keep, warn: keep, info: keep, debug: keep, warns: true };
 }
 
 /** A server's settings on a free port of this machine, open to all of it. */
