@@ -1,6 +1,7 @@
 import { calls } from "./measures/calls.ts";
 import { proxiedGet } from "./measures/latency.ts";
 import { idleMemory, idleSseSession } from "./measures/memory.ts";
+import { fleetBytes, fleetRequests } from "./measures/resources.ts";
 import { schemaHold, schemaMemory, schemaReading } from "./measures/schema.ts";
 import { startToAnswer } from "./measures/start.ts";
 import { toolsListBytes } from "./measures/tools-list.ts";
@@ -26,6 +27,20 @@ export const budgets: readonly Budget[] = [
     figure: "own",
     limit: { atMost: 12_000 },
     measure: toolsListBytes,
+  },
+  {
+    what: "500 guests through get_cluster_resources",
+    unit: "B",
+    figure: "own",
+    limit: { atMost: 30_000 },
+    measure: fleetBytes,
+  },
+  {
+    what: "requests to each cluster for them",
+    unit: "",
+    figure: "own",
+    limit: { atMost: 1 },
+    measure: fleetRequests,
   },
   {
     what: "start to the first answered /healthz, over hello",

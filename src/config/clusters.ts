@@ -1,3 +1,4 @@
+import { readAuditLog, readCallers } from "./callers.ts";
 import { isObject, type Mistake, readCluster, unknownKeys } from "./cluster.ts";
 import { attempt, ConfigError, mistakes as counted, prefixed } from "./error.ts";
 import { exposed, readSecret } from "./file.ts";
@@ -5,7 +6,6 @@ import { located, readJson } from "./json.ts";
 import { nearest } from "./nearest.ts";
 import { clusterKeys, clusterName, fileKeys } from "./schema.ts";
 import type { Secret } from "./secret.ts";
-import { readAuditLog, readCallers } from "./callers.ts";
 import type { CallerConfig, ClusterConfig } from "./types.ts";
 import { expandVariables, hasVariable, type Variables } from "./variables.ts";
 import { found } from "./wording.ts";

@@ -2,6 +2,7 @@ import { alpha } from "./alpha.ts";
 import { endpoints } from "./api.ts";
 import { apidoc, apidocPath } from "./apidoc.ts";
 import { beta } from "./beta.ts";
+import { crowd } from "./crowd.ts";
 import { Failure } from "./failure.ts";
 import { answer, failed, grow } from "./router.ts";
 import type { Faults, World } from "./world.ts";
@@ -24,6 +25,8 @@ export interface DemoOptions {
   readonly taskMs?: number;
   /** Start as the recordings found it: every guest off, no task in the log. Default false: a cluster at work. */
   readonly asRecorded?: boolean;
+  /** So many guests on each cluster, instead of the few that the recordings show. */
+  readonly guests?: number;
 }
 
 /** One simulated cluster. */
@@ -59,7 +62,8 @@ export function createDemo(options: DemoOptions = {}): Demo {
     asRecorded: options.asRecorded ?? false,
   };
   const started = new Date(now()).toUTCString();
-  return { clusters: [alpha(setting), beta(setting)].map((world) => cluster(world, started)) };
+  const worlds = [alpha(setting), beta(setting)].map((world) => crowd(world, options.guests ?? 0));
+  return { clusters: worlds.map((world) => cluster(world, started)) };
 }
 
 const api = grow(endpoints);

@@ -1,7 +1,7 @@
 import { type InputRequiredResult, inputRequired, type Server, type ServerContext } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import type { ConsentNeeded, Reply } from "../policy/call.ts";
 import { plain } from "../plain.ts";
+import type { ConsentNeeded, Reply } from "../policy/call.ts";
 
 /** The one question that a call puts, by its key among the input requests. */
 const key = "consent";

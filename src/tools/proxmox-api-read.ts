@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { GuestLists } from "../policy/guests.ts";
 import { plain } from "../plain.ts";
+import { GuestLists } from "../policy/guests.ts";
 import { formatPath, parsePath } from "../proxmox/path.ts";
 import { type AnswerBody, answerBody, type Selection } from "./api-answer.ts";
 import { dataArgument, fromJsonText, readData } from "./data.ts";

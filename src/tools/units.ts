@@ -7,6 +7,35 @@ export function bytes(value: unknown): string | undefined {
   return number === undefined ? undefined : prettyBytes(number, { binary: true, maximumFractionDigits: 1 });
 }
 
+/** Bytes in few characters, for tables of hundreds of rows: `512M`, `23.5G`, `8G`. */
+export function compactBytes(value: unknown): string | undefined {
+  const number = numeric(value);
+  if (number === undefined) return undefined;
+  const power = number < 1024 ? 0 : Math.min(Math.floor(Math.log2(number) / 10), 5);
+  const amount = number / 1024 ** power;
+  return `${amount < 100 ? Number(amount.toFixed(1)) : Math.round(amount)}${["B", "K", "M", "G", "T", "P"][power]}`;
+}
+
+/** Seconds in few characters, in one unit: `45s`, `3h`, `12d`; 0 gives nothing. */
+export function compactDuration(seconds: unknown): string | undefined {
+  const number = numeric(seconds);
+  if (number === undefined || number === 0) return undefined;
+  const [unit, size] = (
+    [
+      ["d", 86_400],
+      ["h", 3600],
+      ["m", 60],
+    ] as const
+  ).find(([, least]) => number >= least) ?? ["s", 1];
+  return `${Math.floor(number / size)}${unit}`;
+}
+
+/** A part of a whole in whole percent: `46%`. */
+export function percentOf(part: unknown, whole: unknown): string | undefined {
+  const [some, all] = [numeric(part), numeric(whole)];
+  return some === undefined || all === undefined || all === 0 ? undefined : `${Math.round((some / all) * 100)}%`;
+}
+
 /** A part of a whole, with the whole: `7.7% of 23.5 GiB`. */
 export function usage(used: unknown, total: unknown): string | undefined {
   const [part, whole] = [numeric(used), numeric(total)];

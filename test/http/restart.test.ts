@@ -2,18 +2,18 @@ import { afterAll, beforeAll, describe, expect, setSystemTime, test } from "bun:
 import { type ClientCapabilities, type InitializeRequest, Server } from "@modelcontextprotocol/server";
 import { Secret } from "../../src/config/secret.ts";
 import { createDemo } from "../../src/demo/index.ts";
-import type { Caller } from "../../src/policy/caller.ts";
 import { listen } from "../../src/http/listen.ts";
 import { SessionIds } from "../../src/http/session-id.ts";
 import { sessionEndpoint } from "../../src/http/sessions.ts";
 import { sseEndpoint } from "../../src/http/sse.ts";
+import type { Caller } from "../../src/policy/caller.ts";
 import { Seal, type SealPurpose } from "../../src/seal.ts";
 import { httpClient, modernClient, sseClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type DemoServer, serveDemo } from "../support/demo-server.ts";
 import { runGemini } from "../support/gemini.ts";
-import { keptLog, listenToDemo, loopback, unlimited } from "../support/listening.ts";
 import { emptyConfig } from "../support/guarded.ts";
+import { keptLog, listenToDemo, loopback, unlimited } from "../support/listening.ts";
 import { type Product, startProduct } from "../support/product.ts";
 
 const token = "the-token-of-one-caller-01234567";

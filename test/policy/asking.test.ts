@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { agreeable, type Human, type Shown, typing } from "../support/clients.ts";
-import { setStage, type Stage, transports } from "./stage.ts";
+import { type Stage, setStage, transports } from "./stage.ts";
 
 let stage: Stage;
 

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ApiLibrary } from "../../src/apidoc/library.ts";
 import { createDemo } from "../../src/demo/index.ts";
-import { classify } from "../../src/policy/classes/classify.ts";
 import { CheckRefusal } from "../../src/policy/check.ts";
+import { classify } from "../../src/policy/classes/classify.ts";
 import { parsePath } from "../../src/proxmox/path.ts";
 import { loadSources } from "../apidoc/validate/schemas.ts";
 import { clusterAt } from "../proxmox/clusters.ts";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type DemoServer, serveDemo } from "../support/demo-server.ts";
-import { type Product, runProduct, startProduct } from "../support/product.ts";
 import { guarded } from "../support/guarded.ts";
+import { type Product, runProduct, startProduct } from "../support/product.ts";
 import { type Behaviour, reply, replyData, startRawServer } from "../support/raw-server.ts";
 
 const page = "/pve-docs/api-viewer/apidoc.js";

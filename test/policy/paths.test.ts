@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Method } from "../../src/proxmox/message.ts";
 import { classify } from "../../src/policy/classes/classify.ts";
 import { classes } from "../../src/policy/classes/row.ts";
-import { encodePath, parsePath, PathError } from "../../src/proxmox/path.ts";
 import { covers } from "../../src/policy/pattern.ts";
+import type { Method } from "../../src/proxmox/message.ts";
+import { encodePath, PathError, parsePath } from "../../src/proxmox/path.ts";
 
 /** Proxmox's own way of reading a path (measured): unescaped once, split, empty segments dropped. */
 function asProxmoxReads(target: string): string[] {
