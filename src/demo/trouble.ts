@@ -68,6 +68,18 @@ function disks({ world, node }: Call): object[] {
   }));
 }
 
+function pools({ world, node }: Call): object[] {
+  return Object.entries(world.faults.nodes[node]?.pools ?? {}).map(([name, health]) => ({
+    name,
+    health,
+    size: 107374182400,
+    alloc: 21474836480,
+    free: 85899345920,
+    frag: 4,
+    dedup: 1,
+  }));
+}
+
 function ceph({ world }: Call): object {
   const { ceph: state } = world.faults;
   if (state === undefined) throw died("binary not installed: /usr/bin/ceph-mon");
@@ -119,6 +131,12 @@ export const troubleEndpoints: readonly Endpoint[] = [
     run: replication,
   }),
   get("/nodes/{node}/disks/list", { does: "The node's disks.", needs: audit, gives: "array", run: disks }),
+  get("/nodes/{node}/disks/zfs", {
+    does: "The node's ZFS pools.",
+    needs: on("/", "Sys.Audit"),
+    gives: "array",
+    run: pools,
+  }),
   get("/nodes/{node}/subscription", { does: "The node's subscription.", needs: anyone, run: subscription }),
   get("/cluster/ceph/status", {
     does: "What Ceph says of itself.",

@@ -123,6 +123,8 @@ export interface NodeFault {
   readonly memory?: number;
   /** Its disks with SMART's verdict and how much of their life is left, in percent. */
   readonly disks?: Readonly<Record<string, { readonly health: string; readonly wearout: number }>>;
+  /** Its ZFS pools with their health, `ONLINE`. */
+  readonly pools?: Readonly<Record<string, string>>;
 }
 
 /** How long failures take, in milliseconds. */

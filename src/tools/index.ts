@@ -1,3 +1,4 @@
+import { clusterHealth } from "./cluster-health.ts";
 import { describeApi } from "./describe-api.ts";
 import { getClusterResources } from "./get-cluster-resources.ts";
 import { listClusters } from "./list-clusters.ts";
@@ -12,6 +13,7 @@ export const tools: readonly Tool[] = [
   listClusters,
   listNodes,
   getClusterResources,
+  clusterHealth,
   searchApi,
   describeApi,
   proxmoxApiRead,
