@@ -19,6 +19,14 @@ export interface Doubles {
   readonly gap: string | undefined;
 }
 
+/** Guests of several clusters that share something. */
+interface Double {
+  readonly guests: readonly PlacedGuest[];
+  readonly what: string;
+  /** The guests and what they share, for people. */
+  readonly told: string;
+}
+
 /**
  * Finds guests that are on two clusters: the same VMID with the same name, or the same MAC address. Templates are left
  * out, for they never run, and are often copied on purpose.
@@ -28,31 +36,20 @@ export async function findDoubles(looks: readonly Look[]): Promise<Doubles> {
     (view?.guests ?? []).filter(({ template }) => !template).map((guest) => ({ ...guest, cluster, asker })),
   );
   if (new Set(guests.map(({ cluster }) => cluster)).size < 2) return { findings: [], gap: undefined };
-  const twice = onSeveral(guests, (guest) => (guest.name === undefined ? [] : [`${guest.vmid} ${guest.name}`]));
-  const told = new Set(twice.map(([, of]) => key(of)));
+  const named = onSeveral(guests, (guest) => (guest.name === undefined ? [] : [guestName(guest)]));
   const { known, gap } = await readAddresses(guests);
-  const shared = onSeveral([...known.keys()], (guest) => known.get(guest) ?? []);
-  const byGuests = [...Map.groupBy(shared, ([, of]) => key(of))].filter(([of]) => !told.has(of));
-  return {
-    findings: [
-      ...twice.map(([, of]) => double(of, "the same VMID and name")),
-      ...byGuests.flatMap(([, all]) => {
-        const [first] = all;
-        return first === undefined
-          ? []
-          : [
-              double(
-                first[1],
-                `the same MAC address ${listed(
-                  all.map(([mac]) => mac),
-                  2,
-                )}`,
-              ),
-            ];
-      }),
-    ],
-    gap,
-  };
+  const copies = new Set(named.map(([, of]) => key(of)));
+  const addressed = onSeveral([...known.keys()], (guest) => known.get(guest) ?? []).filter(
+    ([, of]) => !copies.has(key(of)),
+  );
+  const doubles: Double[] = [
+    ...named.map(([name, of]) => ({ guests: of, what: "the same VMID and name", told: name })),
+    ...addressed.map(([mac, of]) => {
+      const told = `${listed(of.map((guest) => `${guestName(guest)} on ${guest.cluster}`))} (${mac})`;
+      return { guests: of, what: "the same MAC address", told };
+    }),
+  ];
+  return { findings: [...Map.groupBy(doubles, alike).values()].flatMap(finding), gap };
 }
 
 /** Those that share something with a guest of another cluster, by what they share. */
@@ -60,28 +57,46 @@ function onSeveral(
   guests: readonly PlacedGuest[],
   of: (guest: PlacedGuest) => readonly string[],
 ): [string, PlacedGuest[]][] {
-  const by = new Map<string, PlacedGuest[]>();
-  for (const guest of guests) for (const each of of(guest)) by.set(each, [...(by.get(each) ?? []), guest]);
-  return [...by].filter(([, all]) => new Set(all.map(({ cluster }) => cluster)).size > 1);
+  const shared = guests.flatMap((guest) => of(guest).map((each) => ({ each, guest })));
+  return [...Map.groupBy(shared, ({ each }) => each)]
+    .map(([each, all]): [string, PlacedGuest[]] => [each, all.map(({ guest }) => guest)])
+    .filter(([, all]) => new Set(all.map(({ cluster }) => cluster)).size > 1);
 }
 
 function key(guests: readonly PlacedGuest[]): string {
   return guests.map(({ cluster, vmid }) => `${cluster}/${vmid}`).join(" ");
 }
 
-function double(guests: readonly PlacedGuest[], what: string): Placed {
-  const running = guests.filter(({ status }) => status === "running").length;
-  const one = "Remove the one that is left over; or is it kept on purpose, as a copy?";
-  return {
-    cluster: [...new Set(guests.map(({ cluster }) => cluster))].join(", "),
-    urgency: running > 1 ? "soon" : "later",
-    object: `guests ${listed(
-      guests.map((guest) => `${guestName(guest)} on ${guest.cluster}`),
-      4,
-    )}`,
-    what: `${what}, ${running} of them running`,
-    next: running > 1 ? "Find out which one is real and stop the other: they fight for one address and name." : one,
-  };
+/** Two copies that run at once fight; of others, one is left over. */
+function areRunning({ guests }: Double): boolean {
+  return guests.filter(({ status }) => status === "running").length > 1;
+}
+
+function clustersOf({ guests }: Double): string {
+  return [...new Set(guests.map(({ cluster }) => cluster))].join(", ");
+}
+
+function alike(double: Double): string {
+  return [double.what, clustersOf(double), areRunning(double)].join(" ");
+}
+
+/** One finding for all doubles that are alike. */
+function finding(doubles: readonly Double[]): Placed[] {
+  const [first] = doubles;
+  if (first === undefined) return [];
+  const running = areRunning(first);
+  const all = listed(doubles.map(({ told }) => told));
+  return [
+    {
+      cluster: clustersOf(first),
+      urgency: running ? "soon" : "later",
+      object: "guests",
+      what: `${first.what}${running ? ", and they run" : ""}: ${all}`,
+      next: running
+        ? "Find out which one is real and stop the other: they fight for one address and name."
+        : "Remove the one that is left over, unless it is kept on purpose.",
+    },
+  ];
 }
 
 /** Reads MAC addresses, first of guests that share their name or VMID with another cluster's: those are copies most likely. */
@@ -102,10 +117,8 @@ async function readAddresses(guests: readonly PlacedGuest[]) {
     }),
   );
   const left = guests.length - known.size;
-  return {
-    known,
-    gap: left === 0 ? undefined : `MAC addresses of ${left} of ${guests.length} guests`,
-  };
+  const why = chosen.length === mostGuests ? `at most ${mostGuests} are asked for` : "their nodes do not show them";
+  return { known, gap: left === 0 ? undefined : `MAC addresses of ${left} of ${guests.length} guests (${why})` };
 }
 
 function addresses(config: unknown): string[] {

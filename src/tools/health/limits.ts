@@ -23,16 +23,18 @@ export function noteLimits({ guests, storages, nodes, permissions }: View<"permi
       return empty.map((what) => ({ what, reason: "none is visible, perhaps for lack of rights" }));
     }
     const limits = [
-      { path: "/vms", privilege: "VM.Audit", what: beyond(guests.length, "guest") },
+      { path: "/vms", privileges: ["VM.Audit"], what: beyond(guests.length, "guest") },
       {
         path: "/storage",
-        privilege: "Datastore.Audit",
+        privileges: ["Datastore.Audit", "Datastore.AllocateSpace"],
         what: beyond(new Set(storages.map(({ name }) => name)).size, "storage"),
       },
-      { path: "/nodes", privilege: "Sys.Audit", what: "tasks of other users" },
+      { path: "/nodes", privileges: ["Sys.Audit"], what: "tasks of other users" },
     ];
-    return limits.flatMap(({ path, privilege, what }) =>
-      holds(permissions, path, privilege) ? [] : [{ what, reason: `the token lacks ${privilege} on ${path}` }],
+    return limits.flatMap(({ path, privileges, what }) =>
+      privileges.some((privilege) => holds(permissions, path, privilege))
+        ? []
+        : [{ what, reason: `the token lacks ${privileges.join(" or ")} on ${path}` }],
     );
   }
 }

@@ -25,7 +25,7 @@ export interface Look {
 const mostNodes = 64;
 
 /** Failures by which a node is silent, not unwilling. */
-const silences = ["unreachable", "timeout", "aborted", "node-offline", "node-timeout"];
+const silences = ["unreachable", "timeout", "node-offline", "node-timeout"];
 
 /**
  * Reads what is wanted of a cluster, all at once; what does not answer holds up nothing else.

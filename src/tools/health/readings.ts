@@ -30,6 +30,7 @@ export const taskDays = 3;
 /** So many tasks of a node are looked at, the newest; a row takes some 250 bytes. */
 export const mostTasks = 500;
 
+/** Seconds. */
 export const day = 86_400;
 
 // Proxmox sends numbers as strings now and then, and flags as 0 and 1 or as booleans.

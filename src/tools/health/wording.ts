@@ -1,4 +1,5 @@
 import { uptime } from "../units.ts";
+import { day } from "./readings.ts";
 
 /** The longest text of Proxmox's that is quoted, in characters. */
 const longestQuote = 140;
@@ -21,9 +22,10 @@ export function quoted(text: string): string {
   return line.length > longestQuote ? `${line.slice(0, longestQuote)}...` : line;
 }
 
-/** How long something takes or has lasted, in seconds, as people say it: `3h 12m`. */
+/** How long something takes or has lasted, in seconds, as people say it: `3h 12m`, `52d`. */
 export function duration(seconds: number): string {
-  return uptime(Math.max(Math.round(seconds), 1)) ?? "";
+  const unit = seconds >= 2 * day ? day : 1;
+  return uptime(Math.max(Math.floor(seconds / unit) * unit, 1)) ?? "";
 }
 
 /** `104 web-02`; a guest on a node that is offline has no name. */

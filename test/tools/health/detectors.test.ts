@@ -60,7 +60,7 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
     },
     row: [
       "now | alpha | node pve3 | offline; guests on it: 120, 220 |  | Look at its power, console and network.",
-      "Not looked at: MAC addresses of 2 of 15 guests.",
+      "Not looked at: MAC addresses of 2 of 15 guests (their nodes do not show them).",
     ],
   },
   "since when a node is offline, where HA has heard of it": {
@@ -71,7 +71,7 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
     },
     row: [
       "now | alpha | node pve3 | offline; guests on it: 120, 220 | 2h ago | Look at its power, console and network.",
-      "Not looked at: MAC addresses of 2 of 15 guests.",
+      "Not looked at: MAC addresses of 2 of 15 guests (their nodes do not show them).",
     ],
   },
   "a storage that is full": {
@@ -98,7 +98,7 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
   },
   "a guest whose backups stay away": {
     inject: ({ alpha }) => backedUp(alpha, 100, hours(alpha, 80)),
-    row: "soon | alpha | backups | 1 guest of backup jobs without a recent backup: 100 web-01 (3d 8h ago) | 3d 8h ago | Look whether the jobs run (pvescheduler, their tasks of type vzdump) and start one by hand.",
+    row: "soon | alpha | backups | 1 guest of backup jobs without a recent backup: 100 web-01 (3d ago) | 3d ago | Look whether the jobs run (pvescheduler, their tasks of type vzdump) and start one by hand.",
   },
   "a guest that was never backed up though a job has it": {
     inject: ({ alpha }) => backedUp(alpha, 101, undefined),
@@ -187,11 +187,11 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
   },
   "the same guest running on two clusters": {
     inject: ({ beta }) => rename(beta, 100, { name: "web-01" }),
-    row: "soon | alpha, beta | guests 100 web-01 on alpha, 100 web-01 on beta | the same VMID and name, 2 of them running |  | Find out which one is real and stop the other: they fight for one address and name.",
+    row: "soon | alpha, beta | guests | the same VMID and name, and they run: 100 web-01 |  | Find out which one is real and stop the other: they fight for one address and name.",
   },
   "the same MAC address on two clusters": {
     inject: ({ beta }) => rename(beta, 105, { net0: "virtio=bc:24:11:00:01:01,bridge=vmbr0" }),
-    row: "later | alpha, beta | guests 101 db-01 on alpha, 105 beta-db on beta | the same MAC address BC:24:11:00:01:01, 0 of them running |  | Remove the one that is left over; or is it kept on purpose, as a copy?",
+    row: "later | alpha, beta | guests | the same MAC address: 101 db-01 on alpha, 105 beta-db on beta (BC:24:11:00:01:01) |  | Remove the one that is left over, unless it is kept on purpose.",
   },
 };
 

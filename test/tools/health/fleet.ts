@@ -64,6 +64,21 @@ export function membersOf(clusters: readonly DemoCluster[], token = "admin"): Me
   }));
 }
 
+/** A member that answers some paths otherwise. */
+export function instead(
+  member: Member | undefined,
+  answers: Readonly<Record<string, () => Response | Promise<Response>>>,
+): Member {
+  if (member === undefined) throw new Error("the demo has other clusters");
+  return {
+    ...member,
+    fetch: async (request) => {
+      const answer = answers[decodeURIComponent(new URL(request.url).pathname.replace("/api2/json", ""))];
+      return answer === undefined ? await member.fetch(request) : await answer();
+    },
+  };
+}
+
 /** Two clusters in which nothing is wrong: all nodes on, all guests backed up last night, nothing to update. */
 export function healthyDemo(options: DemoOptions = {}): { alpha: DemoCluster; beta: DemoCluster } {
   const demo = createDemo({ offlineDelayMs: 0, authDelayMs: 0, frozenDelayMs: 0, ...options });

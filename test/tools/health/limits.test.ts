@@ -1,22 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { httpClient } from "../../support/clients.ts";
 import { startProduct } from "../../support/product.ts";
-import { healthOf, healthyDemo, type Member, membersOf } from "./fleet.ts";
-
-/** A member that answers some paths otherwise. */
-function instead(
-  member: Member | undefined,
-  answers: Readonly<Record<string, () => Response | Promise<Response>>>,
-): Member {
-  if (member === undefined) throw new Error("the demo has other clusters");
-  return {
-    ...member,
-    fetch: async (request) => {
-      const answer = answers[decodeURIComponent(new URL(request.url).pathname.replace("/api2/json", ""))];
-      return answer === undefined ? await member.fetch(request) : await answer();
-    },
-  };
-}
+import { healthOf, healthyDemo, instead, type Member, membersOf } from "./fleet.ts";
 
 /** A member that counts its requests by method and path. */
 function counting(member: Member | undefined): { member: Member; requests: string[] } {
@@ -37,7 +22,7 @@ describe("what cluster_health could not look at is said:", () => {
     const { alpha } = healthyDemo();
     expect(await healthOf(membersOf([alpha], "none"))).toMatchInlineSnapshot(`
       "Nothing found, as far as could be looked: alpha (3 nodes, 0 guests).
-      Not looked at on alpha: quorum, HA, backup jobs, guests without a backup job (the token lacks Sys.Audit on /); Ceph (the token lacks Sys.Audit or Datastore.Audit on /); disks, load of the last hour, clock on pve1, pve2, pve3 (the token lacks Sys.Audit on /nodes/{node}); ZFS on pve1, pve2, pve3 (the token lacks Sys.Audit on /); updates on pve1, pve2, pve3 (the token lacks Sys.Modify on /nodes/{node}); guests, of which none is visible (the token lacks VM.Audit on /vms); storages, of which none is visible (the token lacks Datastore.Audit on /storage); tasks of other users (the token lacks Sys.Audit on /nodes)."
+      Not looked at on alpha: quorum, HA, backup jobs, guests without a backup job (the token lacks Sys.Audit on /); Ceph (the token lacks Sys.Audit or Datastore.Audit on /); disks, load of the last hour, clock on pve1, pve2, pve3 (the token lacks Sys.Audit on /nodes/{node}); ZFS on pve1, pve2, pve3 (the token lacks Sys.Audit on /); updates on pve1, pve2, pve3 (the token lacks Sys.Modify on /nodes/{node}); guests, of which none is visible (the token lacks VM.Audit on /vms); storages, of which none is visible (the token lacks Datastore.Audit or Datastore.AllocateSpace on /storage); tasks of other users (the token lacks Sys.Audit on /nodes)."
     `);
   });
 
@@ -141,9 +126,9 @@ describe("what cluster_health could not look at is said:", () => {
     const text = await healthOf([one, two].flatMap((each) => each?.member ?? []));
     const configs = [one, two].flatMap((each) => each?.requests ?? []).filter((path) => path.endsWith("/config"));
     expect(configs).toHaveLength(100);
-    expect(text).toContain("Not looked at: MAC addresses of 116 of 216 guests.");
+    expect(text).toContain("Not looked at: MAC addresses of 116 of 216 guests (at most 100 are asked for).");
     // The one that is named like another cluster's guest is among those that were asked.
-    expect(text).toContain("guests 1199 web-1199 on alpha, 2000 web-1199 on beta\tthe same MAC address");
+    expect(text).toContain("the same MAC address: 1199 web-1199 on alpha, 2000 web-1199 on beta (BC:24:11:AA:00:C7)");
   });
 });
 
@@ -185,6 +170,21 @@ describe("a cluster or node that does not answer", () => {
     setTimeout(() => cancel.abort(new Error("enough")), 50);
     await expect(healthOf(membersOf([alpha]), undefined, cancel.signal)).rejects.toThrow("enough");
   });
+});
+
+test("a cluster that claims thousands of nodes and guests does not hurt", async () => {
+  const { beta } = healthyDemo();
+  const many = Array.from({ length: 20_000 }, (_, n) => [
+    { type: "node", id: `node/n${n}`, node: `n${n}`, status: "offline" },
+    { type: "qemu", id: `qemu/${n}`, vmid: n, node: `n${n}`, status: "unknown", name: "x".repeat(500) },
+  ]).flat();
+  const { member, requests } = counting(instead(membersOf([beta])[0], { "/cluster/resources": saying(many) }));
+  const started = performance.now();
+  const text = await healthOf([member]);
+  expect(performance.now() - started).toBeLessThan(3000);
+  expect(text.length).toBeLessThan(36_000);
+  expect(text).toContain("And 19920 more of the least urgent.");
+  expect(requests.length).toBeLessThan(10);
 });
 
 test("an unknown cluster is refused with the names of those that there are", async () => {

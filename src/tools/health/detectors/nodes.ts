@@ -24,9 +24,10 @@ export const nodes = defineDetector({
   name: "nodes",
   reads: ["availability"],
   find({ hosts, guests, availability = [] }) {
+    const byNode = Map.groupBy(guests, ({ node }) => node);
     return hosts.flatMap(({ name, status, silent }): Finding[] => {
       const object = `node ${name}`;
-      const own = guests.filter(({ node }) => node === name);
+      const own = byNode.get(name) ?? [];
       if (status === "offline") {
         const what = `offline${guestsOn(own)}`;
         // What HA last heard of it; without HA nothing tells when it went.

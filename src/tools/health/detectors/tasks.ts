@@ -1,6 +1,6 @@
 import type { Finding } from "../finding.ts";
 import { taskDays } from "../readings.ts";
-import { defineDetector, type View } from "../view.ts";
+import { defineDetector, type Guest, type View } from "../view.ts";
 import { counted, duration, guestName, listed, quoted } from "../wording.ts";
 
 type Task = NonNullable<View<"tasks">["nodes"][number]["tasks"]>[number] & { readonly node: string };
@@ -30,9 +30,10 @@ function told(view: View<"tasks">, object: string, about: (task: Task) => boolea
   const failed = stillFailing(tasks.filter(about));
   const [newest] = failed;
   if (newest === undefined) return [];
+  const guests = new Map(view.guests.map((guest) => [String(guest.vmid), guest]));
   const details = failed.map((task) => {
     const ago = duration(view.now - task.starttime);
-    return `${subject(task, view)} ${ago} ago: ${quoted(task.status ?? "")}`;
+    return `${subject(task, guests)} ${ago} ago: ${quoted(task.status ?? "")}`;
   });
   const what = `${counted(failed.length, "failure")} in ${taskDays} days: ${listed(details, mostTold)}`;
   const since = Math.min(...failed.map(({ starttime }) => starttime));
@@ -53,8 +54,8 @@ function hasFailed({ status = "" }: Task): boolean {
   return !/^(?:|OK|RUNNING|WARNINGS: \d+|interrupted by signal)$/.test(status);
 }
 
-function subject({ type, id, node }: Task, { guests }: View): string {
-  const guest = guests.find(({ vmid }) => String(vmid) === id);
+function subject({ type, id, node }: Task, guests: ReadonlyMap<string, Guest>): string {
+  const guest = guests.get(id);
   if (guest !== undefined) return `${type} ${guestName(guest)}`;
   return id === "" ? `${type} on ${node}` : `${type} ${quoted(id)}`;
 }
