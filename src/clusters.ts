@@ -6,6 +6,15 @@ import { ProxmoxError } from "./proxmox/errors.ts";
 /** A request named no cluster where several exist, or one that does not exist. The message lists those that do. */
 export class ClusterChoiceError extends Error {
   override readonly name = "ClusterChoiceError";
+
+  /** @param names those to choose from: all that the asker may know of. */
+  constructor(given: string | undefined, names: readonly string[]) {
+    const wrong =
+      given === undefined
+        ? "Several clusters are configured and none was named."
+        : `There is no cluster "${given.slice(0, 100)}".${didYouMean(given, names)}`;
+    super(`${wrong} Pass cluster as one of: ${names.map((name) => `"${name}"`).join(", ")}.`);
+  }
 }
 
 /** What is known of a cluster at one moment. */
@@ -59,13 +68,11 @@ export class ClusterManager {
     if (name === undefined) {
       const [only, ...others] = this.#clusters.values();
       if (only !== undefined && others.length === 0) return only;
-      throw new ClusterChoiceError(`Several clusters are configured and none was named. ${this.#valid()}`);
+      throw new ClusterChoiceError(name, this.names);
     }
     const cluster = this.#clusters.get(name);
     if (cluster !== undefined) return cluster;
-    throw new ClusterChoiceError(
-      `There is no cluster "${name.slice(0, 100)}".${didYouMean(name, this.names)} ${this.#valid()}`,
-    );
+    throw new ClusterChoiceError(name, this.names);
   }
 
   /**
@@ -89,10 +96,6 @@ export class ClusterManager {
   /** Closes idle connections to all clusters. */
   close(): void {
     for (const { client } of this.#clusters.values()) client.close();
-  }
-
-  #valid(): string {
-    return `Pass cluster as one of: ${this.names.map((name) => `"${name}"`).join(", ")}.`;
   }
 }
 

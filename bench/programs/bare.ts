@@ -16,6 +16,7 @@ const clusters = new ClusterManager(config.clusters, (name) => ({ fetch: fetchOf
 const library = new ApiLibrary();
 const unguarded: Proxmox = {
   names: clusters.names,
+  writes: true,
   state: (cluster, signal) => clusters.state(cluster, signal),
   access: () => "full",
   schema: async (cluster, signal) => await library.schema(clusters.pick(cluster).client, signal),

@@ -109,8 +109,18 @@ function listNames(keys: readonly string[]): string {
   return `${shown.join(", ")}${shown.length < keys.length ? `, ... ${keys.length - shown.length} more` : ""}`;
 }
 
+/** Whether an endpoint has any of the parameters that a slice names. */
+export function hasAnyOf(endpoint: ApiEndpoint, params: string): boolean {
+  const wanted = patternsIn(params);
+  return names(endpoint.parameters).some((name) => wanted.some((pattern) => covers(pattern, name)));
+}
+
+function patternsIn(params: string): string[] {
+  return params.split(/[\s,]+/).filter((it) => it !== "");
+}
+
 function describeSlice(endpoint: ApiEndpoint, params: string): string {
-  const wanted = params.split(/[\s,]+/).filter((it) => it !== "");
+  const wanted = patternsIn(params);
   const all = names(endpoint.parameters);
   const chosen = all.filter((name) => wanted.some((pattern) => covers(pattern, name)));
   const unknown = wanted.filter((pattern) => !all.some((name) => covers(pattern, name)));

@@ -15,8 +15,8 @@ export type Thing = "vm" | "container" | "node" | "cluster";
 
 const verbs: Readonly<Record<Method, string>> = {
   GET: "show list get display view see read find look check what which who whom how is are does do can may where when why status inspect tell count history available inventory",
-  POST: "create add new make generate register define order build deploy provision install download upload run execute start stop shutdown reboot reset suspend pause resume migrate clone copy duplicate backup rollback revert restore open send take schedule join move import sync order restart test pull fetch allow block deny convert kill halt wake launch boot cancel evacuate",
-  PUT: "change edit modify set update adjust rename enable disable assign give grant allow apply renew increase decrease raise lower grow enlarge extend expand resize attach mount put configure turn toggle protect lock unlock activate reload detach limit regenerate tag label press wipe revoke mark hide switch add move",
+  POST: "create add new make generate register define order build deploy provision install download upload run execute start stop shutdown reboot reset suspend pause resume migrate clone copy duplicate backup rollback revert restore open send take schedule join move import sync order restart test pull fetch trim allow block deny convert kill halt wake launch boot cancel evacuate",
+  PUT: "change edit modify set update adjust rename enable disable assign give grant allow apply renew increase decrease shrink reduce raise lower grow enlarge extend expand resize attach mount put configure turn toggle protect lock unlock activate reload detach limit regenerate tag label press wipe revoke mark hide switch add move",
   DELETE:
     "delete remove destroy drop erase revoke unregister purge clear clean kick evict abort cancel undo discard prune detach",
 };

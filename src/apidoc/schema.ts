@@ -3,14 +3,11 @@ import type { ApiPath } from "../proxmox/path.ts";
 import { toEndpoint } from "./endpoint.ts";
 import { nearestTemplates } from "./nearest.ts";
 import { cutSchema } from "./script.ts";
+import { type FoundTemplate, TemplateTree } from "./tree.ts";
 import type { ApiEndpoint } from "./types.ts";
 
 /** A path of the API as the schema knows it. */
-export interface Found {
-  /** `/nodes/{node}/qemu/{vmid}/config`. */
-  readonly template: string;
-  /** What stands for the template's variables, where the path that was looked up says it: `{node: "pve1"}`. */
-  readonly values: Readonly<Record<string, string>>;
+export interface Found extends FoundTemplate {
   /** In the order GET, POST, PUT, DELETE. */
   readonly methods: readonly Method[];
 }
@@ -23,13 +20,6 @@ export interface EndpointName {
 
 const allMethods: readonly Method[] = ["GET", "POST", "PUT", "DELETE"];
 
-/** A step of the tree of paths: where each segment leads on. */
-interface Branch {
-  readonly literals: Map<string, Branch>;
-  variable: { readonly name: string; readonly branch: Branch } | undefined;
-  template: string | undefined;
-}
-
 /** Each method's description as JSON. Most are the same in every version, and a text is kept once. */
 type Texts = ReadonlyMap<string, Readonly<Partial<Record<Method, string>>>>;
 
@@ -41,12 +31,12 @@ export class ApiSchema {
   /** PVE's version, `9.1.3`. */
   readonly version: string;
   readonly #texts: Texts;
-  readonly #root = grow();
+  readonly #tree: TemplateTree;
 
   constructor(version: string, texts: Texts) {
     this.version = version;
     this.#texts = texts;
-    for (const template of texts.keys()) plant(this.#root, template);
+    this.#tree = new TemplateTree(texts.keys());
   }
 
   /** Every endpoint's JSON. */
@@ -78,9 +68,8 @@ export class ApiSchema {
 
   /** The path that this one is: with real values in it (`/nodes/pve1/qemu/104`), with templates, or with both. */
   find(path: ApiPath): Found | undefined {
-    const values: Record<string, string> = {};
-    const template = descend(this.#root, path, values);
-    return template === undefined ? undefined : { template, values, methods: this.methods(template) };
+    const found = this.#tree.find(path);
+    return found === undefined ? undefined : { ...found, methods: this.methods(found.template) };
   }
 
   /** The paths that somebody most likely meant by one that does not exist, best first. */
@@ -137,40 +126,4 @@ function collect(
     }
     collect(children, texts, intern);
   }
-}
-
-function grow(): Branch {
-  return { literals: new Map(), variable: undefined, template: undefined };
-}
-
-function plant(root: Branch, template: string): void {
-  let branch = root;
-  for (const segment of template.split("/").filter((it) => it !== "")) {
-    const name = variableName(segment);
-    if (name !== undefined) {
-      branch.variable ??= { name, branch: grow() };
-      branch = branch.variable.branch;
-    } else {
-      const next = branch.literals.get(segment) ?? grow();
-      branch.literals.set(segment, next);
-      branch = next;
-    }
-  }
-  branch.template = template;
-}
-
-/** A literal segment goes before a variable, and a way that ends nowhere is left again. */
-function descend(branch: Branch, path: ApiPath, values: Record<string, string>): string | undefined {
-  const [segment, ...rest] = path;
-  if (segment === undefined) return branch.template;
-  const literal = branch.literals.get(segment);
-  const found = literal === undefined ? undefined : descend(literal, rest, values);
-  if (found !== undefined || branch.variable === undefined) return found;
-  const template = descend(branch.variable.branch, rest, values);
-  if (template !== undefined && variableName(segment) === undefined) values[branch.variable.name] = segment;
-  return template;
-}
-
-function variableName(segment: string): string | undefined {
-  return /^\{(.+)\}$/.exec(segment)?.[1];
 }

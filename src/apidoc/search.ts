@@ -24,6 +24,9 @@ interface Document {
 /** How much a word counts by where it stands. */
 const boosts = { path: 2.2, leaf: 2.5, text: 1.6, idioms: 2.6, parameters: 0.4 };
 
+/** What people ask for and the API has not, where the next best word would lead astray: a screenshot is no snapshot. */
+const nowhere = new Set(["screenshot", "screenshots"]);
+
 /** One for each schema, as long as that is in use; about 2.5 MB each. */
 const searches = new WeakMap<ApiSchema, Promise<ApiSearch>>();
 
@@ -75,6 +78,7 @@ export class ApiSearch {
   /** The endpoints that answer a question, best first. */
   find(question: string, options: { readonly method?: Method | undefined; readonly limit: number }): Hit[] {
     const intent = readIntent(question);
+    if (intent.words.some((word) => nowhere.has(word))) return [];
     const terms = intent.words.map((word) => toTerm(word, (known) => this.#knows(known)));
     const query = { combineWith: "OR", queries: terms.map(({ query }) => query) } as const;
     const hits = this.#index.search(query).flatMap(({ id, score, queryTerms }) => {
@@ -147,9 +151,12 @@ function coverage(terms: readonly Term[], matched: readonly string[]): number {
   return 0.25 + (0.75 * covered.reduce((sum, { weight }) => sum + weight, 0)) / total;
 }
 
+/** Where a question has no verb most want to look, and few to delete. */
+const unasked: Readonly<Record<Method, number>> = { GET: 1.25, POST: 1, PUT: 1, DELETE: 0.7 };
+
 /** How well method and kind of thing fit. */
 function fit({ method, template }: EndpointName, { methods, things }: Intent): number {
-  const verb = methods.size === 0 ? (method === "GET" ? 1.25 : 1) : methods.has(method) ? 1.35 : 0.55;
+  const verb = methods.size === 0 ? unasked[method] : methods.has(method) ? 1.35 : 0.55;
   return verb * thingFit(thingOf(template), things);
 }
 

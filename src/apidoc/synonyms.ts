@@ -8,6 +8,7 @@ const groups: readonly string[] = [
   "disk drive hdd ssd nvme volume",
   "nic interface network netif",
   "grow enlarge extend expand increase resize bigger larger",
+  "shrink reduce decrease lower less",
   "copy clone duplicate",
   "move migrate migration relocate transfer",
   "delete remove destroy purge erase drop",

@@ -7,7 +7,16 @@ const phrases: readonly (readonly [RegExp, string])[] = [
   [/\bpower cycle\b/g, "powercycle reset"],
   [/\b(?:power|turn|switch|shut)(?:s|ed|ing)? ?(?:it |them )?down\b|\bshut off\b/g, "shutdown"],
   [/\blog(?:s|ged|ging)? ?(?:in|on)\b|\bsign in\b/g, "login"],
+  [/\bbr(?:ing|ought)\w*\b(.*)\bback (?:up|online)\b/g, "start $1"],
+  [/\b(?:without|no|missing|not) (?:an? |any )?(?:back(?:ed)? ?ups?)\b/g, "not backed missing unprotected backup"],
   [/\bback(?:s|ed|ing)? up\b/g, "backup"],
+  [/\bsnapshots? (?=(?:before|prior)\b)/g, "take snapshot "],
+  [/\btak(?:e|ing)\b(.*)\bout of\b/g, "remove $1"],
+  [/\breset\w*\b(?=.*\b(?:two|2)[- ]?fa|.*\b(?:tfa|mfa|totp|otp|factor)\b)/g, "remove unlock"],
+  [
+    /\b(?:am|are|is) (?:\w+ )?(?:allowed|permitted) to\b|\bmy (?:own )?(?:rights|permissions|privileges)\b/g,
+    "effective permissions",
+  ],
   [/\bgo(?:ing)? back\b|\broll(?:ing)? back\b/g, "rollback"],
   [/\bhigh(?:ly)?[- ]availab(?:le|ility)\b/g, "ha"],
   [/\b(?:two|2)[- ]?factor(?: auth\w*)?\b|\bsecond factor\b|\b2fa\b|\bmfa\b/g, "tfa"],
@@ -25,7 +34,10 @@ const phrases: readonly (readonly [RegExp, string])[] = [
   [/\bwake[- ]on[- ]lan\b/g, "wakeonlan"],
   [/\bip sets?\b/g, "ipset"],
   [/\bmac addresse?s?\b/g, "mac"],
-  [/\bwhere(?: is|'s| are| does)\b|\b(?:which|what) (?:node|host|server) (?:runs|has|is)\b/g, "locate"],
+  [
+    /\bwhere(?: is|'s| are| does)\b|\b(?:which|what) (?:node|host|server) (?:runs|has|is)\b|\bon (?:which|what) (?:node|host|server)\b/g,
+    "locate",
+  ],
   [/\b(?:without|no|zero) downtime\b/g, "live online"],
   [/\baccident\w*\b/g, "protection"],
   [

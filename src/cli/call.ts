@@ -5,7 +5,8 @@ import { formatPath } from "../proxmox/path.ts";
 import { parseUpid } from "../proxmox/upid.ts";
 import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
-import { loadFleet } from "./fleet.ts";
+import { askInTerminal } from "./consent.ts";
+import { openQuietly } from "./fleet.ts";
 import { grid } from "./grid.ts";
 import { json, write } from "./output.ts";
 import { readRequest } from "./request.ts";
@@ -17,8 +18,9 @@ export const call = command({
   examples: [
     "proxmox-mcp call get /nodes --cluster alpha --demo",
     "proxmox-mcp call get /cluster/resources type=vm --cluster alpha --demo --json",
-    "proxmox-mcp call set /nodes/pve1/qemu/100/config memory=512 delete=description delete=onboot --cluster alpha --demo",
+    "proxmox-mcp call set /nodes/pve1/qemu/100/config memory=512 delete=description delete=onboot --cluster alpha --demo --consent web-01",
     "proxmox-mcp call create /nodes/pve1/qemu/100/status/shutdown --cluster alpha --demo",
+    "proxmox-mcp call delete /nodes/pve1/qemu/104 --cluster alpha --demo --consent pending-vm",
   ],
   args: {
     METHOD: { type: "positional", description: "get, create, set or delete; or GET, POST, PUT, DELETE" },
@@ -33,18 +35,28 @@ export const call = command({
         "parameters; a key that comes again makes a list, KEY=@FILE takes a file's text, KEY=@@... begins with an @",
     },
     cluster: { type: "string", valueHint: "NAME", description: "which cluster; may be left out where there is one" },
-    ...flagsOf("source"),
+    consent: {
+      type: "string",
+      valueHint: "NAME",
+      description:
+        "for scripts: what would be typed to agree to damage, the guest's name or VMID; `yes` where a tick is asked for",
+    },
+    ...flagsOf("source", "cache"),
     json: { type: "boolean", description: "print JSON, on a terminal too" },
     table: { type: "boolean", description: "print a table, in a pipe too" },
   },
   run: async ({ flags, words }) => {
     const request = readRequest(words);
     const asTable = wantsTable(flags);
-    const { proxmox, clusters, config } = await loadFleet(flags);
+    const { guard, clusters, config } = await openQuietly(flags);
     for (const warning of config.warnings) await write(process.stderr, warning);
     const { cluster } = flags;
     const name = typeof cluster === "string" ? cluster : undefined;
-    const { data, resolved, unchecked } = await proxmox.request(name, { ...request, checked: true });
+    const { data, resolved, unchecked } = await askInTerminal(
+      guard,
+      async (proxmox) => await proxmox.request(name, { ...request, checked: true }),
+      typeof flags["consent"] === "string" ? flags["consent"] : undefined,
+    );
     clusters.close();
     if (resolved !== undefined) {
       await write(process.stderr, `${formatPath(request.path)} is ${formatPath(resolved)}.`);

@@ -9,6 +9,8 @@ export function embeddedDemo(): { config: Config; fetchOf(cluster: string): (req
     config: {
       source: "the demo",
       warnings: [],
+      callers: [],
+      auditLog: undefined,
       clusters: clusters.map(({ name, nodes, credentials }) => ({
         name,
         endpoints: [`https://${nodes[0]}.demo.invalid:8006`],
@@ -17,13 +19,7 @@ export function embeddedDemo(): { config: Config; fetchOf(cluster: string): (req
         tokenSecret: new Secret(credentials.tokenSecret),
         tls: { mode: "verify" },
         timeoutMs: 30_000,
-        policy: {
-          access: undefined,
-          consentFallback: undefined,
-          allow: undefined,
-          deny: undefined,
-          protect: undefined,
-        },
+        policy: { access: "guarded", consentFallback: "code", allow: undefined, deny: [], protect: [] },
       })),
     },
     fetchOf: (name) => {

@@ -1,17 +1,23 @@
-import type { ApiLibrary } from "../apidoc/library.ts";
+import { ApiLibrary } from "../apidoc/library.ts";
 import { ClusterManager } from "../clusters.ts";
+import { loadCacheFolder } from "../config/cache.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
 import { loadConfig } from "../config/source.ts";
 import type { Config } from "../config/types.ts";
-import { guard, type Proxmox } from "../policy/guard.ts";
+import { createLog } from "../log.ts";
+import { noAudit, openAudit } from "../policy/audit.ts";
+import { Consents } from "../policy/consent.ts";
+import { type Guard, type GuardOptions, guard } from "../policy/guard.ts";
+import { Seal } from "../seal.ts";
 
 /** The clusters of one configuration, and the policy around them. */
 export interface Fleet {
   readonly config: Config;
   readonly clusters: ClusterManager;
-  readonly proxmox: Proxmox;
+  /** The way in, for each call. */
+  readonly guard: Guard;
 }
 
 /** A configuration, and how to reach those of its clusters that live in this process. */
@@ -41,12 +47,29 @@ export async function loadSource(flags: Flags): Promise<Source> {
   return { config, fetchOf: () => undefined };
 }
 
-/** The clusters of {@link loadSource}, ready to be asked through the policy; `library` is one that a reload hands on. */
-export async function loadFleet(flags: Flags, library?: ApiLibrary): Promise<Fleet> {
-  const { config, fetchOf } = await loadSource(flags);
+/** The clusters of a configuration, ready to be asked through the policy. */
+export function openFleet(
+  { config, fetchOf }: Source,
+  around: Pick<GuardOptions, "library" | "consents" | "audit">,
+): Fleet {
   const clusters = new ClusterManager(config.clusters, (name) => {
     const fetch = fetchOf(name);
     return fetch === undefined ? {} : { fetch };
   });
-  return { config, clusters, proxmox: guard(clusters, config.source, library) };
+  return { config, clusters, guard: guard({ clusters, config, ...around }) };
+}
+
+/**
+ * The clusters for a command of somebody at this machine, who sees what they do: it is written down where the
+ * configuration names a place for that, and nowhere else.
+ * @throws {ConfigError} when the configuration cannot be used, {AuditError} when its audit cannot be opened.
+ */
+export async function openQuietly(flags: Flags): Promise<Fleet> {
+  const source = await loadSource(flags);
+  const log = createLog({ level: "warn", format: "text" });
+  return openFleet(source, {
+    library: new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) }),
+    consents: new Consents(new Seal(source.config), log),
+    audit: source.config.auditLog === undefined ? noAudit : openAudit(source.config.auditLog),
+  });
 }

@@ -9,6 +9,7 @@ export const subCommands: Readonly<Record<string, () => Promise<Command>>> = {
   stdio: async () => (await import("./stdio.ts")).stdio,
   check: async () => (await import("./check.ts")).check,
   call: async () => (await import("./call.ts")).call,
+  token: async () => (await import("./token.ts")).token,
   trust: async () => (await import("./trust.ts")).trust,
   health: async () => (await import("./health.ts")).health,
 };

@@ -15,8 +15,8 @@ export const serve = command({
   examples: ["proxmox-mcp serve --demo"],
   args: flagsOf("source", "server", "cache", "log"),
   run: async ({ flags }) => {
-    const server = loadServerConfig({ flags, env: environment() });
     const setup = await setUp(flags);
+    const server = loadServerConfig({ flags, env: environment() }, setup.callers().length > 0);
     for (const warning of server.warnings) setup.log.warn(warning);
     const listening = start(server, setup);
     setup.onToolsChange(listening.toolsChanged);
@@ -52,11 +52,12 @@ function reachable(url: string, { host, allowedHosts }: ServerConfig): string {
 
 function welcome(url: string, server: ServerConfig, { config }: Setup): string {
   const names = config.clusters.map(({ name }) => name).join(", ");
-  const header = server.authToken === undefined ? "" : ' --header "Authorization: Bearer TOKEN"';
+  const wantsToken = server.authToken !== undefined || config.callers.length > 0;
+  const header = !wantsToken ? "" : ' --header "Authorization: Bearer TOKEN"';
   const gemini = {
     url: `${url}${paths.sse}`,
     type: "sse",
-    ...(server.authToken !== undefined && { headers: { Authorization: "Bearer TOKEN" } }),
+    ...(wantsToken && { headers: { Authorization: "Bearer TOKEN" } }),
   };
   return [
     `proxmox-mcp ${version} at ${url} with ${names} from ${config.source}`,

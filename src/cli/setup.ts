@@ -5,23 +5,30 @@ import { ConfigError } from "../config/error.ts";
 import { isRereadable } from "../config/file.ts";
 import type { Flags } from "../config/given.ts";
 import { loadLogConfig } from "../config/log.ts";
-import type { Config } from "../config/types.ts";
+import type { CallerConfig, Config } from "../config/types.ts";
 import { onFileChange } from "../config/watch.ts";
 import { createLog, type Log } from "../log.ts";
 import { type ServerFactory, serverFactory } from "../mcp/server.ts";
+import { type Audit, AuditError, openAudit } from "../policy/audit.ts";
+import { Consents } from "../policy/consent.ts";
+import { CallLimits } from "../policy/limits.ts";
+import { idlePatterns } from "../policy/warnings.ts";
 import { Seal } from "../seal.ts";
 import { tools } from "../tools/index.ts";
 import { version } from "../version.ts";
-import { loadFleet } from "./fleet.ts";
+import { loadSource, openFleet } from "./fleet.ts";
 
 /** What `serve` and `stdio` have in common: clusters behind the policy, and servers that offer the tools over them. */
 export interface Setup {
   /** As it was read first. */
   readonly config: Config;
   readonly createServer: ServerFactory;
+  /** Of the moment. */
+  readonly callers: () => readonly CallerConfig[];
+  readonly limits: CallLimits;
   readonly seal: Seal;
   readonly log: Log;
-  /** Calls back when a reload changed the clusters' names, which tools/list shows. */
+  /** Calls back when a reload changed what tools/list shows: clusters, callers, levels. */
   onToolsChange(listener: () => void): void;
   /** Ends the watch over the configuration and closes the connections to the clusters. */
   close(): void;
@@ -35,22 +42,28 @@ export interface Setup {
 export async function setUp(flags: Flags): Promise<Setup> {
   const log = createLog(loadLogConfig({ flags, env: environment() }));
   const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
-  let fleet = await loadFleet(flags, library);
-  for (const warning of fleet.config.warnings) log.warn(warning);
-  const seal = new Seal(fleet.config);
+  const source = await loadSource(flags);
+  const seal = new Seal(source.config);
+  const consents = new Consents(seal, log);
+  let audit = auditOf(source.config);
+  let fleet = openFleet(source, { library, consents, audit });
+  warn(fleet.config, log);
   const listeners: (() => void)[] = [];
 
   const reload = async (why: string) => {
     try {
-      const next = await loadFleet(flags, library);
-      for (const warning of next.config.warnings) log.warn(warning);
-      const before = fleet;
-      fleet = next;
+      const next = await loadSource(flags);
+      const nextAudit = next.config.auditLog === fleet.config.auditLog ? audit : auditOf(next.config);
+      const before = { ...fleet, audit };
+      fleet = openFleet(next, { library, consents, audit: nextAudit });
+      audit = nextAudit;
+      warn(fleet.config, log);
       before.clusters.close();
+      // A call that is under way still has lines to write.
+      if (before.audit !== audit) setTimeout(before.audit.close, oldAuditMs).unref();
       seal.renew(next.config);
-      const names = next.clusters.names.join(", ");
-      log.info(`${why}: now with ${names} from ${next.config.source}`);
-      if (names !== before.clusters.names.join(", ")) for (const listener of listeners) listener();
+      log.info(`${why}: now with ${fleet.clusters.names.join(", ")} from ${next.config.source}`);
+      if (shown(fleet.config) !== shown(before.config)) for (const listener of listeners) listener();
     } catch (error) {
       const reason = error instanceof ConfigError ? error.message : `By a fault of this server: ${error}`;
       log.error(`${why}, but the new configuration cannot be used and the old one stays. ${reason}`);
@@ -59,6 +72,7 @@ export async function setUp(flags: Flags): Promise<Setup> {
   const { file } = fleet.config;
   const isPipe = file !== undefined && !isRereadable(file);
   const onHangup = () => {
+    audit.reopen();
     if (isPipe) log.warn(`SIGHUP: the configuration came from a pipe and cannot be read again. The old one stays.`);
     else void reload("SIGHUP");
   };
@@ -66,9 +80,12 @@ export async function setUp(flags: Flags): Promise<Setup> {
   const watched = file === undefined || isPipe ? [] : [file];
   const unwatch = onFileChange(watched, () => void reload(`${file} changed`));
 
+  const limits = new CallLimits(() => fleet.config);
   return {
     config: fleet.config,
-    createServer: serverFactory({ tools, proxmox: () => fleet.proxmox, version, log }),
+    createServer: serverFactory({ tools, guard: () => fleet.guard, limits, version, log }),
+    callers: () => fleet.config.callers,
+    limits,
     seal,
     log,
     onToolsChange: (listener) => listeners.push(listener),
@@ -76,6 +93,29 @@ export async function setUp(flags: Flags): Promise<Setup> {
       unwatch();
       process.off("SIGHUP", onHangup);
       fleet.clusters.close();
+      audit.close();
     },
   };
+}
+
+/** How long the audit of before stays open, in milliseconds: longer than any request may take. */
+const oldAuditMs = 3_600_000;
+
+/** @throws {ConfigError} when its file cannot be opened: found out now, and not at the first change that it should tell of. */
+function auditOf({ auditLog = "stderr", source }: Config): Audit {
+  try {
+    return openAudit(auditLog);
+  } catch (error) {
+    if (!(error instanceof AuditError)) throw error;
+    throw new ConfigError(`${source}: ${error.message}`);
+  }
+}
+
+function warn(config: Config, log: Log): void {
+  for (const warning of [...config.warnings, ...idlePatterns(config)]) log.warn(warning);
+}
+
+/** What of a configuration stands in tools/list. */
+function shown({ clusters, callers }: Config): string {
+  return JSON.stringify([clusters.map(({ name, policy }) => [name, policy.access]), callers]);
 }

@@ -1,5 +1,6 @@
 import type { Server } from "@modelcontextprotocol/server";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
+import { local } from "../policy/caller.ts";
 import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
 import { setUp } from "./setup.ts";
@@ -14,7 +15,7 @@ export const stdio = command({
     const { createServer, log, onToolsChange, close } = await setUp(flags);
     let server: Server | undefined;
     const create = () => {
-      server = createServer();
+      server = createServer(local);
       return server;
     };
     let lastError = "";

@@ -51,11 +51,11 @@ export function readCluster(name: string, raw: unknown, folder: string, env: Var
     tls,
     timeoutMs: parsed.data.timeout_ms ?? 30_000,
     policy: {
-      access: parsed.data.access,
-      consentFallback: parsed.data.consent_fallback,
+      access: parsed.data.access ?? "guarded",
+      consentFallback: parsed.data.consent_fallback ?? "code",
       allow: parsed.data.allow,
-      deny: parsed.data.deny,
-      protect: parsed.data.protect,
+      deny: parsed.data.deny ?? [],
+      protect: parsed.data.protect ?? [],
     },
   };
   const exposure = secret.file === undefined ? undefined : exposed(secret.file, env);

@@ -3,9 +3,10 @@ import { attempt, ConfigError, mistakes as counted, prefixed } from "./error.ts"
 import { exposed, readSecret } from "./file.ts";
 import { located, readJson } from "./json.ts";
 import { nearest } from "./nearest.ts";
-import { clusterKeys, clusterName, fileKeys, unenforced } from "./schema.ts";
+import { clusterKeys, clusterName, fileKeys } from "./schema.ts";
 import type { Secret } from "./secret.ts";
-import type { ClusterConfig } from "./types.ts";
+import { readAuditLog, readCallers } from "./callers.ts";
+import type { CallerConfig, ClusterConfig } from "./types.ts";
 import { expandVariables, hasVariable, type Variables } from "./variables.ts";
 import { found } from "./wording.ts";
 
@@ -22,6 +23,9 @@ export interface Origin {
 export interface ClustersReading {
   /** In the order of the text, at least one. */
   readonly clusters: readonly ClusterConfig[];
+  readonly callers: readonly CallerConfig[];
+  /** `stderr`, or the path of a file. */
+  readonly auditLog: string | undefined;
   readonly warnings: readonly string[];
   /** What `seal_key_file` holds. */
   readonly sealKey: Secret | undefined;
@@ -58,13 +62,27 @@ export function parseClusters(text: string, origin: Origin): ClustersReading {
     warnings.push(...reading.warnings);
     if (reading.cluster !== undefined) clusters.push(reading.cluster);
   }
+  const top = isObject(document.value) && "clusters" in document.value ? document.value : {};
+  const callers = readCallers(
+    top["callers"],
+    entries.map(({ name }) => name),
+    mistakes,
+  );
+  const auditLog = readAuditLog(top["audit_log"], origin, mistakes);
   if (mistakes.length > 0) {
     const lines = mistakes
       .toSorted((a, b) => document.line(a.path) - document.line(b.path))
       .map((mistake) => located(document, mistake.path, mistake.text));
     throw new ConfigError(`${origin.source} has ${counted(lines.length)}:`, lines);
   }
-  return { clusters, sealKey, warnings, holdsSecret: entries.some(({ raw }) => isLiteralSecret(raw)) };
+  return {
+    clusters,
+    callers,
+    auditLog,
+    sealKey,
+    warnings,
+    holdsSecret: entries.some(({ raw }) => isLiteralSecret(raw)),
+  };
 }
 
 /** Fewer characters could be guessed from one sealed value, without asking the server. */
@@ -105,19 +123,11 @@ function findEntries(value: unknown): { entries: Entry[]; mistakes: Mistake[] } 
     const text = `must be an object such as {"clusters": {"prod": {...}}}; found ${found(value)}.`;
     return { entries: [], mistakes: [{ path: [], text }] };
   }
-  const refused = unenforced
-    .filter((key) => key in value)
-    .map((key) => ({
-      path: [key],
-      text: "this version cannot enforce it yet, so it does not start with it; remove the key.",
-    }));
-  const rest = Object.keys(value).filter((key) => key !== "$schema" && !unenforced.includes(key));
+  const rest = Object.keys(value).filter((key) => key !== "$schema");
   if (!("clusters" in value) && rest.length > 0 && rest.every((key) => isClusterLike(value[key]))) {
-    const bare = named(Object.fromEntries(rest.map((key) => [key, value[key]])), []);
-    return { entries: bare.entries, mistakes: [...refused, ...bare.mistakes] };
+    return named(Object.fromEntries(rest.map((key) => [key, value[key]])), []);
   }
-  const top = topLevel(value, rest);
-  return { entries: top.entries, mistakes: [...refused, ...top.mistakes] };
+  return topLevel(value, rest);
 }
 
 function topLevel(value: Readonly<Record<string, unknown>>, rest: readonly string[]) {

@@ -4,13 +4,14 @@ import { attempt } from "./error.ts";
 import { isVisibleAscii } from "./file.ts";
 import { parseFingerprint } from "./fingerprint.ts";
 import { checkPattern, checkProtect } from "./pattern.ts";
+import { accessLevels } from "./types.ts";
 import { didYouMean, found } from "./wording.ts";
 
 /** A cluster's name: what tools take as `cluster`. `*` can be none. */
 export const clusterName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
-/** Keys of the top level that the design knows and this version cannot enforce. */
-export const unenforced: readonly string[] = ["callers", "audit_log"];
+/** A caller's name: what stands in the audit. */
+export const callerName = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/;
 
 type Payload<T> = z.core.ParsePayload<T>;
 
@@ -146,34 +147,33 @@ export const clusterSchema = z
       )
       .optional(),
     fingerprint: fingerprint.optional(),
-    access: oneOf(["read-only", "guarded", "full"])
+    access: oneOf(accessLevels)
       .describe(
-        "What may be done there. full: all that the token may. read-only and guarded: this version cannot weigh writes " +
-          "yet, so both answer reads only, as allow, deny and protect do, too. Without the key nothing is limited.",
+        "What may be done there. read-only: reads. guarded: reads and changes; what destroys or exposes asks a human. " +
+          "full: all that the token may, and nothing asks. Default: guarded.",
       )
       .optional(),
     consent_fallback: oneOf(["code", "two-step", "deny"])
       .describe(
-        "How guarded asks where a client cannot ask a human: code, two-step or deny. This version asks nobody yet, so " +
-          "a cluster that sets it (and not access full) answers reads only.",
+        "How guarded asks where a client cannot ask its human. code: what cannot be undone needs a code that stands in " +
+          "this server's log, the rest as two-step. two-step: the call is to be repeated with a value that the refusal gives, " +
+          "which a model can do alone. deny: refused. Default: code.",
       )
       .optional(),
     allow: list('a list of patterns such as "GET /nodes/**"', checkPattern)
       .min(1, "is empty, which would refuse everything; remove the key to allow what access allows.")
       .describe(
         'Only these calls: "METHOD /path", METHOD one of GET POST PUT DELETE *, where * is one segment and ** many. ' +
-          "All else is refused. This version holds it for reads and sends no writes.",
+          "All else is refused. What access refuses stays refused.",
       )
       .optional(),
     deny: list('a list of patterns such as "DELETE /**"', checkPattern)
-      .describe(
-        "Never these calls; patterns as in allow, and stronger than it. This version holds it for reads and sends no writes.",
-      )
+      .describe("Never these calls, whatever access and allow say; patterns as in allow.")
       .optional(),
     protect: list('a list such as ["vmid:100-199", "tag:prod"]', checkProtect)
       .describe(
-        "Guests and nodes that nothing may change: vmid:100, vmid:100-199, tag:prod, pool:infra, node:pve1, name:db-*. " +
-          "This version sends no writes at all where it is set.",
+        "Guests and nodes that nothing may change, whatever else is set: vmid:100, vmid:100-199, tag:prod, pool:infra, " +
+          "node:pve1 (with the guests on it), name:db-*.",
       )
       .optional(),
     timeout_ms: z
@@ -191,17 +191,66 @@ export const clusterSchema = z
 /** The keys that a cluster may have. */
 export const clusterKeys: readonly string[] = Object.keys(clusterSchema.shape);
 
+const wholeNumber = (what: string, most: number) => {
+  const valid = `a whole number of ${what} from 1 to ${most}`;
+  return z.int(must(valid)).min(1, `must be ${valid}.`).max(most, `must be ${valid}.`);
+};
+
+/** One caller as it may stand in the file. */
+export const callerSchema = z
+  .strictObject({
+    token_sha256: z
+      .string(must("the SHA-256 of the caller's token, 64 hex digits"))
+      .regex(/^[0-9a-fA-F]{64}$/, "must be 64 hex digits: the SHA-256 of the token, never the token itself.")
+      .transform((text) => text.toLowerCase())
+      .describe("The SHA-256 of the caller's bearer token; `proxmox-mcp token new NAME` makes both."),
+    access: oneOf(accessLevels)
+      .describe("The most that this caller may, whatever a cluster allows. Default: full, which limits nothing.")
+      .optional(),
+    clusters: z
+      .array(z.string(must("a cluster's name")), must("a list of clusters' names"))
+      .min(1, "is empty, which would leave nothing; remove the key for all clusters.")
+      .describe("The clusters that exist for this caller; of others it is never told. Default: all.")
+      .optional(),
+    requests_per_minute: wholeNumber("requests", 1_000_000)
+      .describe("More are answered with 429 and Retry-After. Default: 600.")
+      .optional(),
+    parallel_calls: wholeNumber("calls", 10_000)
+      .describe("So many calls of tools may run at once; one more is an error that says so. Default: 20.")
+      .optional(),
+  })
+  .meta({ description: "Somebody with a token of their own." });
+
+/** The keys that a caller may have. */
+export const callerKeys: readonly string[] = Object.keys(callerSchema.shape);
+
 const file = z
   .strictObject({
     $schema: z.string().describe("Where this schema is, for editors. Not read by the server.").optional(),
     clusters: z
       .record(z.string().regex(clusterName), clusterSchema)
       .meta({ description: "The clusters, by the name that tools take as `cluster`.", minProperties: 1 }),
+    callers: z
+      .record(z.string().regex(callerName), callerSchema)
+      .meta({
+        minProperties: 1,
+        description:
+          "Who may call, by name, beside whoever has MCP_AUTH_TOKEN. Where this is set every client needs a token, on loopback too.",
+      })
+      .optional(),
+    audit_log: z
+      .string()
+      .min(1)
+      .describe(
+        "Where each call that is more than a read is written down, and each refusal: a file (made with mode 600; relative " +
+          "to this file's folder), or stderr. While a file cannot be written nothing is changed anywhere. Default: stderr.",
+      )
+      .optional(),
     seal_key_file: z
       .string()
       .min(1)
       .describe(
-        "A file with the key that signs session ids, at least 32 characters; relative to this file's folder. " +
+        "A file with the key that signs session ids and consents, at least 32 characters; relative to this file's folder. " +
           "Default: a key derived from the clusters' token secrets.",
       )
       .optional(),

@@ -15,9 +15,10 @@ const shortToken = 16;
 /**
  * How to listen and whom to let in, from flags and environment, with everything judged now: files are read,
  * certificate and key compared, and an open port without a token refused. Relative paths start from the working directory.
+ * @param hasCallers whether `callers` of `clusters.json` make every client send a token anyway.
  * @throws ConfigError with every mistake, named by its flag or variable.
  */
-export function loadServerConfig(given: Given): ServerConfig {
+export function loadServerConfig(given: Given, hasCallers = false): ServerConfig {
   const lines: string[] = [];
   const warnings: string[] = [];
   const refuse = (line: string) => lines.push(line);
@@ -34,10 +35,10 @@ export function loadServerConfig(given: Given): ServerConfig {
   const tls = readPair(pair, given, refuse, warnings);
 
   const isOpen = !isLoopback(host);
-  const wantsToken = tokens.text !== undefined || tokens.file !== undefined;
+  const wantsToken = tokens.text !== undefined || tokens.file !== undefined || hasCallers;
   if (isOpen && !wantsToken && !allowUnauthenticated) {
     refuse(
-      "MCP_HOST or --host: listening beyond this machine needs a bearer token: set MCP_AUTH_TOKEN (or MCP_AUTH_TOKEN_FILE). " +
+      "MCP_HOST or --host: listening beyond this machine needs a bearer token: set MCP_AUTH_TOKEN (or MCP_AUTH_TOKEN_FILE), or callers in clusters.json (`proxmox-mcp token new NAME`). " +
         "Or set MCP_ALLOW_UNAUTHENTICATED=1 if whoever reaches the port may use the clusters.",
     );
   }

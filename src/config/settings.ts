@@ -108,8 +108,8 @@ export const settings = define([
     flag: undefined,
     kind: "text",
     hint: "LEVEL",
-    default: undefined,
-    meaning: "its `access`: `full`, or `read-only` or `guarded`, which answer reads only in this version",
+    default: "guarded",
+    meaning: "its `access`: `read-only`, `guarded` or `full`",
   },
   {
     group: "server",

@@ -48,6 +48,8 @@ function load({ config, env, cwd, systemFile = "/etc/proxmox-mcp/clusters.json" 
     return {
       source: "the environment",
       clusters: [cluster],
+      callers: [],
+      auditLog: undefined,
       warnings: [...(file === undefined ? [] : [ignored]), ...warnings],
     };
   }
@@ -70,6 +72,8 @@ function fromFile(path: string, env: Variables, warnings: readonly string[], by:
     source: path,
     file: path,
     clusters: reading.clusters,
+    callers: reading.callers,
+    auditLog: reading.auditLog,
     ...(reading.sealKey !== undefined && { sealKey: reading.sealKey }),
     warnings: [...warnings, ...(exposure === undefined ? [] : [exposure]), ...reading.warnings],
   };

@@ -10,6 +10,10 @@ export interface Config {
   readonly sealKey?: Secret;
   /** In the order of the file; names are unique. */
   readonly clusters: readonly ClusterConfig[];
+  /** Who else than the owner of `MCP_AUTH_TOKEN` may call, in the order of the file; names are unique. */
+  readonly callers: readonly CallerConfig[];
+  /** Where the audit goes: a file's path, or `stderr`; `undefined` where the file does not say, which is `stderr` for a server. */
+  readonly auditLog: string | undefined;
   /** Things an operator should hear about at start-up: file modes, verification turned off. */
   readonly warnings: readonly string[];
 }
@@ -51,13 +55,39 @@ export interface ProxyConfig {
   readonly authorization?: Secret;
 }
 
-/** The policy's keys as the file sets them; `undefined` means that the file does not. */
+/** How much may be done, the least first: reads; changes, and damage with a human's consent; everything. */
+export const accessLevels = ["read-only", "guarded", "full"] as const;
+
+/** One of {@link accessLevels}. */
+export type Access = (typeof accessLevels)[number];
+
+/** How consent is had from a client that can ask its human nothing. */
+export type ConsentFallback = "code" | "two-step" | "deny";
+
+/** What may be done on a cluster, with defaults filled in. */
 export interface PolicyConfig {
-  readonly access: "read-only" | "guarded" | "full" | undefined;
-  readonly consentFallback: "code" | "two-step" | "deny" | undefined;
+  readonly access: Access;
+  readonly consentFallback: ConsentFallback;
+  /** Patterns over `METHOD /path`; `undefined` allows all that `access` does. */
   readonly allow: readonly string[] | undefined;
-  readonly deny: readonly string[] | undefined;
-  readonly protect: readonly string[] | undefined;
+  readonly deny: readonly string[];
+  /** `vmid:100-199`, `tag:prod`, `pool:infra`, `node:pve1`, `name:db-*`. */
+  readonly protect: readonly string[];
+}
+
+/** Somebody with a token of their own, and what is theirs of the clusters. */
+export interface CallerConfig {
+  readonly name: string;
+  /** SHA-256 of the bearer token, 64 lower-case hex digits. */
+  readonly tokenSha256: string;
+  /** The most that may be done, whatever a cluster allows. */
+  readonly access: Access;
+  /** The clusters that exist for this caller; `undefined` for all. */
+  readonly clusters: readonly string[] | undefined;
+  /** Requests in a minute. */
+  readonly requestsPerMinute: number;
+  /** Calls of tools that run at the same time. */
+  readonly parallelCalls: number;
 }
 
 /** How the HTTP server listens and whom it lets in. */

@@ -1,30 +1,27 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Secret } from "../config/secret.ts";
+import type { CallerConfig } from "../config/types.ts";
+import { anonymous, type Caller, defaultCaller, namedCaller } from "../policy/caller.ts";
 import { refuse } from "./answers.ts";
-
-/** Whoever sent a request, as far as the token tells. */
-export interface Caller {
-  /** For logs. */
-  readonly name: string;
-  /** What a session is bound to: another token is another caller. */
-  readonly id: string;
-}
 
 /** Finds out who sent a request, or refuses it. */
 export type Authenticator = (request: Request) => Caller | Response;
 
-/** Where no token is configured everybody who reaches the server is this caller. */
-const anonymous: Caller = { name: "anonymous", id: "" };
-
 /**
- * Wants the bearer token, if there is one. Compares digests, which have one length, in constant time: how long a
- * refusal takes tells nothing about the token.
+ * Wants a bearer token, if there is any to want: the server's own, or that of one of the callers of the moment. Digests,
+ * which have one length, are compared in constant time, and all of them: how long a refusal takes tells nothing.
  */
-export function authenticator(token: Secret | undefined): Authenticator {
-  if (token === undefined) return () => anonymous;
-  const expected = digest(token.reveal());
-  const caller = { name: "default", id: expected.toString("base64url") };
+export function authenticator(token: Secret | undefined, callers: () => readonly CallerConfig[]): Authenticator {
+  const own = token === undefined ? [] : [digest(token.reveal())];
+  // A reload that takes the last caller away must not open a server to everybody that was started closed.
+  const isClosed = token !== undefined || callers().length > 0;
   return (request) => {
+    const named = callers();
+    const known = [
+      ...own.map((expected) => ({ expected, caller: defaultCaller(expected.toString("base64url")) })),
+      ...named.map((entry) => ({ expected: Buffer.from(entry.tokenSha256, "hex"), caller: namedCaller(entry) })),
+    ];
+    if (!isClosed && known.length === 0) return anonymous;
     const header = request.headers.get("authorization");
     if (header === null) {
       return refuse(401, "This server wants a token: send the header `Authorization: Bearer TOKEN`.", {
@@ -32,8 +29,11 @@ export function authenticator(token: Secret | undefined): Authenticator {
       });
     }
     const [, given = ""] = /^bearer +(.+)$/i.exec(header.trim()) ?? [];
-    if (timingSafeEqual(digest(given), expected)) return caller;
-    return refuse(401, "The token is not the one this server knows (MCP_AUTH_TOKEN).", {
+    const shown = digest(given);
+    const [found] = known.filter(({ expected }) => timingSafeEqual(shown, expected));
+    if (found !== undefined) return found.caller;
+    const where = named.length === 0 ? "MCP_AUTH_TOKEN" : "MCP_AUTH_TOKEN, callers";
+    return refuse(401, `The token is none that this server knows (${where}).`, {
       "WWW-Authenticate": 'Bearer realm="proxmox-mcp", error="invalid_token"',
     });
   };

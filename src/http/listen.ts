@@ -1,10 +1,12 @@
-import type { ServerConfig } from "../config/types.ts";
+import type { CallerConfig, ServerConfig } from "../config/types.ts";
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
+import type { Caller } from "../policy/caller.ts";
+import type { CallLimits } from "../policy/limits.ts";
 import type { Seal } from "../seal.ts";
 import { refuse } from "./answers.ts";
 import { bodySizeGate, mostBodyBytes } from "./body.ts";
-import { authenticator, type Caller } from "./caller.ts";
+import { authenticator } from "./caller.ts";
 import { loadCertificate, onNewCertificate, type TlsPair } from "./certificate.ts";
 import { firstRefusal } from "./gate.ts";
 import { hostGate } from "./host.ts";
@@ -17,6 +19,9 @@ import { streamableEndpoint } from "./streamable.ts";
 /** What is served over HTTP. */
 export interface Served {
   readonly createServer: ServerFactory;
+  /** Who may call, at this moment. */
+  readonly callers: () => readonly CallerConfig[];
+  readonly limits: CallLimits;
   /** Signs session ids. */
   readonly seal: Seal;
   readonly log: Log;
@@ -50,14 +55,14 @@ const postTimeoutSeconds = 255;
  */
 export function listen(
   config: ServerConfig,
-  { createServer, seal, log }: Served,
+  { createServer, callers, limits, seal, log }: Served,
   options: ListenOptions = {},
 ): Listening {
   const ids = new SessionIds(seal);
   const mcp = streamableEndpoint(createServer, log, ids, options.sessions);
   const sse = sseEndpoint(createServer, log, ids, paths.messages, options.sse);
   const refusedEarly = firstRefusal([hostGate(config.allowedHosts, config.host), originGate(config.allowedOrigins)]);
-  const authenticate = authenticator(config.authToken);
+  const authenticate = authenticator(config.authToken, callers);
 
   const route = async (request: Request, path: string, server: Bun.Server<undefined>): Promise<Response> => {
     const serve = routes[path];
@@ -71,6 +76,8 @@ export function listen(
     if (caller instanceof Response) return caller;
     const tooLarge = bodySizeGate(request);
     if (tooLarge !== undefined) return tooLarge;
+    const seconds = request.method === "POST" ? await limits.retryAfter(caller) : undefined;
+    if (seconds !== undefined) return tooMany(caller, seconds);
     // Only now: whoever did not pass the gates is cut off after Bun's 10 s of silence.
     server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
     return await serve(request, caller);
@@ -133,6 +140,12 @@ export function listen(
       await Promise.all(servers.map((server) => server.stop(true)));
     },
   };
+}
+
+function tooMany({ name }: Caller, seconds: number): Response {
+  return refuse(429, `${name} sent more requests than requests_per_minute allows. Come back in ${seconds} s.`, {
+    "Retry-After": String(seconds),
+  });
 }
 
 function onlyMethod(method: string, path: string): Response {

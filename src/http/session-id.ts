@@ -1,7 +1,7 @@
 import type { ClientCapabilities } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import type { Caller } from "../policy/caller.ts";
 import type { Seal } from "../seal.ts";
-import type { Caller } from "./caller.ts";
 
 /** What a client said when it initialized: enough to serve its session after a restart as if nothing had happened. */
 export interface Introduction {

@@ -6,8 +6,8 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
+import type { Caller } from "../policy/caller.ts";
 import { refuse } from "./answers.ts";
-import type { Caller } from "./caller.ts";
 import { keepAliveMs, withHeadAtOnce } from "./event-stream.ts";
 import { introduce } from "./introduction.ts";
 import { runningRequests } from "./running.ts";
@@ -84,7 +84,7 @@ export function sessionEndpoint(
   }
 
   async function create(id: string, caller: Caller, until: number): Promise<Session> {
-    const server = createServer();
+    const server = createServer(caller);
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
       keepAliveMs,

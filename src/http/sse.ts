@@ -6,9 +6,9 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
+import type { Caller } from "../policy/caller.ts";
 import { refuse } from "./answers.ts";
 import { readJson } from "./body.ts";
-import type { Caller } from "./caller.ts";
 import type { SessionIds } from "./session-id.ts";
 import { SseTransport } from "./sse-transport.ts";
 
@@ -66,7 +66,7 @@ export function sseEndpoint(
         );
       }
       const transport = new SseTransport(messagesPath, mostWaitingBytes);
-      const server = createServer();
+      const server = createServer(caller);
       sessions.set(transport.sessionId, { server, transport, callerId: caller.id });
       server.onclose = () => {
         sessions.delete(transport.sessionId);

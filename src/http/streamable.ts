@@ -1,4 +1,5 @@
 import {
+  type AuthInfo,
   createMcpHandler,
   type InitializeRequest,
   isInitializeRequest,
@@ -6,9 +7,9 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
+import { anonymous, type Caller } from "../policy/caller.ts";
 import { refuse } from "./answers.ts";
 import { readJson } from "./body.ts";
-import type { Caller } from "./caller.ts";
 import { keepAliveMs, streamedIfSlow } from "./event-stream.ts";
 import type { SessionIds } from "./session-id.ts";
 import { type SessionOptions, sessionEndpoint } from "./sessions.ts";
@@ -34,7 +35,7 @@ export function streamableEndpoint(
   options?: SessionOptions,
 ): StreamableEndpoint {
   const onerror = (error: Error) => log.debug(`/mcp: ${error.message}`);
-  const sessionless = createMcpHandler(createServer, { keepAliveMs, onerror });
+  const sessionless = createMcpHandler(({ authInfo }) => createServer(callerOf(authInfo)), { keepAliveMs, onerror });
   const sessions = sessionEndpoint(createServer, log, ids, options);
 
   return {
@@ -54,7 +55,7 @@ export function streamableEndpoint(
         if (beginsSession(json)) return await sessions.begin(request, json, caller);
         if (sessionId !== null) return await sessions.serve(sessionId, request, caller, json);
       }
-      return await streamedIfSlow(sessionless.fetch(request, { parsedBody: json }));
+      return await streamedIfSlow(sessionless.fetch(request, { parsedBody: json, authInfo: infoOf(caller) }));
     },
 
     toolsChanged() {
@@ -72,4 +73,13 @@ export function streamableEndpoint(
 function beginsSession(message: unknown): message is InitializeRequest {
   const { method } = (message ?? {}) as { method?: unknown };
   return method === "initialize" && isInitializeRequest(message);
+}
+
+/** How a caller gets through the SDK, which hands this on as it is. */
+function infoOf(caller: Caller): AuthInfo {
+  return { token: "", clientId: caller.name, scopes: [], extra: { caller } };
+}
+
+function callerOf(info: AuthInfo | undefined): Caller {
+  return (info?.extra?.["caller"] as Caller | undefined) ?? anonymous;
 }

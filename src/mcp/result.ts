@@ -1,5 +1,6 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
-import { cutText, mostCharacters, plain } from "../tools/room.ts";
+import { plain } from "../plain.ts";
+import { cutText, mostCharacters } from "../tools/room.ts";
 
 /** A tool's answer as MCP wants it. Text only: Claude Code shows `structuredContent` instead of text when both come. */
 export function answer(text: string): CallToolResult {

@@ -1,20 +1,32 @@
-import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from "@modelcontextprotocol/server";
+import {
+  type CallToolResult,
+  type InputRequiredResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  Server,
+} from "@modelcontextprotocol/server";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/server/validators/ajv";
 import type { Log } from "../log.ts";
-import type { Proxmox } from "../policy/guard.ts";
-import { inputJsonSchema } from "../tools/arguments.ts";
+import { ConsentNeeded } from "../policy/call.ts";
+import type { Caller } from "../policy/caller.ts";
+import type { Guard } from "../policy/guard.ts";
+import type { CallLimits } from "../policy/limits.ts";
+import { givenConsent } from "../tools/arguments.ts";
 import { failureText } from "../tools/failure.ts";
-import type { Tool, ToolContext } from "../tools/tool.ts";
+import type { Tool } from "../tools/tool.ts";
+import { askHuman, canAskHuman, clientName, readReply } from "./consent.ts";
+import { Offers } from "./offer.ts";
 import { answer, failure } from "./result.ts";
 
-/** Makes a fresh MCP server for a connection, a session or a single request; all serve the same tools. */
-export type ServerFactory = () => Server;
+/** Makes a fresh MCP server for a caller's connection, session or single request; all serve the same tools. */
+export type ServerFactory = (caller: Caller) => Server;
 
 /** What every server of this process has in common. */
 export interface ServerOptions {
   readonly tools: readonly Tool[];
-  /** The clusters of the moment: another object once the configuration was reloaded. */
-  readonly proxmox: () => Proxmox;
+  /** The clusters of the moment behind the policy: another one once the configuration was reloaded. */
+  readonly guard: () => Guard;
+  readonly limits: CallLimits;
   readonly version: string;
   readonly log: Log;
 }
@@ -23,40 +35,50 @@ export interface ServerOptions {
 const jsonSchemaValidator = new AjvJsonSchemaValidator();
 
 /** Prepares what is the same for all servers, tools/list above all, and returns their factory. */
-export function serverFactory({ tools, proxmox, version, log }: ServerOptions): ServerFactory {
+export function serverFactory({ tools, guard, limits, version, log }: ServerOptions): ServerFactory {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
-  let offered = offer(tools, proxmox());
-  const current = () => {
-    const now = proxmox();
-    if (offered.proxmox !== now) offered = offer(tools, now);
-    return offered;
-  };
-  return () => {
-    const { instructions } = current();
+  const offers = new Offers(tools);
+  return (caller) => {
+    const listing = () => offers.of(guard()({ caller, client: "", canAsk: false }));
     const server = new Server(
       { name: "proxmox-mcp", title: "Proxmox VE", version },
-      { capabilities: { tools: { listChanged: true } }, instructions, jsonSchemaValidator },
+      { capabilities: { tools: { listChanged: true } }, instructions: listing().instructions, jsonSchemaValidator },
     );
-    server.setRequestHandler("tools/list", () => ({ tools: current().listed }));
+    server.setRequestHandler("tools/list", () => ({ tools: listing().listed }));
     server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {
       const tool = byName.get(params.name);
       if (tool === undefined) {
         const names = [...byName.keys()].join(", ");
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool "${params.name}". Tools: ${names}.`);
       }
-      return await callTool(tool, params.arguments, { proxmox: proxmox(), signal: mcpReq.signal }, log);
+      const call = {
+        caller,
+        client: clientName(server),
+        canAsk: canAskHuman(server),
+        reply: readReply(mcpReq),
+        consent: givenConsent(params.arguments),
+      };
+      const { signal } = mcpReq;
+      const run = () => limits.within(caller, () => tool.call(params.arguments, { proxmox: guard()(call), signal }));
+      return await answerOf(tool, run, signal, log);
     });
     return server;
   };
 }
 
 /** The one place where what a tool throws becomes an answer. */
-async function callTool(tool: Tool, given: unknown, context: ToolContext, log: Log): Promise<CallToolResult> {
+async function answerOf(
+  tool: Tool,
+  run: () => Promise<string>,
+  signal: AbortSignal,
+  log: Log,
+): Promise<CallToolResult | InputRequiredResult> {
   try {
-    return answer(await tool.call(given, context));
+    return answer(await run());
   } catch (error) {
     // A cancelled call is not answered; the SDK drops what is thrown.
-    if (context.signal.aborted) throw error;
+    if (signal.aborted) throw error;
+    if (error instanceof ConsentNeeded) return askHuman(error);
     const text = failureText(error);
     if (text !== undefined) return failure(text);
     log.error(`${tool.name} failed`, error);
@@ -65,21 +87,4 @@ async function callTool(tool: Tool, given: unknown, context: ToolContext, log: L
       : " If it was to change something, look whether it did before trying again.";
     return failure(`${tool.name} failed by a fault of this server, not of Proxmox. Its log says more.${doubt}`);
   }
-}
-
-/** What clients are shown of these clusters. Made once for each configuration: it takes 1 ms or more. */
-function offer(tools: readonly Tool[], proxmox: Proxmox) {
-  const { names } = proxmox;
-  const clusters = names.length === 1 ? `the cluster ${names[0]}` : `${names.length} clusters: ${names.join(", ")}`;
-  return {
-    proxmox,
-    instructions: `Proxmox VE: ${clusters}. A cluster has nodes (hosts); guests are VMs (qemu) and containers (lxc), known by VMID and name. Look guests up with get_cluster_resources before acting on them; any endpoint of the API is reached with proxmox_api_call.`,
-    listed: tools.map((tool) => ({
-      name: tool.name,
-      title: tool.title,
-      description: tool.description,
-      inputSchema: inputJsonSchema(tool, names),
-      annotations: { title: tool.title, ...tool.annotations },
-    })),
-  };
 }

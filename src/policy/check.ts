@@ -17,7 +17,7 @@ export class CheckRefusal extends Error {
 }
 
 /** By which schema a request was checked, or why by none. */
-type Checked =
+export type Checked =
   | { readonly schema: ApiSchema; readonly unchecked?: never }
   | { readonly unchecked: string; readonly schema?: never };
 
@@ -25,18 +25,33 @@ type Checked =
 const patienceMs = { read: 1_000, write: 5_000 } as const;
 
 /**
- * Sends a request that the cluster's schema has nothing against: its path, its method, the values in its path and all
- * its parameters. Without a schema only Proxmox can tell, and the answer says that the request went unchecked.
+ * Holds a request against the cluster's own schema: its path, its method, the values in its path and all its
+ * parameters. Without a schema only Proxmox can tell.
+ * @throws {CheckRefusal} for what Proxmox would refuse, all of it at once.
+ */
+export async function check(library: ApiLibrary, cluster: Cluster, request: ProxmoxRequest): Promise<Checked> {
+  const known = await inTime(library, cluster, request);
+  if (known?.schema === undefined) return { unchecked: whyUnchecked(cluster.name, known) };
+  const { schema } = known;
+  if (findFault(schema, request) === undefined) return { schema };
+  // An upgrade may have brought what it asks for.
+  const newest = (await inTime(library, cluster, request, { recent: true }))?.schema ?? schema;
+  const fault = findFault(newest, request);
+  if (fault === undefined) return { schema: newest };
+  throw new CheckRefusal(`${request.method} ${formatPath(request.path)} on ${cluster.name} was not sent: ${fault}`);
+}
+
+/**
+ * Sends a request that was checked.
  * @param mayList whether an error may tell where a guest is.
- * @throws {CheckRefusal} for what Proxmox would refuse, all of it at once; {ProxmoxError} with what is known to help.
+ * @throws {ProxmoxError} with what is known to help.
  */
 export async function sendChecked(
-  library: ApiLibrary,
   cluster: Cluster,
   request: ProxmoxRequest,
+  { schema, unchecked }: Checked,
   mayList: boolean,
 ): Promise<ProxmoxAnswer & { readonly unchecked?: string }> {
-  const { schema, unchecked } = await check(library, cluster, request);
   try {
     const answer = await cluster.client.request(request);
     return { ...answer, ...(unchecked !== undefined && { unchecked }) };
@@ -47,18 +62,6 @@ export async function sendChecked(
       mayList ? await new GuestLists().of(cluster, signal === undefined ? {} : { signal }) : [];
     throw await advise(error, request, { schema, guests });
   }
-}
-
-async function check(library: ApiLibrary, cluster: Cluster, request: ProxmoxRequest): Promise<Checked> {
-  const known = await inTime(library, cluster, request);
-  if (known?.schema === undefined) return { unchecked: whyUnchecked(cluster.name, known) };
-  const { schema } = known;
-  if (findFault(schema, request) === undefined) return { schema };
-  // An upgrade may have brought what it asks for.
-  const newest = (await inTime(library, cluster, request, { recent: true }))?.schema ?? schema;
-  const fault = findFault(newest, request);
-  if (fault === undefined) return { schema: newest };
-  throw new CheckRefusal(`${request.method} ${formatPath(request.path)} on ${cluster.name} was not sent: ${fault}`);
 }
 
 /** The schema, or `undefined` when it takes too long. Who gives up the request is told so where that would be sent. */

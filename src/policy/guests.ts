@@ -9,12 +9,15 @@ export class GuestError extends Error {
 }
 
 /** A guest as `GET /cluster/resources` lists it; without a name while its node does not report. */
-interface Guest {
+export interface Guest {
   readonly vmid: string;
   readonly name: string | undefined;
   readonly node: string;
   readonly type: "qemu" | "lxc";
+  /** `unknown` while its node does not report: then it has no name, tags or pool either. */
   readonly status: string;
+  readonly tags: readonly string[];
+  readonly pool: string | undefined;
 }
 
 /**
@@ -48,7 +51,7 @@ export function namesGuest(path: ApiPath): boolean {
 
 /**
  * The path that `/guests/{vmid or name}/...` stands for: `/nodes/{its node}/{qemu or lxc}/{vmid}/...`. Digits are a
- * VMID, everything else is a name, letter for letter.
+ * VMID, everything else is a name: letter for letter where a guest has it so, else in whatever letters.
  * @throws {GuestError} when no guest is meant or several are; {ProxmoxError} when the list cannot be read.
  */
 export async function realPath(path: ApiPath, cluster: Cluster, lookup: GuestLookup): Promise<ApiPath> {
@@ -59,10 +62,16 @@ export async function realPath(path: ApiPath, cluster: Cluster, lookup: GuestLoo
   }
   const guests = await lookup.guests.of(cluster, lookup);
   const isVmid = /^\d+$/.test(word);
-  const [found, ...others] = guests.filter((guest) => (isVmid ? guest.vmid : guest.name) === word);
+  const [found, ...others] = isVmid ? guests.filter(({ vmid }) => vmid === word) : named(word, guests);
   if (found === undefined) throw refuse(unknown(word, isVmid, guests, lookup.mayList));
   if (others.length > 0) throw refuse(ambiguous(word, [found, ...others], lookup.mayList));
   return ["nodes", found.node, found.type, found.vmid, ...rest];
+}
+
+/** Names are DNS names, whose letter case means nothing; two guests may still differ by it alone. */
+function named(word: string, guests: readonly Guest[]): readonly Guest[] {
+  const exact = guests.filter(({ name }) => name === word);
+  return exact.length > 0 ? exact : guests.filter(({ name }) => name?.toLowerCase() === word.toLowerCase());
 }
 
 async function readGuests(
@@ -83,7 +92,7 @@ async function readGuests(
 /** A row that is no guest, or whose parts could turn a path into another one, is left out: who answers may mean harm. */
 function readGuest(row: unknown): Guest | undefined {
   if (typeof row !== "object" || row === null) return undefined;
-  const { vmid, name, node, type, status } = row as Readonly<Record<string, unknown>>;
+  const { vmid, name, node, type, status, tags, pool } = row as Readonly<Record<string, unknown>>;
   if (type !== "qemu" && type !== "lxc") return undefined;
   if (typeof node !== "string" || !/^[a-z0-9][a-z0-9-]*$/i.test(node) || !/^\d{1,10}$/.test(String(vmid))) {
     return undefined;
@@ -94,6 +103,8 @@ function readGuest(row: unknown): Guest | undefined {
     node,
     type,
     status: typeof status === "string" ? status : "unknown",
+    tags: typeof tags === "string" ? tags.split(/[;, ]+/).filter((tag) => tag !== "") : [],
+    pool: typeof pool === "string" && pool !== "" ? pool : undefined,
   };
 }
 

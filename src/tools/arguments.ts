@@ -43,7 +43,19 @@ function showClusterOfEach(clusters: readonly string[]): z.core.ToJSONSchemaPara
 
 function inputSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodObject {
   const cluster = clusterSchema(tool, clusters);
-  return z.strictObject(cluster === undefined ? tool.input : { cluster, ...tool.input });
+  return z.strictObject({ ...(cluster !== undefined && { cluster }), ...tool.input, ...consentArgument(tool) });
+}
+
+/** What changes things may have to be agreed to; how is the policy's matter, so every tool takes it the same way. */
+function consentArgument({ annotations }: ToolDeclaration): z.ZodRawShape {
+  if (annotations.readOnlyHint) return {};
+  return { consent: z.string().max(2000).optional().describe("Only what an answer NOT EXECUTED asks for") };
+}
+
+/** The `consent` argument of a call, as it came; the policy judges it. */
+export function givenConsent(given: unknown): string | undefined {
+  const consent = typeof given === "object" && given !== null ? (given as { consent?: unknown }).consent : undefined;
+  return typeof consent === "string" ? consent : undefined;
 }
 
 function clusterSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodType | undefined {
@@ -57,14 +69,10 @@ function clusterSchema(tool: ToolDeclaration, clusters: readonly string[]): z.Zo
  * Makes the reader of a tool's arguments. It drops what a client adds on its own, and nulls; `cluster` is judged by the
  * clusters' floor, which knows the names. It throws {@link ArgumentError}, naming every wrong argument at once.
  */
-export function argumentReader<Input extends z.ZodRawShape>({
-  name: tool,
-  cluster,
-  input,
-}: ToolDeclaration & { readonly input: Input }) {
-  const schema = z.object(
-    cluster === "none" || cluster === "each" ? input : { cluster: z.string().optional(), ...input },
-  );
+export function argumentReader<Input extends z.ZodRawShape>(declaration: ToolDeclaration & { readonly input: Input }) {
+  const { name: tool, cluster, input } = declaration;
+  const own = { ...input, ...consentArgument(declaration) };
+  const schema = z.object(cluster === "none" || cluster === "each" ? own : { cluster: z.string().optional(), ...own });
   const known = Object.keys(schema.shape);
   const valid = known.length === 0 ? "It takes no arguments." : `Valid arguments: ${known.join(", ")}.`;
   return (given: unknown): z.output<z.ZodObject<Input>> & { cluster?: string } => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeEndpoint, describeMethods } from "../apidoc/describe.ts";
+import { describeEndpoint, describeMethods, hasAnyOf } from "../apidoc/describe.ts";
 import { wordNearest } from "../apidoc/nearest.ts";
 import type { ApiEndpoint } from "../apidoc/types.ts";
 import { describeDifferences, shortVersion } from "../apidoc/versions.ts";
@@ -69,7 +69,10 @@ function describe(
   editions: readonly [Edition, ...Edition[]],
 ): string {
   const methods = edition.schema.methods(template).filter((one) => method === undefined || one === method);
-  const endpoints = methods.flatMap((one) => edition.schema.endpoint(one, template) ?? []);
+  const all = methods.flatMap((one) => edition.schema.endpoint(one, template) ?? []);
+  // A method that has none of them is not what was asked about, unless none has any.
+  const having = params === undefined ? [] : all.filter((endpoint) => hasAnyOf(endpoint, params));
+  const endpoints = having.length > 0 ? having : all;
   const [only, ...others] = endpoints;
   if (only === undefined) {
     const has = edition.schema.methods(template).join(", ");

@@ -1,7 +1,9 @@
 import { ClusterChoiceError } from "../clusters.ts";
+import { AuditError } from "../policy/audit.ts";
 import { CheckRefusal } from "../policy/check.ts";
-import { PolicyRefusal } from "../policy/guard.ts";
 import { GuestError } from "../policy/guests.ts";
+import { LimitError } from "../policy/limits.ts";
+import { NotExecuted, PolicyRefusal } from "../policy/refusal.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { ParamsError } from "../proxmox/params.ts";
 import { PathError } from "../proxmox/path.ts";
@@ -19,6 +21,9 @@ const expected = [
   ClusterChoiceError,
   GuestError,
   PolicyRefusal,
+  NotExecuted,
+  AuditError,
+  LimitError,
   CheckRefusal,
   PathError,
   ParamsError,

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { GuestLists } from "../policy/guests.ts";
+import { plain } from "../plain.ts";
 import { formatPath, parsePath } from "../proxmox/path.ts";
 import { type AnswerBody, answerBody, type Selection } from "./api-answer.ts";
 import { dataArgument, fromJsonText, readData } from "./data.ts";
 import { failureText, ToolFailure } from "./failure.ts";
-import { cutText, fairShares, mostCharacters, plain } from "./room.ts";
+import { cutText, fairShares, mostCharacters } from "./room.ts";
 import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 
 /** So many requests a call may name, and so many may come of them when `*` stands for every cluster. */

@@ -1,15 +1,8 @@
-import { escapeControls } from "./table.ts";
-
 /**
  * The characters that an answer may have. Gemini CLI 0.61 cuts results at about 40,000, without telling the model where
  * to go on.
  */
 export const mostCharacters = 36_000;
-
-/** Names and logs come from guests and strangers: their escapes must not reach the user's terminal, nor turn text around. */
-export function plain(text: string): string {
-  return escapeControls(text, /(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu);
-}
 
 /**
  * The beginning of a text, as much as there is room for. A row is not cut in two, unless that would lose most of the

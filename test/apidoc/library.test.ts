@@ -222,6 +222,13 @@ describe("a cache folder", () => {
     expect(readdirSync(join(folder, "inside"))).toEqual(["x"]);
   });
 
+  test("is a command's, too", async () => {
+    const folder = folderWith({});
+    const call = ["call", "get", "/nodes", "--cluster", "alpha", "--demo", "--json"];
+    expect((await runProduct(call, { MCP_CACHE_DIR: folder })).code).toBe(0);
+    expect(readdirSync(folder)).toEqual([expect.stringMatching(/^apidoc-9\.2\.\d+\.js$/)]);
+  });
+
   test("that cannot be written to is refused at start", async () => {
     const path = join(folderWith({ file: "" }), "file");
     const { code, stderr } = await runProduct(["serve", "--demo", "--port", "0", "--cache-dir", path]);

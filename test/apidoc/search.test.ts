@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { ApiSchema } from "../../src/apidoc/schema.ts";
 import { ApiSearch } from "../../src/apidoc/search.ts";
+import { blindQuestions } from "./blind-questions.ts";
 import { harder, heldOut, type Question, questions } from "./questions.ts";
 import { loadSources } from "./validate/schemas.ts";
 
@@ -31,6 +32,7 @@ describe.each(sources.map((source) => [source.name, source] as const))("%s", (_,
     ["the operator's questions", questions],
     ["the hard ones", harder],
     ["the ones that nobody tuned for", heldOut],
+    ["the ones of somebody who did not know the search", blindQuestions],
   ])("%s: 95 in 100 among the first eight, 80 among the first three", (_, list) => {
     const asked = places(list);
     expect(asked.length).toBeGreaterThanOrEqual(whole ? 80 : 20);
@@ -55,6 +57,10 @@ describe.each(sources.map((source) => [source.name, source] as const))("%s", (_,
   test("a slip of the pen is forgiven", () => {
     const found = search.find("snapshott of a vm", { limit: 3 });
     expect(found.map(({ template }) => template)).toContain("/nodes/{node}/qemu/{vmid}/snapshot");
+  });
+
+  test("what the API has not is not answered with the next best word", () => {
+    expect(search.find("screenshot of a vm", { limit: 3 })).toEqual([]);
   });
 
   test("what no endpoint has to do with finds nothing, and nothing breaks it", () => {

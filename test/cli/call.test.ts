@@ -88,7 +88,7 @@ describe("what goes out", () => {
     const { code, stdout, stderr } = await call("create", "/nodes/pve1/qemu/100/status/stop", "--cluster", "careful");
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain(
-      'POST /nodes/pve1/qemu/100/status/stop on careful was not sent: the cluster sets access "read-only"',
+      'POST /nodes/pve1/qemu/100/status/stop on careful was not sent: the cluster has access "read-only"',
     );
     expect(raw.requests.length).toBe(before);
   });

@@ -18,7 +18,7 @@ afterAll(async () => {
   await Promise.all([node.stop(), product.stop()]);
 });
 
-const commands = ["serve", "stdio", "check", "call", "trust", "health"];
+const commands = ["serve", "stdio", "check", "call", "token", "trust", "health"];
 
 test("the program's help names every command", async () => {
   const { code, stdout, stderr } = await runProduct(["--help"]);

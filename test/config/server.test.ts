@@ -124,7 +124,7 @@ describe("listening beyond this machine", () => {
     (host) => {
       expect(refusal({ MCP_HOST: host })).toBe(
         "The server's settings have 1 mistake:\n  MCP_HOST or --host: listening beyond this machine needs a bearer token: " +
-          "set MCP_AUTH_TOKEN (or MCP_AUTH_TOKEN_FILE). Or set MCP_ALLOW_UNAUTHENTICATED=1 if whoever reaches the port may use the clusters.",
+          "set MCP_AUTH_TOKEN (or MCP_AUTH_TOKEN_FILE), or callers in clusters.json (`proxmox-mcp token new NAME`). Or set MCP_ALLOW_UNAUTHENTICATED=1 if whoever reaches the port may use the clusters.",
       );
     },
   );

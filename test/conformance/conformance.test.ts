@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { type Listening, listen } from "../../src/http/listen.ts";
 import { createLog } from "../../src/log.ts";
 import { Seal } from "../../src/seal.ts";
-import { loopback } from "../support/listening.ts";
+import { emptyConfig } from "../support/guarded.ts";
+import { loopback, unlimited } from "../support/listening.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { fixtureServer } from "./fixture-server.ts";
 import { type Judge, requiredScenarios, runSuite } from "./suite.ts";
@@ -23,7 +24,8 @@ beforeAll(async () => {
   product = await startProduct(["--demo"]);
   fixtures = listen(loopback, {
     createServer: fixtureServer,
-    seal: new Seal({ source: "the tests", clusters: [], warnings: [] }),
+    ...unlimited,
+    seal: new Seal(emptyConfig),
     log: createLog({ level: "silent", format: "text" }),
   });
 });

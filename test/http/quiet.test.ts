@@ -25,7 +25,14 @@ beforeAll(async () => {
   });
   folder = await mkdtemp(join(tmpdir(), "proxmox-mcp-"));
   config = join(folder, "clusters.json");
-  const cluster = { url: slow.url.origin, user: "mcp@pve", token_id: "t", token_secret: "s", timeout_ms: 2 * slowMs };
+  const cluster = {
+    url: slow.url.origin,
+    user: "mcp@pve",
+    token_id: "t",
+    token_secret: "s",
+    access: "full",
+    timeout_ms: 2 * slowMs,
+  };
   await writeFile(config, JSON.stringify({ clusters: { slow: cluster } }), { mode: 0o600 });
   product = await startProduct(["--config", config]);
 });

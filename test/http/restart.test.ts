@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setSystemTime, test } from "bun:
 import { type ClientCapabilities, type InitializeRequest, Server } from "@modelcontextprotocol/server";
 import { Secret } from "../../src/config/secret.ts";
 import { createDemo } from "../../src/demo/index.ts";
-import type { Caller } from "../../src/http/caller.ts";
+import type { Caller } from "../../src/policy/caller.ts";
 import { listen } from "../../src/http/listen.ts";
 import { SessionIds } from "../../src/http/session-id.ts";
 import { sessionEndpoint } from "../../src/http/sessions.ts";
@@ -12,7 +12,8 @@ import { httpClient, modernClient, sseClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type DemoServer, serveDemo } from "../support/demo-server.ts";
 import { runGemini } from "../support/gemini.ts";
-import { keptLog, listenToDemo, loopback } from "../support/listening.ts";
+import { keptLog, listenToDemo, loopback, unlimited } from "../support/listening.ts";
+import { emptyConfig } from "../support/guarded.ts";
 import { type Product, startProduct } from "../support/product.ts";
 
 const token = "the-token-of-one-caller-01234567";
@@ -138,7 +139,7 @@ describe("after kill -9 and a new start", () => {
       body,
       `${own}.x`,
       crypto.randomUUID(),
-      new Seal({ source: "x", clusters: [], warnings: [] }).close("session", {}, ""),
+      new Seal(emptyConfig).close("session", {}, ""),
     ];
     for (const wrong of forged) expect((await send(second.url, "POST", wrong, list, another)).status).toBe(404);
   });
@@ -186,8 +187,8 @@ test("an SSE client's reconnect says what it may be asked, by the event id of it
     servers.push(server);
     return server;
   };
-  const seal = new Seal({ source: "tests", warnings: [], clusters: [] });
-  const listening = listen(loopback, { createServer, seal, log: keptLog() });
+  const seal = new Seal(emptyConfig);
+  const listening = listen(loopback, { ...unlimited, createServer, seal, log: keptLog() });
   const before = await fetch(`${listening.url}/sse`);
   const reader = (before.body as ReadableStream<Uint8Array>).getReader();
   let text = "";
@@ -210,7 +211,7 @@ test("an SSE client's reconnect says what it may be asked, by the event id of it
 });
 
 test("an id is good for seven days, for its caller, and carries what the client may be asked", () => {
-  const seal = new Seal({ source: "tests", warnings: [], clusters: [], sealKey: new Secret("k".repeat(32)) });
+  const seal = new Seal({ ...emptyConfig, sealKey: new Secret("k".repeat(32)) });
   let now = Date.now();
   const ids = new SessionIds(seal, () => now);
   const [one, other] = [
@@ -232,7 +233,7 @@ test("an id is good for seven days, for its caller, and carries what the client 
 });
 
 test("an id stays short, whatever a client says of itself", () => {
-  const ids = new SessionIds(new Seal({ source: "tests", warnings: [], clusters: [] }));
+  const ids = new SessionIds(new Seal(emptyConfig));
   const long = "x".repeat(900_000);
   const said = [
     { protocolVersion: long, capabilities: {} },
@@ -269,7 +270,7 @@ describe("of two callers of one server", () => {
     { name: "one", id: "1" },
     { name: "two", id: "2" },
   ];
-  const ids = new SessionIds(new Seal({ source: "tests", warnings: [], clusters: [] }));
+  const ids = new SessionIds(new Seal(emptyConfig));
   const createServer = () => new Server({ name: "fixture", version: "1" }, { capabilities: { tools: {} } });
   const post = (body: unknown, path = "/mcp") =>
     new Request(`http://localhost${path}`, {
@@ -310,7 +311,7 @@ describe("of two callers of one server", () => {
 
   test("an id whose time is over is no session's, though the session is in memory", async () => {
     let now = Date.now();
-    const aging = new SessionIds(new Seal({ source: "tests", warnings: [], clusters: [] }), () => now);
+    const aging = new SessionIds(new Seal(emptyConfig), () => now);
     const sessions = sessionEndpoint(createServer, keptLog(), aging);
     const begun = await sessions.begin(post(initialize), initialize as InitializeRequest, one);
     const id = begun.headers.get("mcp-session-id") ?? "";
@@ -336,14 +337,14 @@ test("a deleted session needs no room to end", async () => {
 });
 
 test("what is sealed for another purpose is no session", () => {
-  const config = { source: "tests", warnings: [], clusters: [] };
+  const config = emptyConfig;
   const seal = new Seal(config);
   const text = seal.close("other" as SealPurpose, { x: 1 }, "");
   expect(seal.open("session", text, "")).toBeUndefined();
 });
 
 test("after a reload the old key opens what it sealed for ten minutes more; a key of a file does not come from tokens", () => {
-  const config = (key: string) => ({ source: "tests", warnings: [], clusters: [], sealKey: new Secret(key) });
+  const config = (key: string) => ({ ...emptyConfig, sealKey: new Secret(key) });
   const seal = new Seal(config("a".repeat(32)));
   const text = seal.close("session", { x: 1 }, "me");
   seal.renew(config("b".repeat(32)));

@@ -39,7 +39,7 @@ beforeAll(async () => {
   if (alpha === undefined) throw new Error("the demo has no cluster");
   demo = await serveDemo(alpha);
   const { user, tokenId, tokenSecret } = alpha.credentials;
-  const raw = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
+  const raw = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s", access: "full" };
   config = await configFile({
     clusters: {
       raw,
@@ -107,8 +107,18 @@ describe("/guests/...", () => {
     );
   });
 
+  test("a name in other letters is the same name, unless another guest has it letter for letter", async () => {
+    list = [...usual, guest(140, "DB-main", "qemu", "pve1")];
+    const targets = async (word: string) => (await call("raw", `/guests/${word}/config`)).sent.slice(1);
+    expect(await targets("db-main")).toEqual(["GET /nodes/pve2/lxc/102/config"]);
+    expect(await targets("DB-main")).toEqual(["GET /nodes/pve1/qemu/140/config"]);
+    expect((await call("raw", "/guests/DB-MAIN/config")).text).toContain('2 guests are called "DB-MAIN"');
+    list = usual;
+    expect(await targets("DB-MAIN")).toEqual(["GET /nodes/pve2/lxc/102/config"]);
+  });
+
   test("a name that none has is answered with the nearest, and those that have none", async () => {
-    for (const word of ["db-mian", "DB-MAIN", "main"]) {
+    for (const word of ["db-mian", "main"]) {
       const { text, isError, sent } = await call("raw", `/guests/${word}/config`);
       expect({ isError, sent }).toEqual({ isError: true, sent: [lookup] });
       expect(text).toContain(`there is no guest called "${word}", or the token may not see it (VM.Audit).`);

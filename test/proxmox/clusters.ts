@@ -20,7 +20,7 @@ export function clusterAt(
     tokenSecret: new Secret(canary),
     tls,
     timeoutMs,
-    policy: { access: "full", consentFallback: undefined, allow: undefined, deny: undefined, protect: undefined },
+    policy: { access: "full", consentFallback: "code", allow: undefined, deny: [], protect: [] },
   };
 }
 

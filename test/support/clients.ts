@@ -3,6 +3,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { cleanEnvironment, productCommand } from "./product.ts";
 
@@ -22,31 +23,63 @@ export interface McpClient extends AsyncDisposable {
   ): Promise<ToolAnswer>;
 }
 
+/** What a human is shown, and the form that they fill in. */
+export interface Shown {
+  readonly message: string;
+  /** The one field's type: a text to type, or a box to tick. */
+  readonly type: "string" | "boolean";
+  /** What stands at the field. */
+  readonly title: string;
+}
+
+/** What a human does with a question. */
+export type HumanAnswer =
+  | { readonly action: "accept"; readonly content: { readonly confirm: string | boolean } }
+  | { readonly action: "decline" | "cancel" };
+
+/** Somebody whom a client can ask. */
+export type Human = (shown: Shown) => HumanAnswer | Promise<HumanAnswer>;
+
+/** A human who types this, or ticks the box. */
+export function typing(confirm: string | boolean): Human {
+  return () => ({ action: "accept", content: { confirm } });
+}
+
+/** A human who agrees to everything. */
+export const agreeable: Human = ({ type, title }) => ({
+  action: "accept",
+  content: { confirm: type === "boolean" ? true : String(JSON.parse(/"(?:[^"\\]|\\.)*"/.exec(title)?.[0] ?? '""')) },
+});
+
 const identity = { name: "proxmox-mcp-tests", version: "1.0.0" };
 
 /** How to reach a server: its base URL, and headers to send with every request. */
 export interface Target {
   readonly url: string;
   readonly headers?: Record<string, string>;
+  /** Whom the client can ask; without one it does not say that it could. */
+  readonly human?: Human;
 }
 
 /** The SDK's v1 client over HTTP+SSE, as most of today's clients are built. */
-export async function sseClient({ url, headers = {} }: Target): Promise<McpClient> {
+export async function sseClient({ url, headers = {}, human }: Target): Promise<McpClient> {
   return await connectV1(
     new SSEClientTransport(new URL("/sse", url), { requestInit: { headers }, eventSourceInit: eventSource(headers) }),
+    human,
   );
 }
 
 /** The SDK's v1 client over Streamable HTTP, with a session. */
-export async function httpClient({ url, headers = {} }: Target): Promise<McpClient> {
+export async function httpClient({ url, headers = {}, human }: Target): Promise<McpClient> {
   // The SDK's own types disagree under exactOptionalPropertyTypes: its transport's sessionId may be undefined.
   return await connectV1(
     new StreamableHTTPClientTransport(new URL("/mcp", url), { requestInit: { headers } }) as Transport,
+    human,
   );
 }
 
 /** The SDK's v1 client over stdio, with a product process of its own. */
-export async function stdioClient(args: string[], env: Record<string, string> = {}): Promise<McpClient> {
+export async function stdioClient(args: string[], env: Record<string, string> = {}, human?: Human): Promise<McpClient> {
   const [command = "", ...rest] = productCommand();
   return await connectV1(
     new StdioClientTransport({
@@ -55,12 +88,21 @@ export async function stdioClient(args: string[], env: Record<string, string> = 
       env: cleanEnvironment(env),
       stderr: "ignore",
     }),
+    human,
   );
 }
 
 /** The SDK's v2 client over `/mcp`, in the revision 2026-07-28 and no other. */
-export async function modernClient({ url, headers = {} }: Target): Promise<McpClient> {
-  const client = new ModernClient(identity, { versionNegotiation: { mode: { pin: "2026-07-28" } } });
+export async function modernClient({ url, headers = {}, human }: Target): Promise<McpClient> {
+  const client = new ModernClient(identity, {
+    versionNegotiation: { mode: { pin: "2026-07-28" } },
+    capabilities: capabilitiesWith(human),
+  });
+  if (human !== undefined) {
+    client.setRequestHandler("elicitation/create", async ({ params }) => {
+      return { ...(await human(toShown(params))) };
+    });
+  }
   await client.connect(new ModernHttp(new URL("/mcp", url), { requestInit: { headers } }));
   return {
     listTools: async () => (await client.listTools()).tools.map((tool) => tool.name),
@@ -97,8 +139,23 @@ export async function inspect(
   return { code, json: code === 0 ? JSON.parse(stdout) : stdout, stderr };
 }
 
-async function connectV1(transport: Transport): Promise<McpClient> {
-  const client = new Client(identity);
+function capabilitiesWith(human: Human | undefined) {
+  return human === undefined ? {} : { elicitation: { form: {} } };
+}
+
+function toShown(params: { readonly message: string; readonly requestedSchema?: unknown }): Shown {
+  const { properties } = params.requestedSchema as { properties: { confirm: Omit<Shown, "message"> } };
+  const { type, title } = properties.confirm;
+  return { message: params.message, type, title };
+}
+
+async function connectV1(transport: Transport, human?: Human): Promise<McpClient> {
+  const client = new Client(identity, { capabilities: capabilitiesWith(human) });
+  if (human !== undefined) {
+    client.setRequestHandler(ElicitRequestSchema, async ({ params }) => {
+      return { ...(await human(toShown(params as Parameters<typeof toShown>[0]))) };
+    });
+  }
   await client.connect(transport);
   return {
     listTools: async () => (await client.listTools()).tools.map((tool) => tool.name),

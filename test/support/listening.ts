@@ -1,12 +1,17 @@
+import { ApiLibrary } from "../../src/apidoc/library.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import type { ServerConfig } from "../../src/config/types.ts";
 import { type Listening, type ListenOptions, listen } from "../../src/http/listen.ts";
 import type { Log } from "../../src/log.ts";
 import { serverFactory } from "../../src/mcp/server.ts";
+import { noAudit } from "../../src/policy/audit.ts";
+import { Consents } from "../../src/policy/consent.ts";
 import { guard } from "../../src/policy/guard.ts";
+import { CallLimits } from "../../src/policy/limits.ts";
 import { Seal } from "../../src/seal.ts";
 import { tools } from "../../src/tools/index.ts";
+import { emptyConfig } from "./guarded.ts";
 
 /** A log that keeps what it is told. */
 export interface KeptLog extends Log {
@@ -31,18 +36,24 @@ export const loopback: ServerConfig = {
   warnings: [],
 };
 
+/** Nobody but whoever comes, as often as they like. */
+export const unlimited = { callers: () => [], limits: new CallLimits(() => emptyConfig) };
+
 /** The server over the demo, in the test's own process: for limits that no flag sets. */
 export function listenToDemo(options: ListenOptions): Listening & { readonly log: KeptLog } {
   const { config, fetchOf } = embeddedDemo();
   const clusters = new ClusterManager(config.clusters, (name) => ({ fetch: fetchOf(name) }));
-  const proxmox = guard(clusters, config.source);
   const log = keptLog();
-  const createServer = serverFactory({ tools, proxmox: () => proxmox, version: "0.0.0", log });
-  return { ...listen(loopback, { createServer, seal: new Seal(config), log }, options), log };
+  const seal = new Seal(config);
+  const consents = new Consents(seal, log);
+  const around = guard({ clusters, config, library: new ApiLibrary(), consents, audit: noAudit });
+  const { limits } = unlimited;
+  const createServer = serverFactory({ tools, guard: () => around, limits, version: "0.0.0", log });
+  return { ...listen(loopback, { ...unlimited, createServer, seal, log }, options), log };
 }
 
-/** Waits until something holds, for at most two seconds. */
-export async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !holds(); i++) await Bun.sleep(10);
+/** Waits until something holds, for at most two seconds, or as long as is said in milliseconds. */
+export async function until(holds: () => boolean, mostMs = 2000): Promise<void> {
+  for (let i = 0; i < mostMs / 10 && !holds(); i++) await Bun.sleep(10);
   if (!holds()) throw new Error(`did not come true: ${holds}`);
 }

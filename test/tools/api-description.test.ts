@@ -89,6 +89,11 @@ describe("describe_api", () => {
     }
     const some = await ask({ path: "/nodes/pve1/qemu/104/config", method: "PUT", params: "net*" });
     expect(some.text).toMatch(/^PUT \S+\nnet\[n\]: [^\n]*$/);
+    // Methods that have none of them are left out, unless none has any.
+    expect((await ask({ path: "/nodes/pve1/qemu/104/config", params: "net*" })).text).not.toContain("GET /nodes");
+    expect((await ask({ path: "/nodes/pve1/qemu/104/config", params: "nte*" })).text).toContain(
+      "There is no parameter nte*",
+    );
   });
 
   test("a guest's short path is told for VMs, and says what it is for containers", async () => {

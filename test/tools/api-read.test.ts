@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { sensitiveReads } from "../../src/policy/sensitive.ts";
+import { rows as tableRows } from "../../src/policy/classes/index.ts";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type Product, startProduct } from "../support/product.ts";
@@ -21,15 +21,18 @@ beforeAll(async () => {
     const path = request.target.replace("/api2/json", "").replace(/\?.*/, "");
     const answers: Record<string, unknown> = {
       "/cluster/resources": guests,
-      "/big": rows,
-      "/few": rows.slice(0, 3),
-      "/long": "y".repeat(90_000),
-      "/hostile": { text: "\u202e".repeat(12_000) },
-      "/object": { a: 1, b: { c: 2 }, d: "three" },
-      "/list": ["a", "b", "c"],
-      "/none": [],
+      "/nodes/big": rows,
+      "/nodes/few": rows.slice(0, 3),
+      "/nodes/long": "y".repeat(90_000),
+      "/nodes/hostile": { text: "\u202e".repeat(12_000) },
+      "/nodes/object": { a: 1, b: { c: 2 }, d: "three" },
+      "/nodes/list": ["a", "b", "c"],
+      "/nodes/none": [],
     };
-    setTimeout(() => replyData(answers[path] ?? { path })(socket, request), path.startsWith("/slow") ? slowMs : 0);
+    setTimeout(
+      () => replyData(answers[path] ?? { path })(socket, request),
+      path.startsWith("/nodes/slow") ? slowMs : 0,
+    );
   });
   const token = { user: "mcp@pve", token_id: "agent", token_secret: "s" };
   const dead = { url: `http://127.0.0.1:${await closedPort()}`, ...token };
@@ -65,7 +68,7 @@ const live = (path: string) => ({ path, cluster: "live" });
 
 test("of 20 requests, 2 of them to a dead cluster, 18 are answered and 2 say why not, in the time of the slowest", async () => {
   const requests = Array.from({ length: 20 }, (_, i) => ({
-    path: `/slow/${i}`,
+    path: `/nodes/slow${i}`,
     cluster: i % 10 === 3 ? "dead" : "live",
   }));
   const begun = performance.now();
@@ -76,7 +79,7 @@ test("of 20 requests, 2 of them to a dead cluster, 18 are answered and 2 say why
   const byTitle = parts(text);
   for (const { path, cluster } of requests) {
     if (cluster === "live") expect(byTitle[`${path} on live`]).toBe(JSON.stringify({ path }));
-    else expect(byTitle[`${path} on dead: error`]).toMatch(/^GET \/slow\/\d+ on dead: .*127\.0\.0\.1/);
+    else expect(byTitle[`${path} on dead: error`]).toMatch(/^GET \/nodes\/slow\d+ on dead: .*127\.0\.0\.1/);
   }
   expect(took).toBeGreaterThan(slowMs - 20);
   expect(took).toBeLessThan(2 * slowMs);
@@ -85,43 +88,47 @@ test("of 20 requests, 2 of them to a dead cluster, 18 are answered and 2 say why
 test("a wrong path, wrong data, a wrong or missing cluster are errors of their part alone", async () => {
   const { text, isError } = await read([
     live("/a//b"),
-    { ...live("/few"), data: { x: null } },
-    { path: "/few", cluster: "lvie" },
-    { path: "/few" },
-    live("/object"),
+    { ...live("/nodes/few"), data: { x: null } },
+    { path: "/nodes/few", cluster: "lvie" },
+    { path: "/nodes/few" },
+    live("/nodes/object"),
   ]);
   expect(isError).toBe(false);
   expect(text).toStartWith("1 of 5 answered; not answered: 1, 2, 3, 4.\n");
   const byTitle = parts(text);
   expect(byTitle["/a//b on live: error"]).toContain("empty segment");
-  expect(byTitle["/few on live: error"]).toContain('"x" is null');
-  expect(byTitle["/few on lvie: error"]).toContain('Did you mean "live"?');
-  expect(byTitle["/few: error"]).toContain('Pass cluster as one of: "live", "dead", "full".');
-  expect(byTitle["/object on live"]).toBe('{"a":1,"b":{"c":2},"d":"three"}');
+  expect(byTitle["/nodes/few on live: error"]).toContain('"x" is null');
+  expect(byTitle["/nodes/few on lvie: error"]).toContain('Did you mean "live"?');
+  expect(byTitle["/nodes/few: error"]).toContain('Pass cluster as one of: "live", "dead", "full".');
+  expect(byTitle["/nodes/object on live"]).toBe('{"a":1,"b":{"c":2},"d":"three"}');
 });
 
 test("is an error when no part is answered", async () => {
-  const { text, isError } = await read([{ path: "/few", cluster: "dead" }, { path: "/few" }]);
+  const { text, isError } = await read([{ path: "/nodes/few", cluster: "dead" }, { path: "/nodes/few" }]);
   expect(isError).toBe(true);
   expect(text).toStartWith("0 of 2 answered");
 });
 
 test("`*` asks every cluster, and one that is dead loses nobody else's answer", async () => {
-  const { text } = await read([{ path: "/object", cluster: "*" }]);
+  const { text } = await read([{ path: "/nodes/object", cluster: "*" }]);
   expect(text).toStartWith("2 of 3 answered; not answered: 2.\n");
-  expect(Object.keys(parts(text))).toEqual(["/object on live", "/object on dead: error", "/object on full"]);
+  expect(Object.keys(parts(text))).toEqual([
+    "/nodes/object on live",
+    "/nodes/object on dead: error",
+    "/nodes/object on full",
+  ]);
 });
 
 test("more than 20 requests, or more than 100 after `*`, are refused before anything is sent", async () => {
   const before = proxmox.requests.length;
-  expect((await read(Array.from({ length: 21 }, () => live("/few")))).isError).toBe(true);
+  expect((await read(Array.from({ length: 21 }, () => live("/nodes/few")))).isError).toBe(true);
   expect((await read([])).isError).toBe(true);
   const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
   const clusters = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`c${i}`, cluster]));
   await using file = await configFile({ clusters });
   await using many = await startProduct(["--config", file.path]);
   await using other = await httpClient(many);
-  const requests = Array.from({ length: 17 }, () => ({ path: "/few", cluster: "*" }));
+  const requests = Array.from({ length: 17 }, () => ({ path: "/nodes/few", cluster: "*" }));
   const { text, isError } = await other.call("proxmox_api_read", { requests });
   expect(isError).toBe(true);
   expect(text).toContain("these are 102 requests; at most 100");
@@ -131,19 +138,16 @@ test("more than 20 requests, or more than 100 after `*`, are refused before anyt
 });
 
 test("only reads, whatever a request says", async () => {
-  const { text, isError } = await read([{ ...live("/few"), method: "DELETE" }]);
+  const { text, isError } = await read([{ ...live("/nodes/few"), method: "DELETE" }]);
   expect(isError).toBe(true);
   expect(text).toContain("always a GET");
   expect(proxmox.requests.every(({ method }) => method === "GET")).toBe(true);
 });
 
 test("refuses sensitive reads on every cluster, the short path too, and says what takes them", async () => {
-  const paths = sensitiveReads.map(({ pattern }) =>
-    pattern
-      .replace("GET ", "")
-      .replaceAll(/\{\w+\}/g, "x1")
-      .replaceAll("*", "a"),
-  );
+  const paths = tableRows
+    .filter(({ endpoint, class: name }) => endpoint.startsWith("GET ") && name === "sensitive")
+    .map(({ endpoint }) => endpoint.replace("GET ", "").replaceAll(/\{\w+\}/g, "x1"));
   for (const path of [...paths, "/guests/web/agent/file-read", "/guests/100/vncwebsocket", "/nodes/p/%73can/nfs"]) {
     const before = proxmox.requests.filter(({ target }) => !target.includes("/cluster/resources")).length;
     const { text, isError } = await read([{ path, cluster: "full" }]);
@@ -172,48 +176,57 @@ test("guests are looked up once a call, and again by the next", async () => {
 
 describe("fields and limit", () => {
   test("pick the keys of rows, in their order, and the first rows", async () => {
-    const { text } = await read([live("/big")], { fields: ["name", "vmid", "nosuch"], limit: 2 });
-    expect(parts(text)).toEqual({ "/big on live: first 2 of 3000 rows": "name\tvmid\nguest-0\t0\nguest-1\t1" });
+    const { text } = await read([live("/nodes/big")], { fields: ["name", "vmid", "nosuch"], limit: 2 });
+    expect(parts(text)).toEqual({ "/nodes/big on live: first 2 of 3000 rows": "name\tvmid\nguest-0\t0\nguest-1\t1" });
   });
 
   test("pick the keys of an object, leave scalars whole, and cut a list", async () => {
-    const { text } = await read([live("/object"), live("/list"), live("/none")], { fields: ["d", "a"], limit: 2 });
+    const { text } = await read([live("/nodes/object"), live("/nodes/list"), live("/nodes/none")], {
+      fields: ["d", "a"],
+      limit: 2,
+    });
     expect(parts(text)).toEqual({
-      "/object on live": '{"d":"three","a":1}',
-      "/list on live: first 2 of 3 values": '["a","b"]',
-      "/none on live": "[]",
+      "/nodes/object on live": '{"d":"three","a":1}',
+      "/nodes/list on live: first 2 of 3 values": '["a","b"]',
+      "/nodes/none on live": "[]",
     });
   });
 
   test("that nothing has are answered with those there are", async () => {
-    const { text } = await read([live("/few"), live("/object")], { fields: "nosuch" });
+    const { text } = await read([live("/nodes/few"), live("/nodes/object")], { fields: "nosuch" });
     expect(parts(text)).toEqual({
-      "/few on live: 3 rows, none with these fields; they have": "name, note, vmid",
-      "/object on live: none of these fields; it has": "a, b, d",
+      "/nodes/few on live: 3 rows, none with these fields; they have": "name, note, vmid",
+      "/nodes/object on live: none of these fields; it has": "a, b, d",
     });
   });
 });
 
 describe("answers that are too long together", () => {
   test("get a fair share each: the short stay whole, the long are cut at a row and say how much is there", async () => {
-    const { text } = await read([live("/big"), live("/few"), live("/long"), live("/object"), live("/hostile")]);
+    const { text } = await read([
+      live("/nodes/big"),
+      live("/nodes/few"),
+      live("/nodes/long"),
+      live("/nodes/object"),
+      live("/nodes/hostile"),
+    ]);
     expect(text.length).toBeLessThanOrEqual(36_000);
     expect(text.length).toBeGreaterThan(35_000);
     const byTitle = parts(text);
-    expect(byTitle["/few on live: 3 rows"]?.split("\n")).toHaveLength(4);
-    expect(byTitle["/object on live"]).toBe('{"a":1,"b":{"c":2},"d":"three"}');
-    const lines = byTitle["/big on live: 3000 rows"]?.split("\n") ?? [];
+    expect(byTitle["/nodes/few on live: 3 rows"]?.split("\n")).toHaveLength(4);
+    expect(byTitle["/nodes/object on live"]).toBe('{"a":1,"b":{"c":2},"d":"three"}');
+    const lines = byTitle["/nodes/big on live: 3000 rows"]?.split("\n") ?? [];
     // Without the header and the note.
     expect(lines.at(-1)).toBe(`[${lines.length - 2} of 3000 rows]`);
     expect(lines.at(-2)).toBe(`guest-${lines.length - 3}\t${"x".repeat(20)}\t${lines.length - 3}`);
-    expect(byTitle["/long on live"]).toMatch(/\[(1[01]\d\d\d) of 90002 characters\]/);
+    expect(byTitle["/nodes/long on live"]).toMatch(/\[(1[01]\d\d\d) of 90002 characters\]/);
     expect(text).toEndWith("often start and limit).]");
   });
 
   test("leave room even when a hundred parts have long names", async () => {
     const path = `/${"p".repeat(300)}`;
     const { text } = await read(
-      Array.from({ length: 20 }, () => live("/big"))
+      Array.from({ length: 20 }, () => live("/nodes/big"))
         .concat([])
         .fill(live(path), 0, 10),
     );
@@ -223,10 +236,10 @@ describe("answers that are too long together", () => {
 });
 
 test("takes what models write: a path alone, a method before it, a list as JSON text", async () => {
-  for (const requests of [JSON.stringify([live("GET /object")]), [live("get /object")]]) {
+  for (const requests of [JSON.stringify([live("GET /nodes/object")]), [live("get /nodes/object")]]) {
     const { text } = await client.call("proxmox_api_read", { requests });
     expect(Object.values(parts(text))).toEqual(['{"a":1,"b":{"c":2},"d":"three"}']);
   }
-  const { text } = await read(["/object", live("/object")]);
+  const { text } = await read(["/nodes/object", live("/nodes/object")]);
   expect(text).toStartWith("1 of 2 answered; not answered: 1.\n");
 });

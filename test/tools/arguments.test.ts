@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { httpClient, type McpClient } from "../support/clients.ts";
+import { agreeable, httpClient, type McpClient } from "../support/clients.ts";
 import { type Product, startProduct } from "../support/product.ts";
 
 let product: Product;
@@ -7,7 +7,7 @@ let client: McpClient;
 
 beforeAll(async () => {
   product = await startProduct(["--demo"]);
-  client = await httpClient(product);
+  client = await httpClient({ url: product.url, human: agreeable });
 });
 
 afterAll(async () => {
@@ -40,7 +40,7 @@ test("every wrong argument is named at once, with the valid ones", async () => {
     `"get_cluster_resources: there is no argument "kluster". Did you mean "cluster"? there is no argument "limit". type must be one of vm, qemu, lxc, node, storage, pool, sdn. Valid arguments: cluster, type, search."`,
   );
   expect(await refusal("proxmox_api_call", { cluster: "alpha", method: "PATCH" })).toMatchInlineSnapshot(
-    `"proxmox_api_call: path is missing. method must be one of GET, POST, PUT, DELETE. Valid arguments: cluster, path, method, data."`,
+    `"proxmox_api_call: path is missing. method must be one of GET, POST, PUT, DELETE. Valid arguments: cluster, path, method, data, consent."`,
   );
   expect(await refusal("list_clusters", { cluster: "alpha" })).toMatchInlineSnapshot(
     `"list_clusters: there is no argument "cluster". It takes no arguments."`,

@@ -40,7 +40,7 @@ afterAll(async () => {
 test("a cluster that does not answer is a row with its reason, and loses nobody else's", async () => {
   await using client = await httpClient(product);
   const clusters = await client.call("list_clusters");
-  expect(clusters.text).toMatch(/^dead\tno answer\t\t\t\tfull\t.*127\.0\.0\.1/m);
+  expect(clusters.text).toMatch(/^dead\tno answer\t\t\t\tguarded\t.*127\.0\.0\.1/m);
   expect(clusters.text).toContain("alive\treachable\t9.2.11\tyes\t2 of 3");
   for (const name of ["list_nodes", "get_cluster_resources"]) {
     const { text, isError } = await client.call(name);
@@ -140,7 +140,7 @@ describe("a client that cancels", () => {
     const reached = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<void>();
     await using proxmox = await startRawServer((socket, request) => {
-      if (request.target !== "/api2/json/slow") return reply(404, "Not Found", "")(socket, request);
+      if (request.target !== "/api2/json/nodes/slow") return reply(404, "Not Found", "")(socket, request);
       reached.resolve();
       socket.on("close", () => ended.resolve());
     });
@@ -149,7 +149,7 @@ describe("a client that cancels", () => {
     const connect = kind();
     await using client = connect === undefined ? await stdioClient(["--config", file.path]) : await connect(one);
     const cancel = new AbortController();
-    const call = client.call("proxmox_api_call", { path: "/slow" }, { signal: cancel.signal });
+    const call = client.call("proxmox_api_call", { path: "/nodes/slow" }, { signal: cancel.signal });
     call.catch(() => undefined);
     await reached.promise;
     cancel.abort("enough");

@@ -30,7 +30,7 @@ beforeAll(async () => {
     const type = body === "" ? {} : { "content-type": "application/json;charset=UTF-8" };
     reply(current.status, current.reason, body, { connection: "close", ...type })(socket, request);
   });
-  const alpha = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "canary-secret" };
+  const alpha = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "canary-secret", access: "full" };
   config = await configFile({ clusters: { alpha } });
   product = await startProduct(["--config", config.path]);
   client = await httpClient(product);

@@ -8,7 +8,7 @@ const rows = Array.from({ length: 3000 }, (_, vmid) => ({ vmid, name: `guest-${v
 
 test("a large answer is cut at the end of a row, and says how to get less", async () => {
   await using proxmox = await startRawServer(replyData(rows));
-  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
+  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s", access: "full" };
   await using config = await configFile({ clusters: { big: cluster } });
   await using product = await startProduct(["--config", config.path]);
   await using client = await httpClient(product);
@@ -32,7 +32,7 @@ test("control characters reach no terminal, in a table, in JSON, in an error", a
     };
     (answers[request.target] ?? reply(404, "Not Found", ""))(socket, request);
   });
-  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
+  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s", access: "full" };
   await using config = await configFile({ clusters: { one: cluster } });
   await using product = await startProduct(["--config", config.path]);
   await using client = await httpClient(product);
@@ -66,7 +66,7 @@ describe("an answer made to hurt", () => {
     ],
   ])("does not: %s", async (_, tool, args, data) => {
     await using proxmox = await startRawServer(replyData(data));
-    const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
+    const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s", access: "full" };
     await using config = await configFile({ clusters: { one: cluster } });
     await using product = await startProduct(["--config", config.path]);
     await using client = await httpClient(product);
@@ -87,7 +87,7 @@ describe("an answer made to hurt", () => {
 
 test("keys that every object seems to have are shown only where Proxmox sent them", async () => {
   await using proxmox = await startRawServer(replyData([{ toString: "x", a: 1 }, { a: 2 }]));
-  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
+  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s", access: "full" };
   await using config = await configFile({ clusters: { one: cluster } });
   await using product = await startProduct(["--config", config.path]);
   await using client = await httpClient(product);

@@ -1,0 +1,60 @@
+import type { Proxmox } from "../policy/guard.ts";
+import { inputJsonSchema } from "../tools/arguments.ts";
+import type { Tool } from "../tools/tool.ts";
+
+/** What a client is shown: the tools as tools/list has them, and the server's instructions. */
+export interface Offer {
+  readonly instructions: string;
+  readonly listed: ListedTool[];
+}
+
+type ListedTool = Pick<Tool, "name" | "title" | "description"> & {
+  readonly inputSchema: ReturnType<typeof inputJsonSchema>;
+  readonly annotations: Tool["annotations"] & { readonly title: string };
+};
+
+/** Offers kept; callers that see the same clusters share one, so that these are few. */
+const mostOffers = 32;
+
+/** Offers by what a caller sees. Each is made once: it takes 1 ms or more. */
+export class Offers {
+  readonly #tools: readonly Tool[];
+  readonly #offers = new Map<string, Offer>();
+
+  constructor(tools: readonly Tool[]) {
+    this.#tools = tools;
+  }
+
+  /** What to show to whoever sees the clusters like this. Tools that change things are left out where nothing may change. */
+  of({ names, writes }: Proxmox): Offer {
+    const key = JSON.stringify([names, writes]);
+    const known = this.#offers.get(key);
+    if (known !== undefined) return known;
+    const offer = makeOffer(
+      this.#tools.filter(({ annotations }) => writes || annotations.readOnlyHint),
+      names,
+    );
+    const [oldest] = this.#offers.keys();
+    if (this.#offers.size >= mostOffers && oldest !== undefined) this.#offers.delete(oldest);
+    this.#offers.set(key, offer);
+    return offer;
+  }
+}
+
+function makeOffer(tools: readonly Tool[], names: readonly string[]): Offer {
+  const clusters = names.length === 1 ? `the cluster ${names[0]}` : `${names.length} clusters: ${names.join(", ")}`;
+  const any =
+    tools.find(({ name }) => name === "proxmox_api_call") === undefined
+      ? "read with proxmox_api_read"
+      : "reached with proxmox_api_call";
+  return {
+    instructions: `Proxmox VE: ${clusters}. A cluster has nodes (hosts); guests are VMs (qemu) and containers (lxc), known by VMID and name. Look guests up with get_cluster_resources before acting on them; any endpoint of the API is ${any}.`,
+    listed: tools.map((tool) => ({
+      name: tool.name,
+      title: tool.title,
+      description: tool.description,
+      inputSchema: inputJsonSchema(tool, names),
+      annotations: { title: tool.title, ...tool.annotations },
+    })),
+  };
+}

@@ -1,0 +1,268 @@
+import type { Params } from "../proxmox/params.ts";
+import type { ApiPath } from "../proxmox/path.ts";
+import { parseUpid } from "../proxmox/upid.ts";
+import type { Classified } from "./classes/classify.ts";
+import { isOn, textsOf, wordsOf } from "./classes/values.ts";
+import { covers } from "./pattern.ts";
+
+/** Whom a request is about, as far as it says so itself. */
+export type Subject =
+  | { readonly type: "guest"; readonly vmid: string }
+  /** A VMID that a guest is made under; `overwrites` where one may be there already. */
+  | { readonly type: "new-guest"; readonly vmid: string; readonly overwrites: boolean }
+  | { readonly type: "node"; readonly node: string }
+  | { readonly type: "guests-of-node"; readonly node: string }
+  | { readonly type: "pool"; readonly pool: string }
+  | { readonly type: "guests-of-pool"; readonly pool: string }
+  | { readonly type: "all-guests" }
+  /** Somebody, but the request does not say who. */
+  | { readonly type: "unknown" };
+
+/** What a rule is given: a template's values, the parameters, and the path for what no template is known of. */
+interface Asked {
+  readonly values: Readonly<Record<string, string>>;
+  readonly params: Params;
+}
+
+/** A rule: the endpoints it is for, and whom those are about. The first that fits holds. */
+interface AffectedRule {
+  readonly on: readonly string[];
+  readonly whom: (asked: Asked) => readonly Subject[];
+}
+
+const all: Subject = { type: "all-guests" };
+const unknown: Subject = { type: "unknown" };
+
+const rules: readonly AffectedRule[] = [
+  {
+    on: ["* /nodes/{node}/{type}/{vmid}/clone"],
+    whom: ({ values, params }) => [...own(values), ...created(params, "newid", false)],
+  },
+  {
+    on: [
+      "* /nodes/{node}/qemu/{vmid}",
+      "* /nodes/{node}/qemu/{vmid}/**",
+      "* /nodes/{node}/lxc/{vmid}",
+      "* /nodes/{node}/lxc/{vmid}/**",
+    ],
+    whom: guestAndOthers,
+  },
+  {
+    on: ["POST /nodes/{node}/qemu", "POST /nodes/{node}/lxc"],
+    whom: ({ values, params }) => [
+      ...node(values),
+      ...created(params, "vmid", isOn(params, "force")),
+      ...volumesIn(params),
+    ],
+  },
+  { on: ["* /nodes/{node}/vzdump"], whom: backedUp },
+  {
+    on: [
+      "* /nodes/{node}/startall",
+      "* /nodes/{node}/stopall",
+      "* /nodes/{node}/suspendall",
+      "* /nodes/{node}/migrateall",
+    ],
+    whom: ({ values, params }) => [
+      ...node(values),
+      ...target(params),
+      ...(Object.hasOwn(params, "vms") ? guests(wordsOf(params, "vms")) : guestsOfNode(values)),
+    ],
+  },
+  {
+    on: ["* /nodes/{node}/status", "PUT /nodes/{node}/network", "* /nodes/{node}/disks/**"],
+    whom: ({ values }) => [...node(values), ...guestsOfNode(values)],
+  },
+  { on: ["* /nodes/{node}/ceph/**", "* /cluster/ceph/**"], whom: ({ values }) => [...node(values), all] },
+  { on: ["* /nodes/{node}/tasks/{upid}"], whom: ({ values }) => [...node(values), ...ofTask(values["upid"] ?? "")] },
+  {
+    on: ["* /nodes/{node}/replication/{id}/**"],
+    whom: ({ values }) => [...node(values), ...ofReplication(values["id"] ?? "")],
+  },
+  {
+    on: ["DELETE /nodes/{node}/storage/{storage}/prunebackups"],
+    whom: ({ values, params }) => [
+      ...node(values),
+      ...(Object.hasOwn(params, "vmid") ? guests(wordsOf(params, "vmid")) : [all]),
+    ],
+  },
+  {
+    on: ["* /nodes/{node}/storage/{storage}/content/{volume}"],
+    whom: ({ values, params }) => [
+      ...node(values),
+      ...ofVolume(values["volume"] ?? ""),
+      ...wordsOf(params, "target").flatMap(ofVolume),
+    ],
+  },
+  {
+    on: ["* /nodes/{node}/storage/{storage}/content"],
+    whom: ({ values, params }) => [...node(values), ...guests(wordsOf(params, "vmid"))],
+  },
+  { on: ["* /nodes/**"], whom: ({ values }) => node(values) },
+  {
+    on: ["* /cluster/bulk-action/guest/*"],
+    whom: ({ params }) => [
+      ...target(params),
+      ...(Object.hasOwn(params, "vms") ? guests(wordsOf(params, "vms")) : [all]),
+    ],
+  },
+  { on: ["* /cluster/backup", "* /cluster/backup/{id}"], whom: () => [all] },
+  { on: ["POST /cluster/ha/resources"], whom: ({ params }) => wordsOf(params, "sid").flatMap(ofService) },
+  {
+    on: ["* /cluster/ha/resources/{sid}", "* /cluster/ha/resources/{sid}/**"],
+    whom: ({ values }) => ofService(values["sid"] ?? ""),
+  },
+  { on: ["POST /cluster/ha/rules"], whom: ({ params }) => wordsOf(params, "resources").flatMap(ofService) },
+  { on: ["* /cluster/ha/**"], whom: () => [all] },
+  { on: ["POST /cluster/replication"], whom: ({ params }) => wordsOf(params, "id").flatMap(ofReplication) },
+  { on: ["* /cluster/replication/{id}"], whom: ({ values }) => ofReplication(values["id"] ?? "") },
+  { on: ["* /cluster/config/nodes/{node}"], whom: ({ values }) => [...node(values), ...guestsOfNode(values)] },
+  { on: ["* /cluster/config", "* /cluster/config/join"], whom: () => [unknown] },
+  {
+    on: [
+      "* /cluster/firewall/**",
+      "PUT /cluster/sdn",
+      "* /cluster/sdn/vnets/{vnet}/firewall/**",
+      "* /cluster/sdn/vnets/{vnet}/ips",
+    ],
+    whom: () => [all],
+  },
+  { on: ["PUT /cluster/mapping/**", "DELETE /cluster/mapping/**"], whom: () => [all] },
+  { on: ["* /cluster/**"], whom: () => [] },
+  { on: ["PUT /access/acl"], whom: ({ params }) => wordsOf(params, "path").flatMap(ofAclPath) },
+  { on: ["* /access/**"], whom: () => [] },
+  {
+    on: ["* /pools", "* /pools/{poolid}"],
+    whom: ({ values, params }) => {
+      const pools = [...(values["poolid"] === undefined ? [] : [values["poolid"]]), ...wordsOf(params, "poolid")];
+      return pools.flatMap((pool) => [{ type: "pool", pool } as const, ...guests(wordsOf(params, "vms"))]);
+    },
+  },
+  { on: ["POST /storage"], whom: () => [] },
+  { on: ["* /storage/{storage}"], whom: () => [all] },
+];
+
+/**
+ * Whom a request is about, by its path and its parameters; nobody for a read. In doubt somebody: what protects guests
+ * must not depend on how they are reached.
+ */
+export function affected(
+  { method, path, params = {} }: { readonly method: string; readonly path: ApiPath; readonly params?: Params },
+  classified: Classified,
+): readonly Subject[] {
+  const { template, values } = classified;
+  if (classified.class === "read") return [];
+  if (template === undefined) return ofUnknownPath(path);
+  const shape = template.split("/").filter((segment) => segment !== "");
+  const rule = rules.find(({ on }) => on.some((pattern) => covers(pattern, method, shape)));
+  return rule === undefined ? [unknown] : rule.whom({ values, params });
+}
+
+/** A newer Proxmox's path, which is at least about whom it names. */
+function ofUnknownPath([first, node, type, vmid]: ApiPath): readonly Subject[] {
+  if (first !== "nodes" || node === undefined) return [unknown];
+  if ((type === "qemu" || type === "lxc") && vmid !== undefined) return guests([vmid]);
+  return [
+    { type: "node", node },
+    { type: "guests-of-node", node },
+  ];
+}
+
+function guestAndOthers({ values, params }: Asked): readonly Subject[] {
+  return [...own(values), ...target(params), ...guests(wordsOf(params, "target-vmid")), ...volumesIn(params)];
+}
+
+function own({ vmid }: Asked["values"]): Subject[] {
+  return guests([vmid ?? ""]);
+}
+
+/** A VMID that is none is somebody all the same. */
+function guests(vmids: readonly string[]): Subject[] {
+  return vmids.map((vmid) => (/^\d+$/.test(vmid) ? { type: "guest", vmid: String(Number(vmid)) } : unknown));
+}
+
+function created(params: Params, name: string, overwrites: boolean): Subject[] {
+  return wordsOf(params, name).map((vmid) => ({ type: "new-guest", vmid: String(Number(vmid)), overwrites }));
+}
+
+function node({ node }: Asked["values"]): Subject[] {
+  return node === undefined ? [] : [{ type: "node", node }];
+}
+
+function guestsOfNode({ node }: Asked["values"]): Subject[] {
+  return node === undefined ? [unknown] : [{ type: "guests-of-node", node }];
+}
+
+/** The node that guests are moved to. */
+function target(params: Params): Subject[] {
+  return wordsOf(params, "target").map((name) => ({ type: "node", node: name }));
+}
+
+function backedUp({ values, params }: Asked): readonly Subject[] {
+  const pools = wordsOf(params, "pool").map((pool): Subject => ({ type: "guests-of-pool", pool }));
+  const named = [...guests(wordsOf(params, "vmid")), ...pools];
+  const whole = isOn(params, "all") || named.length === 0 ? guestsOfNode(values) : [];
+  return [...node(values), ...named, ...whole];
+}
+
+function ofTask(upid: string): Subject[] {
+  const task = parseUpid(upid);
+  if (task === undefined) return [unknown];
+  return /^\d+$/.test(task.id) ? guests([task.id]) : guestsOfNode({ node: task.node });
+}
+
+/** `100-0` is the first replication of guest 100. */
+function ofReplication(id: string): Subject[] {
+  const [, vmid] = /^(\d+)-\d+$/.exec(id) ?? [];
+  return vmid === undefined ? [unknown] : guests([vmid]);
+}
+
+/** `vm:100`, `ct:100`, or the VMID alone. */
+function ofService(sid: string): Subject[] {
+  const [, vmid] = /^(?:[a-z]+:)?(\d+)$/i.exec(sid) ?? [];
+  return vmid === undefined ? [unknown] : guests([vmid]);
+}
+
+function ofAclPath(path: string): Subject[] {
+  const [first, name] = path.split("/").filter((segment) => segment !== "");
+  if (first === undefined || (first === "vms" && name === undefined)) return [all];
+  if (first === "vms") return guests([name ?? ""]);
+  if (first === "pool" && name !== undefined)
+    return [
+      { type: "pool", pool: name },
+      { type: "guests-of-pool", pool: name },
+    ];
+  if (first === "nodes" && name !== undefined)
+    return [
+      { type: "node", node: name },
+      { type: "guests-of-node", node: name },
+    ];
+  return first === "pool" || first === "nodes" ? [all] : [];
+}
+
+/** Volumes whose names say whose they are: disks (`vm-100-disk-0`, also below a `base-9000-disk-0/`), backups, and what belongs to nobody. */
+const [diskName, backupName, nobodys] = [
+  /(?:^|[:/])(?:vm|base|subvol|basevol)-(\d+)-/g,
+  /(?:^|[:/])(?:vzdump-[a-z]+-(\d+)[-.]|backup\/(?:vm|ct)\/(\d+)\/)/g,
+  /(?:^|[:/])(?:iso|vztmpl|snippets|import)\//,
+] as const;
+
+function ofVolume(volume: string): Subject[] {
+  const owners = ownersOf(volume);
+  if (owners.length > 0) return guests(owners);
+  return nobodys.test(volume) ? [] : [all];
+}
+
+function ownersOf(text: string): string[] {
+  return [...text.matchAll(diskName), ...text.matchAll(backupName)].flatMap(
+    ([, first, second]) => first ?? second ?? [],
+  );
+}
+
+/** Guests whose volumes are named in the settings of another: a disk that is attached there is changed there. */
+function volumesIn(params: Params): Subject[] {
+  const texts = textsOf(params).filter(([name]) => name !== "archive" && name !== "description");
+  return guests([
+    ...new Set(texts.flatMap(([, text]) => [...text.matchAll(diskName)].flatMap(([, vmid]) => vmid ?? []))),
+  ]);
+}

@@ -1,0 +1,118 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { escapeControls } from "../plain.ts";
+import type { ParamValue } from "../proxmox/params.ts";
+import type { CallClass } from "./classes/row.ts";
+
+/** A line could not be written into the audit's file: then nothing that is more than a read is sent. */
+export class AuditError extends Error {
+  override readonly name = "AuditError";
+}
+
+/** How consent was had: a human answered the client's question, a code came back, or the call was only repeated. */
+export type ConsentWay = "human" | "code" | "two-step";
+
+/** One event of a call, as a line of JSON. */
+export interface AuditEntry {
+  /** `sent` before the request leaves, `ended` after it; `asked` for consent; `refused` by a rule or a human. */
+  readonly event: "sent" | "ended" | "asked" | "refused";
+  /** The same in all lines of one request. */
+  readonly id: string;
+  readonly caller: string;
+  readonly client: string;
+  readonly cluster: string;
+  readonly class: CallClass;
+  readonly irreversible?: true;
+  /** What decided the class; for `refused` the rule that refused. */
+  readonly rule: string;
+  readonly method: string;
+  readonly path: string;
+  /** Secrets masked. */
+  readonly params?: Readonly<Record<string, ParamValue>>;
+  readonly consent?: { readonly how: ConsentWay; readonly by: string };
+  /** The task that the request started. */
+  readonly upid?: string;
+  /** `done` Proxmox took it (a task goes on by itself), `failed` it did not, `unknown` nobody can tell. */
+  readonly outcome?: "done" | "failed" | "unknown";
+  /** Why it was refused, or failed. */
+  readonly reason?: string;
+}
+
+/** Where audit lines go. */
+export interface Audit {
+  /** @throws {AuditError} when the line cannot be written to the file that was configured. */
+  write(entry: AuditEntry): void;
+  /** Opens the file anew, so that it can be rotated away. */
+  reopen(): void;
+  close(): void;
+}
+
+/** Whoever looks at the clusters from their own terminal sees what they do. */
+export const noAudit: Audit = { write: () => undefined, reopen: () => undefined, close: () => undefined };
+
+/**
+ * Opens the audit at `stderr` or in a file, which is made for its owner alone (mode 600) if there is none.
+ * @throws {AuditError} when the file cannot be opened.
+ */
+export function openAudit(target: string): Audit {
+  return target === "stderr" ? stderrAudit : fileAudit(target);
+}
+
+const stderrAudit: Audit = {
+  write(entry) {
+    try {
+      writeSync(2, toLine(entry));
+    } catch {
+      // Who closed our stderr does not want to read it, and a client may do that; only a file is a promise.
+    }
+  },
+  reopen: () => undefined,
+  close: () => undefined,
+};
+
+function fileAudit(path: string): Audit {
+  let descriptor: number | undefined = open(path);
+  return {
+    write(entry) {
+      descriptor ??= open(path);
+      writeWhole(descriptor, toLine(entry), path);
+    },
+    reopen() {
+      if (descriptor !== undefined) closeSync(descriptor);
+      // Before the next line, if it cannot be opened now: the error belongs to whoever wants to write.
+      descriptor = undefined;
+    },
+    close() {
+      if (descriptor !== undefined) closeSync(descriptor);
+      descriptor = undefined;
+    },
+  };
+}
+
+function open(path: string): number {
+  try {
+    return openSync(path, "a", 0o600);
+  } catch (error) {
+    throw new AuditError(unwritable(path, "opened", error));
+  }
+}
+
+/** A file system that is full takes a part of a line, and says so by the number of bytes alone. */
+function writeWhole(descriptor: number, line: string, path: string): void {
+  const bytes = Buffer.from(line);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+  } catch (error) {
+    throw new AuditError(unwritable(path, "written", error));
+  }
+}
+
+function unwritable(path: string, what: string, error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  return `audit_log: ${path} cannot be ${what} (${code}), and what cannot be written down is not done. Reads go on. Make the file writable, or change audit_log.`;
+}
+
+/** One line whatever the values hold: JSON escapes line ends, and what a terminal would obey is escaped, too. */
+function toLine(entry: AuditEntry): string {
+  const json = JSON.stringify({ time: new Date().toISOString(), audit: entry.event, ...entry, event: undefined });
+  return `${escapeControls(json, /[\x7f-\x9f\u2028\u2029]|\p{Bidi_Control}/gu)}\n`;
+}

@@ -1,0 +1,200 @@
+import type { ProxmoxClient, ProxmoxRequest } from "../proxmox/client.ts";
+import { ProxmoxError } from "../proxmox/errors.ts";
+import type { Subject } from "./affected.ts";
+import type { Guest } from "./guests.ts";
+
+/** An entry of `protect`, read. The configuration's floor has judged its form. */
+type Entry = { readonly text: string } & (
+  | { readonly by: "vmid"; readonly from: number; readonly to: number }
+  | { readonly by: "name" | "tag" | "pool" | "node"; readonly matches: (value: string) => boolean }
+);
+
+/** What is known when `protect` is evaluated. */
+export interface Protection {
+  readonly protect: readonly string[];
+  readonly client: ProxmoxClient;
+  /** The guests that the token may see. */
+  guests(): Promise<readonly Guest[]>;
+  readonly within: Pick<ProxmoxRequest, "signal" | "timeoutMs">;
+}
+
+/**
+ * Why a change of these subjects is refused, as the end of a sentence; `undefined` when nothing protected is meant. Who
+ * is meant is looked up now. What cannot be told counts as protected: guests of an offline node have no name, tags or
+ * pool, and rights may hide guests altogether.
+ */
+export async function protectedFrom(
+  subjects: readonly Subject[],
+  { protect, client, guests, within }: Protection,
+): Promise<string | undefined> {
+  const entries = protect.map(readEntry);
+  if (entries.length === 0) return undefined;
+  let listed: Promise<readonly Guest[] | string> | undefined;
+  const list = () => (listed ??= guests().catch(reasonOf));
+  for (const subject of subjects) {
+    const reason = await judgeSubject(subject, entries, list, async () => await hidesGuests(client, within));
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+type List = () => Promise<readonly Guest[] | string>;
+
+async function judgeSubject(
+  subject: Subject,
+  entries: readonly Entry[],
+  list: List,
+  hides: () => Promise<string | undefined>,
+): Promise<string | undefined> {
+  switch (subject.type) {
+    case "unknown":
+      return `protect holds ${quoted(entries)}, and whom this call is about cannot be told from it`;
+    case "node": {
+      const entry = entries.find((one) => one.by === "node" && one.matches(subject.node));
+      return entry && `protect holds ${quoted([entry])}, and the call is about node ${subject.node}`;
+    }
+    case "pool": {
+      const entry = entries.find((one) => one.by === "pool" && one.matches(subject.pool));
+      return entry && `protect holds ${quoted([entry])}, and the call is about pool ${subject.pool}`;
+    }
+    case "guest":
+      return await judgeGuest(subject.vmid, true, entries, list);
+    case "new-guest":
+      return await judgeGuest(subject.vmid, subject.overwrites, entries, list);
+    default:
+      return await judgeMany(subject, entries, list, hides);
+  }
+}
+
+/** @param exists whether there is such a guest for sure, so that a list without it does not tell everything. */
+async function judgeGuest(
+  vmid: string,
+  exists: boolean,
+  entries: readonly Entry[],
+  list: List,
+): Promise<string | undefined> {
+  const byNumber = entries.find((entry) => entry.by === "vmid" && holdsVmid(entry, vmid));
+  if (byNumber !== undefined) return `protect holds ${quoted([byNumber])}, and the call is about guest ${vmid}`;
+  const others = entries.filter((entry) => entry.by !== "vmid");
+  if (others.length === 0) return undefined;
+  const guests = await list();
+  if (typeof guests === "string") return unclear(others, `guest ${vmid}`, guests);
+  const guest = guests.find((one) => one.vmid === vmid);
+  if (guest !== undefined) return judgeKnown(guest, others);
+  return exists
+    ? unclear(others, `guest ${vmid}`, "the cluster does not list it, or the token may not see it")
+    : undefined;
+}
+
+type Many = Exclude<Subject, { type: "unknown" | "node" | "pool" | "guest" | "new-guest" }>;
+
+async function judgeMany(
+  subject: Many,
+  entries: readonly Entry[],
+  list: List,
+  hides: () => Promise<string | undefined>,
+): Promise<string | undefined> {
+  const guests = await list();
+  const what = describeMany(subject);
+  if (typeof guests === "string") return unclear(entries, what, guests);
+  const meant = guests.filter((guest) => isOf(guest, subject));
+  for (const guest of meant) {
+    const reason = judgeKnown(guest, entries);
+    if (reason !== undefined) return `${reason} (one of ${what})`;
+  }
+  const hidden = await hides();
+  return hidden === undefined ? undefined : unclear(entries, what, hidden);
+}
+
+function isOf(guest: Guest, subject: Many): boolean {
+  if (subject.type === "guests-of-node") return guest.node === subject.node;
+  // The pool of a guest whose node is silent is not told.
+  if (subject.type === "guests-of-pool") return guest.pool === subject.pool || guest.status === "unknown";
+  return true;
+}
+
+function describeMany(subject: Many): string {
+  if (subject.type === "guests-of-node") return `the guests on node ${subject.node}`;
+  return subject.type === "guests-of-pool" ? `the guests of pool ${subject.pool}` : "all guests";
+}
+
+function judgeKnown(guest: Guest, entries: readonly Entry[]): string | undefined {
+  const entry = entries.find((one) => covers(one, guest));
+  if (entry !== undefined) return `protect holds ${quoted([entry])}, and the call is about ${called(guest)}`;
+  if (guest.status !== "unknown" && guest.name !== undefined) return undefined;
+  const unread = entries.filter(({ by }) => by === "name" || by === "tag" || by === "pool");
+  return unread.length === 0
+    ? undefined
+    : unclear(unread, called(guest), `node ${guest.node} does not report, so it has no name, tags or pool`);
+}
+
+function covers(entry: Entry, guest: Guest): boolean {
+  switch (entry.by) {
+    case "vmid":
+      return holdsVmid(entry, guest.vmid);
+    case "name":
+      return guest.name !== undefined && entry.matches(guest.name);
+    case "tag":
+      return guest.tags.some(entry.matches);
+    case "pool":
+      return guest.pool !== undefined && entry.matches(guest.pool);
+    case "node":
+      return entry.matches(guest.node);
+  }
+}
+
+function holdsVmid({ from, to }: Extract<Entry, { by: "vmid" }>, vmid: string): boolean {
+  const number = Number(vmid);
+  return from <= number && number <= to;
+}
+
+function called({ vmid, name }: Guest): string {
+  return name === undefined ? `guest ${vmid}` : `guest ${vmid} ${JSON.stringify(name)}`;
+}
+
+function unclear(entries: readonly Entry[], what: string, why: string): string {
+  return `protect holds ${quoted(entries)}, and whether that is about ${what} cannot be told: ${why}. What cannot be told counts as protected`;
+}
+
+function quoted(entries: readonly Entry[]): string {
+  return entries.map(({ text }) => `"${text}"`).join(", ");
+}
+
+/** Proxmox compares tags without regard to letter case, unless `tag-style` says otherwise; names and nodes are DNS names. */
+function readEntry(text: string): Entry {
+  const by = text.slice(0, text.indexOf(":")) as Entry["by"];
+  const value = text.slice(text.indexOf(":") + 1);
+  if (by === "vmid") {
+    const [from = "", to = from] = value.split("-");
+    return { text, by, from: Number(from), to: Number(to) };
+  }
+  const words = value.split("*").map((word) => word.replaceAll(/[.+/-]/g, "\\$&"));
+  const pattern = new RegExp(`^${words.join(".*")}$`, "is");
+  return { text, by, matches: (name) => pattern.test(name) };
+}
+
+/**
+ * Why the list of guests may not be whole, if it may: without VM.Audit on a guest Proxmox leaves it out. The token's own
+ * rights tell (`GET /access/permissions`, which every token may ask).
+ */
+async function hidesGuests(
+  client: ProxmoxClient,
+  within: Pick<ProxmoxRequest, "signal" | "timeoutMs">,
+): Promise<string | undefined> {
+  const why = "the token may not see every guest (VM.Audit on /vms)";
+  try {
+    const { data } = await client.request({ method: "GET", path: ["access", "permissions"], ...within });
+    const rights = typeof data === "object" && data !== null ? (data as Record<string, Record<string, unknown>>) : {};
+    const all = rights["/vms"] ?? rights["/"];
+    const guests = Object.entries(rights).filter(([path]) => path.startsWith("/vms/"));
+    const sees = (held: Record<string, unknown> | undefined) => held?.["VM.Audit"] !== undefined;
+    return sees(all) && guests.every(([, held]) => sees(held)) ? undefined : why;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof ProxmoxError && error.kind !== "aborted") return error.message;
+  throw error;
+}

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type Human, type Shown, typing } from "../support/clients.ts";
+import { setStage, type Stage, transports } from "./stage.ts";
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await setStage();
+});
+
+afterAll(async () => {
+  await stage[Symbol.asyncDispose]();
+});
+
+describe.each(Object.entries(transports))("%s", (_, connect) => {
+  async function destroy(vmid: string, human?: Human) {
+    await using client = await connect(stage, human);
+    return await client.call("proxmox_api_call", { method: "DELETE", path: `/nodes/pve1/qemu/${vmid}` });
+  }
+
+  test.each([["its name", "victim"] as const, ["its VMID", undefined] as const])(
+    "destroys a guest when the human types %s, and shows what will be lost",
+    async (_, word) => {
+      const vmid = await stage.makeGuest("victim", { tags: "dev;old" });
+      await stage.admin("POST", `/nodes/pve1/qemu/${vmid}/snapshot`, { snapname: "before" });
+      await Bun.sleep(20);
+      const shown: Shown[] = [];
+      const { text, isError } = await destroy(vmid, (question) => {
+        shown.push(question);
+        return { action: "accept", content: { confirm: word ?? vmid } };
+      });
+      expect({ text, isError }).toMatchObject({ isError: false });
+      expect(await stage.exists(vmid)).toBe(false);
+      expect(shown).toHaveLength(1);
+      expect(shown[0]?.type).toBe("string");
+      expect(shown[0]?.message.replaceAll(vmid, "VMID")).toMatchInlineSnapshot(`
+        "IRREVERSIBLE on cluster alpha: DELETE /nodes/pve1/qemu/VMID
+        Guest VMID "victim": qemu on pve1, stopped, tags dev;old.
+        Lost: disks scsi0 vmdata:VMID/vm-VMID-disk-0.qcow2 (1G); snapshots "before".
+        No backup of it was found.
+        It destroys the guest and its disks; this cannot be undone."
+      `);
+    },
+  );
+
+  test.each([
+    ["types another name", typing("web-01")],
+    ["types nothing", typing("")],
+    ["ticks where a name is to be typed", typing(true)],
+    ["declines", (() => ({ action: "decline" })) as Human],
+    ["closes the question", (() => ({ action: "cancel" })) as Human],
+  ])("leaves the guest as it was when the human %s", async (_, human) => {
+    const vmid = await stage.makeGuest("survivor");
+    const { text, isError } = await destroy(vmid, human);
+    expect({ text, isError }).toMatchObject({ isError: true });
+    expect(await stage.exists(vmid)).toBe(true);
+    expect(
+      stage.demo.requests.filter(({ method }) => method === "DELETE").some(({ path }) => path.endsWith(vmid)),
+    ).toBe(false);
+  });
+
+  test("asks for a tick before what is sensitive, and reads it with one", async () => {
+    const path = "/nodes/pve1/qemu/100/agent/file-read";
+    const shown: Shown[] = [];
+    const human: Human = (question) => {
+      shown.push(question);
+      return { action: "accept", content: { confirm: shown.length > 1 } };
+    };
+    await using client = await connect(stage, human);
+    const call = () => client.call("proxmox_api_call", { path, data: { file: "/etc/hostname" } });
+    expect((await call()).text).toContain("the human did not tick the box");
+    const before = stage.demo.requests.length;
+    await call();
+    expect(stage.demo.requests.slice(before).map((request) => request.path)).toContain(`/api2/json${path}`);
+    expect(shown.map(({ type }) => type)).toEqual(["boolean", "boolean"]);
+  });
+
+  test("asks nothing before a change", async () => {
+    const human: Human = () => {
+      throw new Error("asked");
+    };
+    await using client = await connect(stage, human);
+    const vmid = await stage.makeGuest("worker");
+    const path = `/nodes/pve1/qemu/${vmid}/config`;
+    expect((await client.call("proxmox_api_call", { method: "PUT", path, data: { memory: 2048 } })).isError).toBe(
+      false,
+    );
+  });
+
+  test("the configuration's digest goes along, and one that changed while the human thought is refused", async () => {
+    const vmid = await stage.makeGuest("shifting", { onboot: "1" });
+    const path = `/nodes/pve1/qemu/${vmid}/config`;
+    const human: Human = async () => {
+      await stage.admin("PUT", path, { cores: "4" });
+      return { action: "accept", content: { confirm: vmid } };
+    };
+    await using client = await connect(stage, human);
+    const call = { method: "PUT", path, data: { delete: ["onboot"] } };
+    const { text, isError } = await client.call("proxmox_api_call", call);
+    expect(isError).toBe(true);
+    expect(text).toContain("another state of things");
+    expect(await stage.admin("GET", path)).toMatchObject({ onboot: 1, cores: 4 });
+    await using other = await connect(stage, typing(vmid));
+    expect(await other.call("proxmox_api_call", call)).toMatchObject({ isError: false });
+    expect(await stage.admin("GET", path)).not.toHaveProperty("onboot");
+  });
+});

@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdir, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { maskParams } from "../../src/policy/mask.ts";
+import { httpClient, sseClient, typing } from "../support/clients.ts";
+import { configFile } from "../support/config-file.ts";
+import { until } from "../support/listening.ts";
+import { runProduct, startProduct } from "../support/product.ts";
+import { replyData, startRawServer } from "../support/raw-server.ts";
+import { type Stage, setStage } from "./stage.ts";
+
+type Line = Readonly<Record<string, unknown>>;
+
+async function linesOf(path: string): Promise<Line[]> {
+  const text = await Bun.file(path).text();
+  return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as Line]));
+}
+
+/** A line as a story tells it, without what differs from run to run. */
+function told(
+  { audit, caller, class: name, method, path, rule, outcome, consent, upid, params }: Line,
+  vmid: string,
+): string {
+  const how = (consent as { how?: string } | undefined)?.how;
+  return [
+    `${caller} ${audit}: ${method} ${path}`,
+    params === undefined ? "" : JSON.stringify(params),
+    `[${name} by ${rule}]`,
+    how === undefined ? "" : `consent: ${how}`,
+    outcome === undefined ? "" : `-> ${outcome}`,
+    upid === undefined ? "" : `(${String(upid).split(":")[5]})`,
+  ]
+    .filter((part) => part !== "")
+    .join(" ")
+    .replaceAll(vmid, "VMID");
+}
+
+describe("a scripted afternoon", () => {
+  let stage: Stage;
+  let file: string;
+
+  beforeAll(async () => {
+    stage = await setStage({
+      top: { audit_log: "audit.jsonl" },
+      policy: { deny: ["DELETE /access/**"], protect: ["tag:prod"] },
+    });
+    file = join(stage.config.folder, "audit.jsonl");
+  });
+
+  afterAll(async () => {
+    await stage[Symbol.asyncDispose]();
+  });
+
+  test("reads as a story without gaps, and holds no secret", async () => {
+    const vmid = await stage.makeGuest("story");
+    const path = `/nodes/pve1/qemu/${vmid}`;
+    await using asker = await httpClient({ url: stage.product.url, human: typing("story") });
+    await using refuser = await sseClient({ url: stage.product.url, human: () => ({ action: "decline" }) });
+    await using blind = await httpClient({ url: stage.product.url });
+    const call = (client: typeof asker, method: string, to: string, data: Record<string, unknown> = {}, more = {}) =>
+      client.call("proxmox_api_call", { method, path: to, data, ...more });
+    await call(asker, "GET", "/nodes");
+    await call(asker, "GET", `${path}/config`);
+    await call(asker, "PUT", `${path}/config`, { memory: 512, cipassword: "canary-1", description: "a\nb\u001b[31m" });
+    await call(refuser, "POST", `${path}/status/stop`);
+    await call(refuser, "DELETE", "/access/users/x@pve");
+    await call(refuser, "DELETE", "/guests/web-01");
+    await call(asker, "PUT", `${path}/config`, { memry: 512 });
+    await call(asker, "POST", `${path}/agent/set-user-password`, { username: "root", password: "canary-2" });
+    const two = await call(blind, "POST", `${path}/status/stop`);
+    const consent = /consent: "([^"]+)"/.exec(two.text)?.[1];
+    await call(blind, "POST", `${path}/status/stop`, {}, { consent });
+    await call(asker, "DELETE", path, { purge: true });
+    await Bun.sleep(50);
+    const lines = await linesOf(file);
+    const story = lines.map((line) => told(line, vmid));
+    expect(`\n${story.join("\n")}\n`).toMatchInlineSnapshot(`
+      "
+      anonymous sent: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [change by PUT /nodes/{node}/qemu/{vmid}/config]
+      anonymous ended: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [change by PUT /nodes/{node}/qemu/{vmid}/config] -> done
+      anonymous asked: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop]
+      anonymous refused: POST /nodes/pve1/qemu/VMID/status/stop [destructive by consent]
+      anonymous refused: DELETE /access/users/x@pve [destructive by deny]
+      anonymous refused: DELETE /nodes/pve1/qemu/100 [destructive by protect]
+      anonymous refused: PUT /nodes/pve1/qemu/VMID/config {"memry":512} [change by schema]
+      anonymous refused: POST /nodes/pve1/qemu/VMID/agent/set-user-password {"username":"root","password":"[masked]"} [destructive by schema]
+      anonymous asked: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop]
+      anonymous sent: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] consent: two-step
+      anonymous ended: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] -> done (qmstop)
+      anonymous asked: DELETE /nodes/pve1/qemu/VMID {"purge":true} [destructive by DELETE /nodes/{node}/qemu/{vmid}]
+      anonymous sent: DELETE /nodes/pve1/qemu/VMID {"purge":true} [destructive by DELETE /nodes/{node}/qemu/{vmid}] consent: human
+      anonymous ended: DELETE /nodes/pve1/qemu/VMID {"purge":true} [destructive by DELETE /nodes/{node}/qemu/{vmid}] -> done (qmdestroy)
+      "
+    `);
+    const text = JSON.stringify(lines);
+    expect(text).not.toMatch(/canary|eyJ/);
+    for (const line of lines) {
+      expect(Date.parse(String(line["time"]))).toBeGreaterThan(Date.now() - 60_000);
+      expect(line).toMatchObject({ client: "proxmox-mcp-tests 1.0.0", cluster: "alpha" });
+      expect(String(line["id"])).toMatch(/^[0-9a-f]{8}$/);
+    }
+    // Whatever was sent has an end, under the same id.
+    const sent = lines.filter(({ audit }) => audit === "sent").map(({ id }) => id);
+    expect(lines.filter(({ audit }) => audit === "ended").map(({ id }) => id)).toEqual(sent);
+  });
+
+  test("the file is its owner's alone, and one line is one event whatever the values hold", async () => {
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const raw = await Bun.file(file).text();
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(raw).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/);
+  });
+
+  test("SIGHUP opens it anew, so that it can be rotated away", async () => {
+    await using client = await httpClient({ url: stage.product.url });
+    await rename(file, `${file}.1`);
+    process.kill(stage.product.pid, "SIGHUP");
+    await until(() => stage.product.stderr().includes("SIGHUP: now with"), 5000);
+    const before = (await linesOf(`${file}.1`)).length;
+    await client.call("proxmox_api_call", { method: "PUT", path: "/nodes/pve1/qemu/104/config", data: { cores: 2 } });
+    expect((await linesOf(file)).map(({ audit }) => audit)).toEqual(["sent", "ended"]);
+    expect(await linesOf(`${file}.1`)).toHaveLength(before);
+  });
+
+  test("while it cannot be written nothing is changed, and reads go on", async () => {
+    await using client = await httpClient({ url: stage.product.url });
+    await rename(file, `${file}.2`);
+    await mkdir(file);
+    process.kill(stage.product.pid, "SIGHUP");
+    await until(() => (stage.product.stderr().match(/SIGHUP: now with/g)?.length ?? 0) > 1, 5000);
+    const writes = stage.demo.writes();
+    const change = { method: "PUT", path: "/nodes/pve1/qemu/104/config", data: { cores: 1 } };
+    const { text, isError } = await client.call("proxmox_api_call", change);
+    expect({ isError, writes: stage.demo.writes() }).toEqual({ isError: true, writes });
+    expect(text).toContain(`audit_log: ${file} cannot be opened (EISDIR), and what cannot be written down is not done`);
+    expect((await client.call("proxmox_api_call", { path: "/nodes" })).isError).toBe(false);
+  });
+});
+
+test("an answer that is lost is written down as unknown", async () => {
+  await using proxmox = await startRawServer((socket, request) => {
+    if (request.method === "POST") socket.destroy();
+    else replyData([])(socket, request);
+  });
+  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "t", token_secret: "s", timeout_ms: 3000 };
+  await using config = await configFile({ clusters: { only: cluster }, audit_log: "a.jsonl" });
+  await using product = await startProduct(["--config", config.path]);
+  await using client = await httpClient(product);
+  const { text } = await client.call("proxmox_api_call", { method: "POST", path: "/nodes/pve1/qemu/100/status/start" });
+  expect(text).toContain("may have been carried out");
+  const lines = await linesOf(join(config.folder, "a.jsonl"));
+  expect(lines.map(({ audit, outcome }) => [audit, outcome])).toEqual([
+    ["sent", undefined],
+    ["ended", "unknown"],
+  ]);
+});
+
+test("without audit_log a server writes it to stderr, and a command of somebody at a terminal nowhere", async () => {
+  await using stage = await setStage();
+  await using client = await httpClient({ url: stage.product.url });
+  await client.call("proxmox_api_call", { method: "POST", path: "/nodes/pve1/qemu/104/status/start" });
+  await until(() => stage.product.stderr().includes('"audit":"ended"'));
+  const quiet = await runProduct([
+    "call",
+    "set",
+    "/nodes/pve1/qemu/104/config",
+    "cores=2",
+    "--config",
+    stage.config.path,
+  ]);
+  expect(quiet.stderr).not.toContain("audit");
+  const content = (await Bun.file(stage.config.path).json()) as object;
+  await stage.config.write({ ...content, audit_log: "calls.jsonl" });
+  await runProduct(["call", "set", "/nodes/pve1/qemu/104/config", "cores=1", "--config", stage.config.path]);
+  const lines = await linesOf(join(stage.config.folder, "calls.jsonl"));
+  expect(lines.map(({ audit, caller }) => [audit, caller])).toEqual([
+    ["sent", "local"],
+    ["ended", "local"],
+  ]);
+});
+
+test("an audit that cannot be opened keeps the server from starting", async () => {
+  await using config = await configFile({
+    clusters: { one: { url: "pve1.invalid", user: "a@pve", token_id: "t", token_secret: "s" } },
+    audit_log: "no/such/folder/a.jsonl",
+  });
+  const { code, stderr } = await runProduct(["serve", "--config", config.path, "--port", "0"]);
+  expect({ code, says: stderr.includes("cannot be opened (ENOENT)") }).toEqual({ code: 2, says: true });
+});
+
+test("secrets among parameters are masked, whatever they are called, and the rest is told", () => {
+  const masked = maskParams({
+    password: "p",
+    "new-password": "p",
+    cipassword: "p",
+    sshkeys: "k",
+    "ssh-public-keys": "k",
+    "input-data": "i",
+    key: "k",
+    "encryption-key": "k",
+    token: "t",
+    secret: ["name=a,value=b"],
+    data: "d",
+    certificates: "c",
+    tokenid: "agent",
+    content: "iso,backup",
+    memory: 512,
+    hotplug: true,
+    cipher: "aes",
+    description: `server=x,password=hunter2,token=abc ${"y".repeat(300)}`,
+    url: "https://me:pw@example.com/x",
+    command: ["echo", "hello"],
+  });
+  expect(Object.values(masked).filter((value) => value === "[masked]")).toHaveLength(12);
+  expect(masked).toMatchObject({ tokenid: "agent", content: "iso,backup", memory: 512, command: ["echo", "hello"] });
+  expect(masked["url"]).toBe("https://[masked]@example.com/x");
+  expect(String(masked["description"])).toStartWith("server=x,password=[masked],token=[masked] yyy");
+  expect(String(masked["description"])).toEndWith("... (342 characters)");
+  expect(maskParams({ content: "a file\nof somebody" })).toEqual({ content: "[masked]" });
+});
+
+test("no value of a secret parameter survives in any form", () => {
+  const names = fc.constantFrom("password", "cipassword", "sshkeys", "key", "token", "secret", "input-data", "data");
+  fc.assert(
+    fc.property(names, fc.string({ minLength: 4 }), (name, value) => {
+      expect(maskParams({ [name]: value })).toEqual({ [name]: "[masked]" });
+    }),
+  );
+});

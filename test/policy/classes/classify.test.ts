@@ -1,0 +1,175 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { classify } from "../../../src/policy/classes/classify.ts";
+import { rows } from "../../../src/policy/classes/index.ts";
+import { parameterRules } from "../../../src/policy/classes/parameters.ts";
+import { classes } from "../../../src/policy/classes/row.ts";
+import type { Method } from "../../../src/proxmox/message.ts";
+import { type Params, parseParams } from "../../../src/proxmox/params.ts";
+import { encodePath, parsePath } from "../../../src/proxmox/path.ts";
+
+function classOf(request: string, params: Record<string, unknown> = {}) {
+  const [method, path = ""] = request.split(" ");
+  const {
+    class: name,
+    irreversible,
+    rule,
+  } = classify({
+    method: method as Method,
+    path: parsePath(path),
+    params: parseParams(params),
+  });
+  return `${name}${irreversible ? "!" : ""} ${rule}`;
+}
+
+const config = "PUT /nodes/pve1/qemu/100/config";
+
+describe("parameters count", () => {
+  test.each([
+    [config, {}, "change"],
+    [config, { delete: "description" }, "destructive config-delete"],
+    [config, { delete: ["onboot", "unused0"] }, "destructive! config-delete-volume"],
+    [config, { delete: "scsi1" }, "destructive config-delete"],
+    [config, { delete: "scsi1", force: 1 }, "destructive! config-delete-volume"],
+    [config, { delete: "" }, "destructive config-delete"],
+    [config, { scsi1: "none" }, "destructive disk-none"],
+    [config, { scsi1: "file=none" }, "destructive disk-none"],
+    [config, { ide2: "none,media=cdrom" }, "change"],
+    [config, { ide2: "local:iso/debian.iso,media=cdrom" }, "change"],
+    [config, { scsi1: "/dev/sdb" }, "destructive host-path"],
+    [config, { scsi1: "local-lvm:0,import-from=/etc/shadow" }, "destructive host-path"],
+    [config, { scsi1: "local-lvm:32" }, "change"],
+    [config, { args: "-device x" }, "destructive host-program"],
+    [config, { hookscript: "local:snippets/x.sh" }, "destructive host-program"],
+    [config, { hostpci0: "0000:01:00.0" }, "destructive host-device"],
+    [config, { usb0: "host=1-2" }, "destructive host-device"],
+    [config, { usb0: "spice" }, "change"],
+    [config, { serial0: "socket" }, "change"],
+    [config, { serial0: "/dev/ttyS0" }, "destructive host-device"],
+    [config, { protection: 0 }, "destructive protection-off"],
+    [config, { protection: 1 }, "change"],
+    [config, { net0: "virtio,bridge=vmbr0,firewall=0" }, "destructive card-firewall-off"],
+    [config, { net0: "virtio,bridge=vmbr0,firewall=1" }, "change"],
+    [config, { skiplock: "yes" }, "destructive skiplock"],
+    [config, { skiplock: "off" }, "change"],
+    [config, { skiplock: "nonsense" }, "destructive skiplock"],
+    [config, { template: 1 }, "destructive! config-template"],
+    ["POST /nodes/pve1/qemu/100/config", { delete: "scsi1" }, "destructive config-delete"],
+    ["PUT /nodes/pve1/lxc/200/config", { mp0: "/etc,mp=/mnt" }, "destructive host-path"],
+    ["PUT /nodes/pve1/lxc/200/config", { features: "nesting=1" }, "change"],
+    ["PUT /nodes/pve1/lxc/200/config", { features: "nesting=1,mount=nfs" }, "destructive container-rights"],
+    ["POST /nodes/pve1/lxc", { vmid: 300, unprivileged: 0 }, "destructive container-rights"],
+    ["POST /nodes/pve1/lxc", { vmid: 300, unprivileged: 1 }, "change"],
+    ["POST /nodes/pve1/qemu", { vmid: 300, archive: "local:backup/x" }, "change"],
+    ["POST /nodes/pve1/qemu", { vmid: 300, archive: "local:backup/x", force: true }, "destructive! create-force"],
+    ["PUT /nodes/pve1/qemu/100/resize", { disk: "scsi0", size: "+10G" }, "change"],
+    ["PUT /nodes/pve1/qemu/100/resize", { disk: "scsi0", size: "10G" }, "destructive resize-absolute"],
+    ["PUT /nodes/pve1/qemu/100/resize", { disk: "scsi0", size: "-1G" }, "destructive resize-absolute"],
+    ["PUT /nodes/pve1/qemu/100/unlink", { idlist: "scsi1" }, "destructive PUT"],
+    ["PUT /nodes/pve1/qemu/100/unlink", { idlist: "scsi1", force: 1 }, "destructive! unlink-force"],
+    ["POST /nodes/pve1/qemu/100/move_disk", { disk: "scsi0", storage: "x" }, "change"],
+    ["POST /nodes/pve1/qemu/100/move_disk", { disk: "scsi0", storage: "x", delete: 1 }, "destructive! move-delete"],
+    ["POST /nodes/pve1/qemu/100/status/shutdown", { forceStop: 1 }, "destructive force"],
+    ["POST /nodes/pve1/qemu/100/status/shutdown", { timeout: 30 }, "change"],
+    ["POST /nodes/pve1/vzdump", { vmid: 100 }, "change"],
+    ["POST /nodes/pve1/vzdump", { vmid: 100, remove: 0 }, "change"],
+    ["POST /nodes/pve1/vzdump", { vmid: 100, "prune-backups": "keep-last=1" }, "destructive! backup-prune"],
+    ["POST /nodes/pve1/vzdump", { vmid: 100, mode: "stop" }, "destructive backup-stop"],
+    ["PUT /cluster/firewall/options", { enable: 0 }, "destructive firewall-off"],
+    ["PUT /cluster/firewall/options", { enable: 1 }, "change"],
+    ["PUT /nodes/pve1/qemu/100/firewall/options", { policy_in: "ACCEPT" }, "destructive firewall-off"],
+    ["PUT /nodes/pve1/firewall/rules/0", { enable: "0" }, "destructive rule-off"],
+    ["PUT /cluster/ha/resources/vm:100", { state: "stopped" }, "destructive ha-stop"],
+    ["PUT /cluster/options", { delete: "bwlimit" }, "destructive settings-delete"],
+    ["DELETE /nodes/pve1/qemu/100", { purge: 1 }, "destructive! DELETE"],
+    ["POST /nodes/pve1/qemu/100/clone", { newid: 101 }, "change"],
+    ["PUT /access/acl", { path: "/", roles: "Administrator" }, "destructive! PUT"],
+  ])("%s %p is %s", (request, params, wanted) => {
+    expect(classOf(request, params)).toStartWith(wanted);
+  });
+
+  test("every rule is proven by one of those", () => {
+    const source = Bun.file(import.meta.path);
+    return source.text().then((text) => {
+      const unproven = parameterRules.map(({ name }) => name).filter((name) => !text.includes(` ${name}"`));
+      expect(unproven).toEqual(["backup-script", "unverified-download", "lock", "purge"]);
+    });
+  });
+
+  test.each([
+    ["POST /nodes/pve1/vzdump", { vmid: 1, script: "/x" }, "backup-script"],
+    ["POST /nodes/pve1/storage/local/download-url", { url: "x", "verify-certificates": 0 }, "unverified-download"],
+    [config, { lock: "backup" }, "lock"],
+    ["POST /nodes/pve1/qemu/100/status/start", { purge: 1 }, "purge"],
+  ])("%s %p is destructive by %s", (request, params, rule) => {
+    expect(classOf(request, params)).toEndWith(rule);
+  });
+});
+
+test("what the table does not know is the worst of its kind", () => {
+  expect(classOf("GET /nodes/pve1/brand-new")).toBe("sensitive unknown");
+  expect(classOf("POST /nodes/pve1/qemu/100/brand-new")).toBe("destructive! unknown");
+  expect(classOf("PUT /nodes")).toBe("destructive! unknown");
+  expect(classOf("GET /")).toBe("read root");
+});
+
+const anyParams: fc.Arbitrary<Params> = fc.dictionary(
+  fc.constantFrom(
+    "delete",
+    "force",
+    "purge",
+    "skiplock",
+    "scsi0",
+    "net0",
+    "size",
+    "enable",
+    "state",
+    "memory",
+    "name",
+    "x",
+  ),
+  fc.oneof(fc.string({ unit: "grapheme" }), fc.integer(), fc.boolean()),
+) as fc.Arbitrary<Params>;
+
+test("a parameter never makes anything more harmless", () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...rows), anyParams, anyParams, ({ endpoint }, some, more) => {
+      const [method, template = ""] = endpoint.split(" ");
+      const path = parsePath(template.replaceAll(/\{[\w-]+\}/g, "x1"));
+      const weight = (params: Params) => {
+        const { class: name, irreversible } = classify({ method: method as Method, path, params });
+        return classes.indexOf(name) * 2 + Number(irreversible);
+      };
+      expect(weight({ ...more, ...some })).toBeGreaterThanOrEqual(Math.max(weight({}), 0));
+      expect(weight({ ...some, "zz-new": "1" })).toBeGreaterThanOrEqual(weight(some));
+    }),
+  );
+});
+
+test("however a path is spelled, it is judged as what is sent", () => {
+  const spelled = fc.constantFrom(...rows).chain(({ endpoint }) => {
+    const [method = "", template = ""] = endpoint.split(" ");
+    const plain = template.replaceAll(/\{[\w-]+\}/g, "x1");
+    return fc.array(fc.boolean(), { minLength: plain.length, maxLength: plain.length }).map((flags) => ({
+      method: method as Method,
+      endpoint,
+      text: [...plain]
+        .map((char, index) =>
+          char !== "/" && flags[index] ? `%${char.charCodeAt(0).toString(16).padStart(2, "0")}` : char,
+        )
+        .join(""),
+    }));
+  });
+  fc.assert(
+    fc.property(spelled, ({ method, endpoint, text }) => {
+      const path = parsePath(text);
+      // What Proxmox sees: our own encoding of the path, unescaped once.
+      const seen = decodeURIComponent(encodePath(path));
+      const { rule, template } = classify({ method, path });
+      expect(`${method} ${template}`).toBe(endpoint);
+      expect(rule).toBe(endpoint);
+      expect(classify({ method, path: parsePath(encodePath(path)) }).rule).toBe(rule);
+      expect(seen).toBe(endpoint.slice(endpoint.indexOf(" ") + 1).replaceAll(/\{[\w-]+\}/g, "x1"));
+    }),
+  );
+});

@@ -1,0 +1,32 @@
+import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { ClusterManager } from "../../src/clusters.ts";
+import type { ClusterConfig, Config } from "../../src/config/types.ts";
+import { createLog } from "../../src/log.ts";
+import { type Audit, noAudit } from "../../src/policy/audit.ts";
+import type { Call } from "../../src/policy/call.ts";
+import { local } from "../../src/policy/caller.ts";
+import { Consents } from "../../src/policy/consent.ts";
+import { guard, type Proxmox } from "../../src/policy/guard.ts";
+import { Seal } from "../../src/seal.ts";
+
+/** A configuration of these clusters and nothing else. */
+export function configOf(clusters: readonly ClusterConfig[], more: Partial<Config> = {}): Config {
+  return { source: "the test", clusters, callers: [], auditLog: undefined, warnings: [], ...more };
+}
+
+/** A configuration without a cluster: for what only needs its key. */
+export const emptyConfig: Config = configOf([]);
+
+/** Clusters behind the policy, as whoever sits at this machine sees them with a client that can ask nobody. */
+export function guarded(
+  clusters: readonly ClusterConfig[],
+  {
+    library = new ApiLibrary(),
+    audit = noAudit,
+    call = { caller: local, client: "test", canAsk: false },
+  }: { readonly library?: ApiLibrary; readonly audit?: Audit; readonly call?: Call } = {},
+): Proxmox {
+  const config = configOf(clusters);
+  const consents = new Consents(new Seal(config), createLog({ level: "silent", format: "text" }));
+  return guard({ clusters: new ClusterManager(clusters), config, library, consents, audit })(call);
+}
