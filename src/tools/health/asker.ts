@@ -1,6 +1,6 @@
 import PQueue from "p-queue";
 import { ZodError } from "zod";
-import { PolicyRefusal } from "../../policy/guard.ts";
+import { PolicyRefusal } from "../../policy/refusal.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import type { Params } from "../../proxmox/params.ts";
 import type { ToolContext } from "../tool.ts";

@@ -1,5 +1,5 @@
 import { ZodError } from "zod";
-import { PolicyRefusal } from "../../policy/guard.ts";
+import { PolicyRefusal } from "../../policy/refusal.ts";
 import type { ProxmoxError } from "../../proxmox/errors.ts";
 import { listed, quoted } from "./wording.ts";
 

@@ -1,17 +1,16 @@
-import { ClusterManager } from "../../../src/clusters.ts";
 import { Secret } from "../../../src/config/secret.ts";
 import type { ClusterConfig } from "../../../src/config/types.ts";
 import { createDemo, type DemoCluster, type DemoOptions } from "../../../src/demo/index.ts";
-import { guard } from "../../../src/policy/guard.ts";
 import { clusterHealth } from "../../../src/tools/cluster-health.ts";
+import { guarded } from "../../support/guarded.ts";
 
-const open = {
+const open: ClusterConfig["policy"] = {
   access: "full",
-  consentFallback: undefined,
+  consentFallback: "code",
   allow: undefined,
-  deny: undefined,
-  protect: undefined,
-} as const;
+  deny: [],
+  protect: [],
+};
 
 /** A cluster that answers inside this process. */
 export interface Member {
@@ -41,18 +40,13 @@ export async function healthOf(
       policy: { ...open, ...policy },
     };
   });
-  const clusters = new ClusterManager(configs, (name) => {
-    const member = members.find((each) => each.name === name);
-    return member === undefined ? {} : { fetch: member.fetch };
+  const proxmox = guarded(configs, {
+    optionsOf: (name) => {
+      const member = members.find((each) => each.name === name);
+      return member === undefined ? {} : { fetch: member.fetch };
+    },
   });
-  try {
-    return await clusterHealth.call(cluster === undefined ? {} : { cluster }, {
-      proxmox: guard(clusters, "a test"),
-      signal,
-    });
-  } finally {
-    clusters.close();
-  }
+  return await clusterHealth.call(cluster === undefined ? {} : { cluster }, { proxmox, signal });
 }
 
 /** The demo's clusters as members, with their tokens of full rights. */

@@ -14,10 +14,17 @@ type Answer = Recorded["response"];
 /** The clock of the recorded nodes, in milliseconds. */
 const recordedAt = 1_795_344_725_000;
 
-/** What the recorded servers were not asked: beta for its guests, which no job covers, and all for what they do not have. */
+/** Beta's guests, which are in no job, for it has none. */
+const uncovered = [
+  { vmid: 100, type: "qemu", name: "beta-vm" },
+  { vmid: 105, type: "qemu", name: "beta-db" },
+  { vmid: 200, type: "lxc", name: "beta-ct" },
+];
+
+/** What the recorded servers were not asked: what is empty without backup jobs, replication and ZFS, and what Proxmox's source says without Ceph. */
 const unrecorded: readonly (readonly [path: RegExp, response: Answer])[] = [
   [/\/(replication|disks\/zfs|disks\/list)$|^\/cluster\/backup$/, ok([])],
-  [/^\/cluster\/backup-info\/not-backed-up$/, ok([100, 105, 200].map((vmid) => ({ vmid, type: "qemu" })))],
+  [/^\/cluster\/backup-info\/not-backed-up$/, ok(uncovered)],
   [/^\/cluster\/ha\/status\/current$/, ok([])],
   [
     /^\/cluster\/ceph\/status$/,
