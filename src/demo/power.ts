@@ -17,6 +17,7 @@ export function turnOn(world: World, guest: Guest): void {
 
 function* start(world: World, guest: Guest, kind: Kind): Script {
   if (guest.run !== undefined) throw new Error(`${kind.label} ${guest.vmid} already running`);
+  if (isOnDisk(guest)) delete guest.config["lock"];
   unlocked(guest);
   if (guest.config["template"] === 1)
     throw new Error(`you can't start a ${kind.label.toLowerCase()} if it's a template`);
@@ -33,8 +34,36 @@ function* stop(guest: Guest, part: number): Script {
   guest.run = undefined;
 }
 
+/** What a guest does that is asked to shut down: one that hears neither agent nor ACPI goes on until the time is over. */
+function* shutDown(guest: Guest, part: number, force = false): Script {
+  if (guest.run?.paused) throw new Error("VM is paused - cannot shutdown");
+  const deaf = guest.config["acpi"] === 0 && !hasAgent(guest);
+  yield* deaf ? ignore(force) : stop(guest, part);
+  guest.run = undefined;
+}
+
+function* ignore(force: boolean): Script {
+  yield 2;
+  if (!force) throw new Error("VM quit/powerdown failed - got timeout");
+  yield "VM still running - terminating now with SIGTERM";
+}
+
+function hasAgent({ config }: Guest): boolean {
+  return /^(1|enabled=1)/.test(String(config["agent"] ?? ""));
+}
+
+/** Suspended to disk, a guest is off and locked until it is started or resumed. */
+function isOnDisk({ config }: Guest): boolean {
+  return config["lock"] === "suspended";
+}
+
+function* toDisk(guest: Guest): Script {
+  yield* stop(guest, 1);
+  guest.config["lock"] = "suspended";
+}
+
 function* reboot(world: World, guest: Guest, kind: Kind): Script {
-  yield* stop(guest, 0.8);
+  yield* shutDown(guest, 0.8);
   yield* start(world, guest, kind);
 }
 
@@ -64,7 +93,7 @@ const actions: readonly Action[] = [
     name: "shutdown",
     does: "Ask the guest's system to shut down",
     takes: { timeout, skiplock, forceStop: flag("Stop hard when the time is over.", { optional: 1 }) },
-    script: (_, guest) => stop(guest, 1),
+    script: (_, guest, __, call) => shutDown(guest, 1, call.params["forceStop"] === 1),
   },
   { name: "reboot", does: "Shut down and start again", takes: { timeout }, running: true, script: reboot },
   {
@@ -73,14 +102,14 @@ const actions: readonly Action[] = [
     does: "Pause",
     takes: { skiplock, todisk: flag("Write the memory to disk and power off.", { optional: 1 }) },
     running: true,
-    script: (_, guest, __, call) => (call.params["todisk"] === 1 ? stop(guest, 1) : pause(guest, true)),
+    script: (_, guest, __, call) => (call.params["todisk"] === 1 ? toDisk(guest) : pause(guest, true)),
   },
   {
     name: "resume",
     does: "Resume after a pause",
     takes: { skiplock, nocheck: flag("Leave out a check of migrations.", { optional: 1 }) },
     running: true,
-    script: (_, guest) => pause(guest, false),
+    script: (world, guest, kind) => (isOnDisk(guest) ? start(world, guest, kind) : pause(guest, false)),
   },
   { name: "reset", does: "Press the reset button", takes: { skiplock }, running: true, script: (w, g) => reset(w, g) },
 ];
@@ -113,7 +142,8 @@ export function powerEndpoints(kind: Kind): readonly Endpoint[] {
         const guest = guestOf(call, kind);
         const { vmid } = guest;
         // Containers are looked at before the task starts, virtual machines mostly inside it.
-        if (guest.run === undefined && (running || (kind.type === "lxc" && name !== "start")))
+        const wakes = name === "resume" && isOnDisk(guest);
+        if (guest.run === undefined && !wakes && (running || (kind.type === "lxc" && name !== "start")))
           throw died(`${kind.label} ${vmid} not running`);
         if (guest.run !== undefined && kind.type === "lxc" && name === "start")
           throw died(`CT ${vmid} already running`);
@@ -129,8 +159,7 @@ const pressures = ["cpusome", "cpufull", "iosome", "iofull", "memorysome", "memo
 
 function virtualHardware(world: World, guest: Guest): Record<string, unknown> {
   const { run, config } = guest;
-  const agent = /^(1|enabled=1)/.test(String(config["agent"] ?? ""));
-  const state = { qmpstatus: qmpStatus(guest), ...(agent ? { agent: 1 } : {}) };
+  const state = { qmpstatus: qmpStatus(guest), ...(hasAgent(guest) ? { agent: 1 } : {}) };
   if (run === undefined) return state;
   const { netin, netout } = guestLoad(world, guest);
   const cards = Object.keys(config).filter((key) => /^net\d+$/.test(key));

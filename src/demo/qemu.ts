@@ -14,6 +14,7 @@ import { startTask } from "./task.ts";
 import { type Config, nameOf, seconds } from "./world.ts";
 
 const known: Parameters = {
+  acpi: flag("Whether the guest hears ACPI.", { default: 1 }),
   agent: text("Whether to talk to the guest agent: `1` or `enabled=1,...`."),
   args: text("Arguments for QEMU itself; only for root."),
   balloon: integer("The least memory in MiB; 0 turns the balloon off.", { minimum: 0 }),

@@ -16,6 +16,7 @@ import { failureText } from "../tools/failure.ts";
 import type { Tool } from "../tools/tool.ts";
 import { askHuman, canAskHuman, clientName, readReply } from "./consent.ts";
 import { Offers } from "./offer.ts";
+import { progressOf } from "./progress.ts";
 import { answer, failure } from "./result.ts";
 
 /** Makes a fresh MCP server for a caller's connection, session or single request; all serve the same tools. */
@@ -59,7 +60,8 @@ export function serverFactory({ tools, guard, limits, version, log }: ServerOpti
         consent: givenConsent(params.arguments),
       };
       const { signal } = mcpReq;
-      const run = () => limits.within(caller, () => tool.call(params.arguments, { proxmox: guard()(call), signal }));
+      const open = () => ({ proxmox: guard()(call), signal, ...progressOf(mcpReq) });
+      const run = () => limits.within(caller, () => tool.call(params.arguments, open()));
       return await answerOf(tool, run, signal, log);
     });
     return server;

@@ -6,6 +6,13 @@ import { type ApiPath, formatPath } from "../proxmox/path.ts";
 /** A path names a guest that is not there, or more than one. The message says which are. Nothing was sent to a guest. */
 export class GuestError extends Error {
   override readonly name = "GuestError";
+  /** `unknown`: the cluster has no such guest; `ambiguous`: it has several; `unreadable`: its list of guests is none. */
+  readonly reason: "unknown" | "ambiguous" | "unreadable";
+
+  constructor(message: string, reason: GuestError["reason"]) {
+    super(message);
+    this.reason = reason;
+  }
 }
 
 /** A guest as `GET /cluster/resources` lists it; without a name while its node does not report. */
@@ -56,7 +63,8 @@ export function namesGuest(path: ApiPath): boolean {
  */
 export async function realPath(path: ApiPath, cluster: Cluster, lookup: GuestLookup): Promise<ApiPath> {
   const [, word, ...rest] = path;
-  const refuse = (reason: string) => new GuestError(`${formatPath(path)} on ${cluster.name} was not sent: ${reason}`);
+  const refuse = (why: string, reason: GuestError["reason"] = "unknown") =>
+    new GuestError(`${formatPath(path)} on ${cluster.name} was not sent: ${why}`, reason);
   if (word === undefined) {
     throw refuse("a VMID or a name is missing after /guests. GET /cluster/resources with type=vm lists the guests.");
   }
@@ -64,7 +72,7 @@ export async function realPath(path: ApiPath, cluster: Cluster, lookup: GuestLoo
   const isVmid = /^\d+$/.test(word);
   const [found, ...others] = isVmid ? guests.filter(({ vmid }) => vmid === word) : named(word, guests);
   if (found === undefined) throw refuse(unknown(word, isVmid, guests, lookup.mayList));
-  if (others.length > 0) throw refuse(ambiguous(word, [found, ...others], lookup.mayList));
+  if (others.length > 0) throw refuse(ambiguous(word, [found, ...others], lookup.mayList), "ambiguous");
   return ["nodes", found.node, found.type, found.vmid, ...rest];
 }
 
@@ -86,7 +94,7 @@ async function readGuests(
     ...(timeoutMs !== undefined && { timeoutMs }),
   });
   if (Array.isArray(data)) return data.flatMap((row: unknown) => readGuest(row) ?? []);
-  throw new GuestError(`${name} (${endpoint}) answered with something else than a list of guests.`);
+  throw new GuestError(`${name} (${endpoint}) answered with something else than a list of guests.`, "unreadable");
 }
 
 /** A row that is no guest, or whose parts could turn a path into another one, is left out: who answers may mean harm. */

@@ -15,6 +15,11 @@ const readings: readonly (readonly [text: RegExp, reading: Reading])[] = [
   // A configuration that cannot be written: /etc/pve is read-only for everybody while there is no quorum.
   [/unable to open file '\/etc\/pve\/.*Permission denied/s, noQuorum],
   [/^Configuration file 'nodes\/([^/]+)\/(?:qemu-server|lxc)\/(\d+)\.conf' does not exist/, guestElsewhere],
+  // What `assert_config_exists_on_node` says, mostly inside tasks.
+  [
+    /^unable to find configuration file for (?:VM|CT) (\d+) on node '([^']*)'/,
+    ([, vmid = "", node = ""]) => guestElsewhere(["", node, vmid]),
+  ],
   [/hostname lookup '([^']*)' failed/, noNode],
   [/no such user \('([^']*)'\)/, ([, id = ""]) => missing("user", id)],
   [
@@ -27,6 +32,8 @@ const readings: readonly (readonly [text: RegExp, reading: Reading])[] = [
   [/checksum mismatch|detected modified configuration/, conflict],
   [/guest agent is not running/i, noAgent],
   [/(?:VM|CT)(?: (\d+))?(?: is)? not running/, notRunning],
+  [/VM quit\/powerdown failed|^command 'lxc-stop /, deafGuest],
+  [/^unexpected status$/, lostWorker],
 ];
 
 /** What one of the many texts behind status 500 means; the first that matches wins. */
@@ -46,7 +53,7 @@ function noQuorum(match: RegExpExecArray): Meaning {
   };
 }
 
-function guestElsewhere([, node = "", vmid = ""]: RegExpExecArray): Meaning {
+function guestElsewhere([, node = "", vmid = ""]: readonly string[]): Meaning {
   return {
     kind: "not-found",
     what: `there is no guest ${vmid} of this kind on node ${node}`,
@@ -155,6 +162,22 @@ function notRunning([, vmid]: RegExpExecArray, attempted: Attempted): Meaning {
     what: `guest ${id} is not running`,
     hint: `Start it first (POST ${guest}/status/start), if that is wanted.`,
     details: { subject: { type: "guest", id } },
+  };
+}
+
+/** As `qmshutdown`, `qmreboot` and `vzshutdown` end when the time is over. */
+function deafGuest(): Meaning {
+  return {
+    kind: "failed",
+    hint: "The system inside did not shut down in time. A VM hears it by the guest agent where its option `agent` is on (the agent must run inside), else by ACPI (which that system must heed); a container by its init.",
+  };
+}
+
+/** What Proxmox says of a task whose log does not end as logs end. */
+function lostWorker(): Meaning {
+  return {
+    kind: "failed",
+    hint: "The task's process ended without saying how: it was killed, or its node went down. Look at what it worked on.",
   };
 }
 

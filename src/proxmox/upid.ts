@@ -2,6 +2,8 @@
 export interface Upid {
   /** Where the task runs, and where its status is read. */
   readonly node: string;
+  /** When it began, in seconds since 1970 by that node's clock. */
+  readonly starttime: number;
   /** `qmstart`, `vzdump`, ... */
   readonly type: string;
   /** What it works on: a VMID, a storage, a service; empty when nothing in particular. */
@@ -15,11 +17,12 @@ export interface Upid {
  * behind them are narrower than there (anything but spaces and colons): handles are shown on terminals and in commands.
  */
 const form =
-  /^UPID:([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?):[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:([\w.-]+):([\p{L}\p{N}_.@!%+=,~-]*):([\p{L}\p{N}_.@!%+=,~-]+):$/u;
+  /^UPID:([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?):[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:([0-9A-Fa-f]{8}):([\w.-]+):([\p{L}\p{N}_.@!%+=,~-]*):([\p{L}\p{N}_.@!%+=,~-]+):$/u;
 
 /** Reads a task's handle; `undefined` when the text is none. */
 export function parseUpid(text: string): Upid | undefined {
-  const [, node, type, id, user] = form.exec(text) ?? [];
-  if (node === undefined || type === undefined || id === undefined || user === undefined) return undefined;
-  return { node, type, id, user };
+  const [, node, start, type, id, user] = form.exec(text) ?? [];
+  if (node === undefined || start === undefined || type === undefined) return undefined;
+  if (id === undefined || user === undefined) return undefined;
+  return { node, starttime: Number.parseInt(start, 16), type, id, user };
 }

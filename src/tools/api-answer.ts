@@ -1,6 +1,5 @@
 import type { GuardedAnswer } from "../policy/guard.ts";
 import { formatPath } from "../proxmox/path.ts";
-import { parseUpid } from "../proxmox/upid.ts";
 import { type Cell, table } from "./table.ts";
 
 /** What of an answer is wanted. */
@@ -29,11 +28,6 @@ export function answerText(answer: GuardedAnswer): string {
   const { cluster, data, total, extra, resolved, unchecked } = answer;
   const note = unchecked === undefined ? {} : { note: unchecked };
   const path = resolved === undefined ? {} : { path: formatPath(resolved) };
-  const task = typeof data === "string" ? parseUpid(data) : undefined;
-  if (task !== undefined) {
-    const next = `The task was started. GET /nodes/${task.node}/tasks/${data}/status tells when it stopped and how.`;
-    return JSON.stringify({ cluster, ...path, upid: data, next, ...note });
-  }
   const body = tableOf(answer, {});
   if (body === undefined) {
     return JSON.stringify({ cluster, ...path, data, ...(total !== undefined && { total }), ...extra, ...note });
@@ -41,6 +35,12 @@ export function answerText(answer: GuardedAnswer): string {
   const at = resolved === undefined ? "" : `, ${formatPath(resolved)}`;
   const remark = unchecked === undefined ? "" : `\n[${unchecked}]`;
   return `${body.summary} on ${cluster}${at}${ofAll(answer)}\n${body.text}${beside(extra)}${remark}`;
+}
+
+/** What an answer tells beside its data, as lines to follow another text: which path was meant, what was not checked. */
+export function remarks({ resolved, unchecked }: GuardedAnswer): string {
+  const path = resolved === undefined ? "" : `\nPath: ${formatPath(resolved)}`;
+  return unchecked === undefined ? path : `${path}\n[${unchecked}]`;
 }
 
 /** An answer, or what is wanted of it, for a place that names cluster and path itself. */

@@ -62,7 +62,14 @@ function clusterSchema(tool: ToolDeclaration, clusters: readonly string[]): z.Zo
   if (tool.cluster === "none" || tool.cluster === "each" || clusters.length < 2) return undefined;
   const names = tool.cluster === "any" ? [...clusters, "*"] : clusters;
   const name = clusters.length <= mostNamesInEnum ? z.enum(names) : z.string();
-  return tool.cluster === "any" ? name.optional().describe("Default: all (`*`)") : name.describe("Which cluster");
+  switch (tool.cluster) {
+    case "any":
+      return name.optional().describe("Default: all (`*`)");
+    case "found":
+      return name.optional().describe("Default: the one that has it");
+    case "one":
+      return name.describe("Which cluster");
+  }
 }
 
 /**

@@ -7,6 +7,7 @@ import { NotExecuted, PolicyRefusal } from "../policy/refusal.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { ParamsError } from "../proxmox/params.ts";
 import { PathError } from "../proxmox/path.ts";
+import { TaskError } from "../proxmox/task.ts";
 import { ArgumentError } from "./arguments.ts";
 
 /** A tool could not do what it was asked, for a reason that is no error of one request. The message is the answer. */
@@ -27,6 +28,7 @@ const expected = [
   CheckRefusal,
   PathError,
   ParamsError,
+  TaskError,
 ];
 
 /** What to tell a model of an error that was to be expected; `undefined` for a fault of our own. */

@@ -1,12 +1,15 @@
 import { clusterHealth } from "./cluster-health.ts";
 import { describeApi } from "./describe-api.ts";
 import { getClusterResources } from "./get-cluster-resources.ts";
+import { guestPower } from "./guest-power.ts";
 import { listClusters } from "./list-clusters.ts";
 import { listNodes } from "./list-nodes.ts";
+import { listTasks } from "./list-tasks.ts";
 import { proxmoxApiCall } from "./proxmox-api-call.ts";
 import { proxmoxApiRead } from "./proxmox-api-read.ts";
 import { searchApi } from "./search-api.ts";
 import type { Tool } from "./tool.ts";
+import { waitForTask } from "./wait-for-task.ts";
 
 /** Every tool, in the order of tools/list. A new one is a file and a line here. */
 export const tools: readonly Tool[] = [
@@ -18,4 +21,7 @@ export const tools: readonly Tool[] = [
   describeApi,
   proxmoxApiRead,
   proxmoxApiCall,
+  listTasks,
+  waitForTask,
+  guestPower,
 ];

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { parsePath } from "../proxmox/path.ts";
-import { answerText } from "./api-answer.ts";
+import { answerText, remarks } from "./api-answer.ts";
 import { dataArgument, readData } from "./data.ts";
 import { methodArgument } from "./method.ts";
+import { startedTask } from "./task-handle.ts";
+import { textUnlessFailed, watchStarted } from "./task-news.ts";
 import { defineTool } from "./tool.ts";
 
 /** `proxmox_api_call`: any endpoint of the API. */
@@ -11,7 +13,7 @@ export const proxmoxApiCall = defineTool({
   title: "Call the Proxmox VE API",
   description: `Calls any endpoint of the Proxmox VE API on one cluster, as \`pvesh\` does: GET reads, POST creates or acts, PUT changes, DELETE removes. Writes take effect at once.
 Examples: GET /nodes/pve1/qemu/100/config; POST /nodes/pve1/qemu/100/status/start; PUT /nodes/pve1/qemu/100/config with data {"memory": 2048, "delete": ["description"]}.
-A write that takes longer answers with a UPID: the task was started, not finished. Read GET /nodes/{node}/tasks/{upid}/status until it is stopped; exitstatus OK is success.`,
+Where a write starts a task, a moment is waited for it: the answer says how it ended, or gives its handle for wait_for_task.`,
   cluster: "one",
   input: {
     path: z
@@ -25,8 +27,13 @@ A write that takes longer answers with a UPID: the task was started, not finishe
     ),
   },
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
-  async run({ cluster, path, method, data }, { proxmox, signal }) {
+  async run({ cluster, path, method, data }, context) {
+    const { proxmox, signal } = context;
     const request = { method, path: parsePath(path), params: readData(data), signal, checked: true };
-    return answerText(await proxmox.request(cluster, request));
+    const answer = await proxmox.request(cluster, request);
+    const task = method === "GET" ? undefined : startedTask(answer.cluster, answer.data);
+    if (task === undefined) return answerText(answer);
+    const news = await watchStarted(task, context);
+    return textUnlessFailed({ ...news, text: `${news.text}${remarks(answer)}` });
   },
 });

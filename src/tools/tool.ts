@@ -11,7 +11,9 @@ export type ClusterArgument =
   /** A name, or `*` (and nothing) for all of them: reads only. */
   | "any"
   /** Exactly one; may be left out only where one is configured. */
-  | "one";
+  | "one"
+  /** Exactly one; may be left out where another argument is known on one cluster alone. */
+  | "found";
 
 /** What a tool is given beside its arguments. */
 export interface ToolContext {
@@ -19,6 +21,8 @@ export interface ToolContext {
   readonly proxmox: Proxmox;
   /** Aborted when the client cancels, or when its connection ends on transports where that means the same. */
   readonly signal: AbortSignal;
+  /** Tells the client how a long call gets on; there only when the client asked to be told. */
+  readonly progress?: (message: string) => void;
 }
 
 /** MCP's hints about a tool, all of them said: a client that reads none assumes the worst. */

@@ -28,6 +28,11 @@ export function uptime(seconds: unknown): string | undefined {
   return prettyMilliseconds(whole * 1000, { unitCount: 2, secondsDecimalDigits: 0 });
 }
 
+/** How long something took or is ago, in seconds: `1h 15m`, `under 1s`. */
+export function duration(seconds: number): string {
+  return seconds < 1 ? "under 1s" : (uptime(seconds) ?? "");
+}
+
 function percent(fraction: number): string {
   return `${(fraction * 100).toFixed(1)}%`;
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type Human, type Shown, typing } from "../support/clients.ts";
+import { agreeable, type Human, type Shown, typing } from "../support/clients.ts";
 import { setStage, type Stage, transports } from "./stage.ts";
 
 let stage: Stage;
@@ -73,6 +73,21 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     await call();
     expect(stage.demo.requests.slice(before).map((request) => request.path)).toContain(`/api2/json${path}`);
     expect(shown.map(({ type }) => type)).toEqual(["boolean", "boolean"]);
+  });
+
+  test("asks before guest_power pulls the plug, and not before it starts", async () => {
+    const vmid = await stage.makeGuest("plugged");
+    const shown: Shown[] = [];
+    const human: Human = (question) => {
+      shown.push(question);
+      return agreeable(question);
+    };
+    await using client = await connect(stage, human);
+    const power = (action: string) => client.call("guest_power", { guest: vmid, action });
+    expect((await power("start")).text).toContain("is running now");
+    expect(shown).toEqual([]);
+    expect((await power("stop")).text).toContain("is off now");
+    expect(shown[0]?.message).toStartWith(`DESTRUCTIVE on cluster alpha: POST /nodes/pve1/qemu/${vmid}/status/stop\n`);
   });
 
   test("asks nothing before a change", async () => {

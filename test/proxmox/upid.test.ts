@@ -5,6 +5,7 @@ import { parseUpid } from "../../src/proxmox/upid.ts";
 test("reads a task's handle", () => {
   expect(parseUpid("UPID:pve1:000001CB:0006E988:6B02C95B:qmdestroy:103:mcp@pve!tok:")).toEqual({
     node: "pve1",
+    starttime: 1795344731,
     type: "qmdestroy",
     id: "103",
     user: "mcp@pve!tok",
@@ -28,7 +29,7 @@ test("reads whatever Proxmox can put into one", () => {
       word,
       (name, pid, pstart, start, kind, id, user) => {
         const upid = `UPID:${name}:${hex(pid)}:${hex(pstart)}:${hex(start)}:${kind}:${id}:${user}:`;
-        expect(parseUpid(upid)).toEqual({ node: name, type: kind, id, user });
+        expect(parseUpid(upid)).toEqual({ node: name, starttime: start, type: kind, id, user });
         for (const broken of [upid.slice(0, -1), upid.slice(1), `${upid}x`, ` ${upid}`, upid.replace(":", "::")]) {
           expect(parseUpid(broken)).toBeUndefined();
         }

@@ -16,11 +16,15 @@ export interface ToolAnswer {
 /** A real MCP client, whichever SDK it comes from. */
 export interface McpClient extends AsyncDisposable {
   listTools(): Promise<string[]>;
-  call(
-    name: string,
-    args?: Record<string, unknown>,
-    options?: { timeout?: number; signal?: AbortSignal },
-  ): Promise<ToolAnswer>;
+  call(name: string, args?: Record<string, unknown>, options?: CallOptions): Promise<ToolAnswer>;
+}
+
+/** What both SDKs take with a call. */
+export interface CallOptions {
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+  /** Asks the server to tell how the call gets on. */
+  readonly onprogress?: (progress: { progress: number; message?: string | undefined }) => void;
 }
 
 /** What a human is shown, and the form that they fill in. */

@@ -99,18 +99,6 @@ test("data that no parameter can be is refused by its name", async () => {
   );
 });
 
-test("a task that was started is told from one that ended", async () => {
-  const started = JSON.parse(
-    await answer("proxmox_api_call", { cluster: "alpha", method: "POST", path: "/nodes/pve1/qemu/104/status/start" }),
-  );
-  expect(started.cluster).toBe("alpha");
-  expect(started.upid).toMatch(/^UPID:pve1:.*:qmstart:104:/);
-  const status = `/nodes/pve1/tasks/${started.upid}/status`;
-  expect(started.next).toContain(status);
-  const task = await answer("proxmox_api_call", { cluster: "alpha", method: "GET", path: status });
-  expect(JSON.parse(task).data).toMatchObject({ type: "qmstart", id: "104" });
-});
-
 test("an unknown tool is a protocol error that names the tools", async () => {
   await expect(client.call("list_vms")).rejects.toThrow(/no tool "list_vms".*list_nodes/s);
 });

@@ -1,0 +1,127 @@
+import { resultOf, type TaskResult } from "../proxmox/task.ts";
+import { parseUpid } from "../proxmox/upid.ts";
+import { failureText } from "./failure.ts";
+import { rowsOf } from "./rows.ts";
+import type { TaskHandle } from "./task-handle.ts";
+import type { ToolContext } from "./tool.ts";
+
+/** A task of a list. */
+export interface ListedTask extends TaskHandle {
+  /** `undefined` while it runs. */
+  readonly end: { readonly time: number; readonly exitstatus: string; readonly result: TaskResult } | undefined;
+}
+
+/** Which tasks are wanted. What is `undefined` excludes none. */
+export interface Wanted {
+  readonly status: "all" | "running" | "failed";
+  readonly vmid: string | undefined;
+  readonly node: string | undefined;
+  /** A part of the user or token. */
+  readonly user: string | undefined;
+  readonly type: string | undefined;
+  /** In seconds since 1970. */
+  readonly since: number | undefined;
+  /** How many of each list. */
+  readonly limit: number;
+}
+
+/** Tasks of one cluster. */
+export interface TaskPage {
+  readonly tasks: readonly ListedTask[];
+  /** How many there are in all. */
+  readonly total: number;
+  /** The cluster's clock. */
+  readonly now: Date;
+  /** A line for each node that was not looked at. */
+  readonly missing: readonly string[];
+}
+
+interface Row {
+  readonly upid: string;
+  readonly endtime?: unknown;
+  readonly status?: unknown;
+}
+
+/** The running tasks of a cluster and the last ones that ended on each node, some 25: one request. */
+export async function recentTasks(cluster: string, wanted: Wanted, context: ToolContext): Promise<TaskPage> {
+  const { proxmox, signal } = context;
+  const answer = await proxmox.request(cluster, { method: "GET", path: ["cluster", "tasks"], signal });
+  const tasks = rowsOf<Row>(answer, "upid").flatMap((row) => readRow(answer.cluster, row) ?? []);
+  const found = tasks.filter((task) => isWanted(task, wanted));
+  return { tasks: found, total: found.length, now: answer.date ?? new Date(), missing: [] };
+}
+
+/** The tasks in the logs of a cluster's nodes, as far back as they are kept: a request to each node. */
+export async function loggedTasks(cluster: string, wanted: Wanted, context: ToolContext): Promise<TaskPage> {
+  const { proxmox, signal } = context;
+  const answer = await proxmox.request(cluster, { method: "GET", path: ["nodes"], signal });
+  const nodes = rowsOf<{ readonly node: string; readonly status?: string }>(answer, "node");
+  const asked = nodes.filter(({ node }) => wanted.node === undefined || node === wanted.node);
+  const lists = await Promise.all(
+    asked.map(async ({ node, status }) =>
+      status === "offline"
+        ? { ...none, missing: `${node} of ${answer.cluster} is offline: its tasks were not looked at.` }
+        : await tasksOf(answer.cluster, node, wanted, context),
+    ),
+  );
+  return {
+    tasks: lists.flatMap(({ tasks }) => tasks),
+    total: lists.reduce((sum, { total }) => sum + total, 0),
+    now: answer.date ?? new Date(),
+    missing: lists.flatMap(({ missing }) => missing ?? []),
+  };
+}
+
+const none = { tasks: [], total: 0 };
+
+interface NodePage {
+  readonly tasks: readonly ListedTask[];
+  readonly total: number;
+  readonly missing?: string;
+}
+
+/** A node that does not give its list loses nobody else's. */
+async function tasksOf(cluster: string, node: string, wanted: Wanted, context: ToolContext): Promise<NodePage> {
+  const { status, vmid, user, type, since, limit } = wanted;
+  const params = {
+    source: { all: "all", running: "active", failed: "archive" }[status],
+    limit,
+    // Proxmox's `errors` would count warnings, too.
+    ...(status === "failed" && { statusfilter: "error,unknown" }),
+    ...(vmid !== undefined && { vmid }),
+    ...(user !== undefined && { userfilter: user }),
+    ...(type !== undefined && { typefilter: type }),
+    ...(since !== undefined && { since }),
+  };
+  try {
+    const path = ["nodes", node, "tasks"];
+    const answer = await context.proxmox.request(cluster, { method: "GET", path, params, signal: context.signal });
+    const tasks = rowsOf<Row>(answer, "upid").flatMap((row) => readRow(cluster, row) ?? []);
+    return { tasks, total: Math.max(answer.total ?? 0, tasks.length) };
+  } catch (error) {
+    const reason = failureText(error);
+    if (reason === undefined || context.signal.aborted) throw error;
+    return { ...none, missing: `No tasks from ${node} of ${cluster}: ${reason}` };
+  }
+}
+
+/** Running tasks have no `endtime` in either list, and `status` is missing in one and `RUNNING` in the other. */
+function readRow(cluster: string, { upid, endtime, status }: Row): ListedTask | undefined {
+  const task = parseUpid(upid);
+  if (task === undefined) return undefined;
+  const time = Number(endtime ?? Number.NaN);
+  const exitstatus = typeof status === "string" ? status : "unexpected status";
+  const end = Number.isFinite(time) ? { time, exitstatus, result: resultOf(exitstatus) } : undefined;
+  return { ...task, upid, cluster, end };
+}
+
+function isWanted(task: ListedTask, { status, vmid, node, user, type, since }: Wanted): boolean {
+  return (
+    (status === "all" || (status === "running" ? task.end === undefined : task.end?.result === "failed")) &&
+    (vmid === undefined || task.id === vmid) &&
+    (node === undefined || task.node === node) &&
+    (user === undefined || task.user.includes(user)) &&
+    (type === undefined || task.type === type) &&
+    (since === undefined || task.starttime >= since)
+  );
+}

@@ -1,0 +1,204 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { httpClient, type McpClient } from "../support/clients.ts";
+import { type Fleet, startFleet } from "../support/fleet.ts";
+
+const upidOf = (text: string) => /UPID:\S+/.exec(text)?.[0] ?? "";
+
+/** Answers with what differs from run to run taken out. */
+const plain = (text: string) => text.replace(/UPID:\S+/g, "UPID").replace(/within \d+s/g, "within Ns");
+
+let fleet: Fleet;
+let client: McpClient;
+
+beforeAll(async () => {
+  fleet = await startFleet({ taskMs: 100 });
+  client = await httpClient(fleet.product);
+});
+
+afterAll(async () => {
+  await client[Symbol.asyncDispose]();
+  await fleet[Symbol.asyncDispose]();
+});
+
+async function call(name: string, args: Record<string, unknown> = {}, by = client): Promise<string> {
+  const { text, isError } = await by.call(name, args);
+  expect({ isError, text }).toEqual({ isError: false, text });
+  return text;
+}
+
+async function refused(name: string, args: Record<string, unknown> = {}, by = client): Promise<string> {
+  const { text, isError } = await by.call(name, args);
+  expect({ isError, text }).toEqual({ isError: true, text });
+  return text;
+}
+
+const post = (path: string, data = {}) => ({ cluster: "alpha", method: "POST", path, data });
+
+describe("proxmox_api_call", () => {
+  test("waits a moment for the task that it starts, and says how it ended", async () => {
+    expect(plain(await call("proxmox_api_call", post("/guests/104/status/start")))).toBe(
+      "qmstart of 104 on pve1 (alpha) ended OK within Ns.\nTask: alpha/UPID\nPath: /nodes/pve1/qemu/104/status/start",
+    );
+  });
+
+  test("answers a task that failed as an error with the lines that tell why", async () => {
+    const text = await refused("proxmox_api_call", post("/nodes/pve1/qemu/111/migrate", { target: "pve3" }));
+    expect(text).toContain("there is no guest 111");
+    const failed = await refused("proxmox_api_call", post("/guests/104/migrate", { target: "pve3", online: true }));
+    expect(plain(failed)).toStartWith(
+      "qmigrate of 104 on pve1 (alpha) failed within Ns: Can't connect to destination address using public key\nIts log:\n",
+    );
+    expect(failed).toContain("starting migration of VM 104 to node 'pve3'");
+  });
+
+  test("gives the handle of a task that takes longer, and its log so far", async () => {
+    await using slow = await startFleet({ taskMs: 300_000 });
+    await using asker = await httpClient(slow.product);
+    const began = performance.now();
+    const dump = post("/nodes/pve1/vzdump", { vmid: "200", storage: "backups" });
+    const text = await call("proxmox_api_call", dump, asker);
+    expect(performance.now() - began).toBeWithin(6500, 9500);
+    expect(text).toMatch(/^vzdump of 200 on pve1 \(alpha\) is still running, \d+s after its start\.$/m);
+    expect(text).toContain("Its log ends in: INFO: creating vzdump archive");
+    expect(text).toContain(`Task: alpha/${upidOf(text)}`);
+    expect(await call("list_tasks", { status: "running" }, asker)).toMatch(
+      /^1 task on 2 clusters: 1 running\.\n.*\nrunning\tvzdump\t200\tpve1\t.*\d+s so far\talpha\/UPID/,
+    );
+  }, 20_000);
+
+  test("never loses that a task was started, even where nobody may read how it gets on", async () => {
+    const around = async (request: Request, answer: (request: Request) => Promise<Response>) => {
+      if (!new URL(request.url).pathname.includes("/tasks/")) return await answer(request);
+      return Response.json(
+        { data: null, message: "Permission check failed (/nodes/pve1, Sys.Audit)" },
+        { status: 403 },
+      );
+    };
+    await using other = await startFleet({ taskMs: 1, around });
+    await using asker = await httpClient(other.product);
+    const text = await call("proxmox_api_call", post("/guests/104/status/start"), asker);
+    expect(text).toStartWith("qmstart of 104 on pve1 (alpha) was started; how it gets on cannot be read: GET /nodes");
+    expect(text).toContain("lacks Sys.Audit on /nodes/pve1");
+    expect(text).toMatch(/^Task: alpha\/UPID:pve1:\S+:qmstart:104:mcp@pve!tok:$/m);
+  });
+});
+
+describe("wait_for_task", () => {
+  test("takes a handle alone, a UPID with its cluster, and a UPID that one cluster knows", async () => {
+    const upid = upidOf(await call("proxmox_api_call", post("/guests/104/status/reset")));
+    const expected = /^qmreset of 104 on pve1 \(alpha\) ended OK/;
+    for (const args of [
+      { task: `alpha/${upid}` },
+      { task: upid, cluster: "alpha" },
+      { task: upid },
+      { task: upid.replace(/:$/, "") },
+      { task: ` alpha/${upid}\n`, cluster: "alpha" },
+    ]) {
+      expect(await call("wait_for_task", args)).toMatch(expected);
+    }
+  });
+
+  test("refuses what names no task, two clusters, or a task that nobody knows", async () => {
+    const upid = "UPID:pve1:00000001:00000001:60000000:qmstart:100:root@pam:";
+    expect(await refused("wait_for_task", { task: "qmstart" })).toContain("A handle is cluster/UPID");
+    expect(await refused("wait_for_task", { task: `beta/${upid}`, cluster: "alpha" })).toContain("Leave one out");
+    expect(await refused("wait_for_task", { task: `gamma/${upid}` })).toContain('"alpha", "beta"');
+    expect(await refused("wait_for_task", { task: upid })).toStartWith("No cluster knows this task.");
+    expect(await refused("wait_for_task", { task: `alpha/${upid}` })).toContain("this node knows no such task");
+    expect(await refused("wait_for_task", { task: upid, timeout: 46 })).toContain("timeout");
+  });
+
+  test("tells of a cluster that could not be asked whether it knows the task", async () => {
+    const text = await refused("wait_for_task", { task: "UPID:pve3:00000001:00000001:60000000:qmstart:100:root@pam:" });
+    expect(text).toContain("No answer from alpha: GET /nodes/pve3/tasks/");
+    expect(text).not.toContain("No answer from beta");
+  });
+
+  test("says why a task of yesterday failed", async () => {
+    const list = await call("list_tasks", { cluster: "alpha", type: "vzdump" });
+    const text = await refused("wait_for_task", { task: `alpha/${upidOf(list)}` });
+    expect(plain(text)).toBe(
+      [
+        "vzdump on pve1 (alpha) failed (it was started 6h ago): job errors",
+        "Its log:",
+        "ERROR: Backup of VM 101 failed - no space left on device",
+        "Task: alpha/UPID",
+      ].join("\n"),
+    );
+  });
+
+  test("goes on over a node that falls silent, and says so when it stays silent", async () => {
+    let silent = false;
+    const around = async (request: Request, answer: (request: Request) => Promise<Response>) =>
+      silent && request.url.includes("/tasks/")
+        ? new Response(null, { status: 595, statusText: "No route to host" })
+        : await answer(request);
+    await using other = await startFleet({ taskMs: 3000, around });
+    await using asker = await httpClient(other.product);
+    const upid = await other.send("POST", "/nodes/pve1/qemu/100/status/shutdown", {});
+    const waiting = asker.call("wait_for_task", { task: `alpha/${upid}` });
+    await Bun.sleep(500);
+    silent = true;
+    const patient = await asker.call("wait_for_task", { task: `alpha/${upid}`, timeout: 1 });
+    expect(patient.isError).toBe(false);
+    expect(patient.text).toContain("Whether qmshutdown of 100 on pve1 (alpha) still runs cannot be read just now: ");
+    expect(patient.text).toContain("595, node pve1 cannot be reached");
+    silent = false;
+    expect((await waiting).text).toStartWith("qmshutdown of 100 on pve1 (alpha) ended OK");
+  }, 15_000);
+});
+
+describe("list_tasks", () => {
+  test("shows the recent ones of all clusters, one request to each", async () => {
+    const before = fleet.alpha.requests.length + fleet.beta.requests.length;
+    const text = await call("list_tasks");
+    expect(fleet.alpha.requests.length + fleet.beta.requests.length - before).toBe(2);
+    expect(text).toMatch(/^\d+ tasks on 2 clusters: .*\d+ failed/);
+    expect(text).toContain("status\ttype\tid\tnode\tuser\tstarted\ttook\ttask\n");
+    expect(text).toMatch(
+      /^job errors\tvzdump\t\tbpve\troot@pam\t6h ago \(\d{4}-\d\d-\d\dT\d\d:\d\dZ\)\tunder 1s\tbeta\/UPID:bpve:/m,
+    );
+    expect(text).toContain("Looked at each node's last tasks only");
+  });
+
+  test("finds a guest's by name and by VMID, in the nodes' logs, and says which node was not looked at", async () => {
+    await call("guest_power", { guest: "proxy", action: "stop" });
+    for (const guest of ["proxy", "201", 201]) {
+      const text = await call("list_tasks", { guest });
+      expect(text).toMatch(/^OK\tvzstop\t201\tpve1\t/m);
+      expect(text).not.toMatch(/\tqmstart\t/);
+      expect(text).toContain("pve3 of alpha is offline: its tasks were not looked at.");
+      expect(text).toContain("see type vzdump without guest");
+    }
+    expect(await refused("list_tasks", { guest: "nobody" })).toContain('there is no guest called "nobody"');
+  });
+
+  test("narrows by result, node, user, type, and time", async () => {
+    const failed = await call("list_tasks", { status: "failed", since: "1d" });
+    expect(failed).toContain("job errors\tvzdump");
+    expect(failed).not.toMatch(/^OK\t/m);
+    expect(await call("list_tasks", { since: "1h", type: "vzdump" })).toStartWith("No such tasks on 2 clusters.");
+    expect(await call("list_tasks", { since: "2020-01-01", type: "vzdump" })).toContain("2 tasks on 2 clusters");
+    const byUser = await call("list_tasks", { user: "root@pam", node: "bpve" });
+    expect(byUser).toStartWith("2 tasks on 2 clusters");
+    expect(byUser).not.toContain("pve1");
+    expect(await call("list_tasks", { status: "running" })).toBe("No such tasks on 2 clusters.");
+    expect(await call("list_tasks", { user: "root@pam", limit: 1 })).toStartWith("First 1 of 4 tasks on 2 clusters: ");
+  });
+
+  test("refuses a time that is none, saying how to write one", async () => {
+    expect(await refused("list_tasks", { since: "yesterday" })).toContain("since: write 30m, 2h, 3d, 1w, or a date");
+  });
+
+  test("loses no node's tasks to another that does not answer", async () => {
+    const around = async (request: Request, answer: (request: Request) => Promise<Response>) =>
+      new URL(request.url).pathname.endsWith("/nodes/pve2/tasks")
+        ? new Response(null, { status: 596, statusText: "Connection timed out" })
+        : await answer(request);
+    await using other = await startFleet({ around });
+    await using asker = await httpClient(other.product);
+    const text = await call("list_tasks", { since: "1w" }, asker);
+    expect(text).toContain("4 tasks on 2 clusters");
+    expect(text).toContain("No tasks from pve2 of alpha: GET /nodes/pve2/tasks on alpha: 596");
+  });
+});
