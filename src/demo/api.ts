@@ -7,9 +7,11 @@ import { lxcEndpoints } from "./lxc.ts";
 import { nodeEndpoints } from "./node.ts";
 import { poolEndpoints } from "./pool.ts";
 import { qemuEndpoints } from "./qemu.ts";
+
 import { type Branch, grow } from "./router.ts";
 import { storageEndpoints } from "./storage.ts";
 import { taskEndpoints } from "./task.ts";
+import { troubleEndpoints } from "./trouble.ts";
 
 const written: readonly Endpoint[] = [
   ...clusterEndpoints,
@@ -21,6 +23,7 @@ const written: readonly Endpoint[] = [
   ...storageEndpoints,
   ...accountEndpoints,
   ...poolEndpoints,
+  ...troubleEndpoints,
 ];
 
 /** Two directories name their entries otherwise than all the others. */

@@ -46,7 +46,15 @@ export function build(
     groups: new Map(Object.entries(parts.groups).map(([name, it]) => [name, { ...it, users: new Set(it.users) }])),
     roles: roles(parts.modern),
     tasks: [],
-    faults: { noQuorum: false, frozen: [] },
+    faults: {
+      noQuorum: false,
+      frozen: [],
+      inactive: [],
+      services: {},
+      replication: {},
+      ceph: undefined,
+      nodes: {},
+    },
   };
   return world;
 }

@@ -63,25 +63,6 @@ function status({ world, node: from }: Call): object[] {
   return [{ id: "cluster", type: "cluster", name: world.name, version: 3, nodes: nodes.length, quorate }, ...nodes];
 }
 
-function highAvailability({ world, node }: Call): object[] {
-  const lost = world.faults.noQuorum;
-  const quorum = {
-    id: "quorum",
-    type: "quorum",
-    node,
-    quorate: lost ? 0 : 1,
-    status: lost ? `No quorum on node '${node}'!` : "OK",
-  };
-  const fencing = {
-    id: "fencing",
-    type: "fencing",
-    node,
-    status: "standby (CRM watchdog standby)",
-    "armed-state": "standby",
-  };
-  return [quorum, fencing];
-}
-
 function nextId(world: World): string {
   for (let vmid = 100; ; vmid++) if (!world.guests.has(vmid)) return String(vmid);
 }
@@ -136,14 +117,7 @@ export const clusterEndpoints: readonly Endpoint[] = [
           msg: "starting cluster log",
         })),
   }),
-  get("/cluster/ha/status/current", {
-    does: "What high availability does.",
-    needs: audit,
-    gives: "array",
-    run: highAvailability,
-  }),
   nothing("/cluster/ha/resources", "The guests under high availability."),
-  nothing("/cluster/replication", "The replication jobs."),
   nothing("/cluster/mapping/pci", "The mapped PCI devices."),
   nothing("/cluster/metrics/server", "The servers that receive metrics."),
   nothing("/cluster/jobs/realm-sync", "The jobs that synchronize realms."),

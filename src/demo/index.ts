@@ -7,7 +7,7 @@ import { Failure } from "./failure.ts";
 import { answer, failed, grow } from "./router.ts";
 import type { Faults, World } from "./world.ts";
 
-export type { Faults } from "./world.ts";
+export type { Faults, World } from "./world.ts";
 
 /** How a demo starts and how long things take in it. */
 export interface DemoOptions {
@@ -38,6 +38,8 @@ export interface DemoCluster {
   readonly tokens: Readonly<Record<string, string>>;
   /** Set these to break the cluster, at any time. */
   readonly faults: Faults;
+  /** All that the cluster is; whoever changes it changes what it answers. */
+  readonly world: World;
   /** Answers as `node` (default: the first one that is online) would as the entry point. */
   fetch(request: Request, node?: string): Promise<Response>;
 }
@@ -82,6 +84,7 @@ function cluster(world: World, started: string): DemoCluster {
     credentials: { user: "mcp@pve", tokenId: "tok", tokenSecret: secret },
     tokens,
     faults: world.faults,
+    world,
     fetch: async (request, node = first) => {
       const { pathname } = new URL(request.url);
       // A frozen node takes connections and never answers: only the caller's patience ends that.

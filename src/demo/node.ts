@@ -62,7 +62,10 @@ function status(world: World, node: Node): object {
 function history(world: World, node: Node, frame: string): object[] {
   return moments(world, frame).map((time) => {
     if (time * 1000 < node.booted) return { time };
-    const { cpu, mem, disk: used, netin, netout } = nodeLoad(world, node, time * 1000);
+    const { disk: used, netin, netout, ...load } = nodeLoad(world, node, time * 1000);
+    const fault = world.faults.nodes[node.name];
+    const cpu = fault?.cpu ?? load.cpu;
+    const mem = fault?.memory === undefined ? load.mem : node.memory * fault.memory;
     const zero = { iowait: 0, swaptotal: 0, swapused: 0 };
     const size = { maxcpu: node.cpus, memtotal: node.memory, roottotal: disk };
     const row = { time, cpu, memused: mem, rootused: used, netin, netout, loadavg: cpu * node.cpus, ...size, ...zero };
@@ -106,7 +109,14 @@ export const nodeEndpoints: readonly Endpoint[] = [
     takes: { command: choice("What to do.", ["reboot", "shutdown"]) },
     run: () => null,
   }),
-  get("/nodes/{node}/version", { does: "The node's version.", needs: anyone, run: ({ world }) => world.version }),
+  get("/nodes/{node}/version", {
+    does: "The node's version.",
+    needs: anyone,
+    run: ({ world, node }) => ({
+      ...world.version,
+      version: world.faults.nodes[node]?.version ?? world.version.version,
+    }),
+  }),
   get("/nodes/{node}/rrddata", {
     does: "How the node's load went.",
     needs: audit,
@@ -132,24 +142,17 @@ export const nodeEndpoints: readonly Endpoint[] = [
   get("/nodes/{node}/time", {
     does: "The node's clock.",
     needs: audit,
-    run: ({ world }) => ({ time: seconds(world), localtime: seconds(world), timezone: "Etc/UTC" }),
+    run: ({ world, node }) => {
+      const time = seconds(world) + (world.faults.nodes[node]?.clockSeconds ?? 0);
+      return { time, localtime: time, timezone: "Etc/UTC" };
+    },
   }),
   get("/nodes/{node}/services", { does: "The node's services.", needs: audit, gives: "array", run: services }),
-  get("/nodes/{node}/subscription", {
-    does: "The node's subscription.",
-    needs: anyone,
-    run: () => ({
-      status: "notfound",
-      message: "There is no subscription key",
-      serverid: "0123456789ABCDEF0123456789ABCDEF",
-      url: "https://www.proxmox.com/en/proxmox-virtual-environment/pricing",
-    }),
-  }),
   get("/nodes/{node}/apt/update", {
     does: "Packages that could be updated.",
     needs: on("/nodes/{node}", "Sys.Modify"),
     gives: "array",
-    run: packages,
+    run: ({ world, node }) => packages().slice(0, world.faults.nodes[node]?.updates),
   }),
   get("/nodes/{node}/apt/versions", {
     does: "The versions of Proxmox's own packages.",
@@ -163,7 +166,6 @@ export const nodeEndpoints: readonly Endpoint[] = [
     gives: "array",
     run: (call) => certificates(call.world, own(call)),
   }),
-  get("/nodes/{node}/disks/list", { does: "The node's disks.", needs: audit, gives: "array", run: () => [] }),
   get("/nodes/{node}/syslog", {
     does: "The node's system log.",
     needs: on("/nodes/{node}", "Sys.Syslog"),

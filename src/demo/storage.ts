@@ -1,4 +1,4 @@
-import { anyone, mayAny, on, onAny } from "./access.ts";
+import { anyone, may, mayAny, on, onAny } from "./access.ts";
 import { available, disksOf } from "./disk.ts";
 import { type Call, del, type Endpoint, get } from "./endpoint.ts";
 import { died } from "./failure.ts";
@@ -27,6 +27,7 @@ export function storageResources(call: Call): object[] {
   return visible(call).flatMap(([storage, it]) => {
     const { content, type, shared = 0, nodes, disable } = it.config;
     if (disable === 1) return [];
+    const reachable = !call.world.faults.inactive.includes(storage);
     return [...call.world.nodes.values()]
       .filter(({ name }) => nodes === undefined || String(nodes).split(",").includes(name))
       .map(({ name: node, online }) => ({
@@ -34,22 +35,23 @@ export function storageResources(call: Call): object[] {
         type: "storage",
         storage,
         node,
-        status: online ? "available" : "unknown",
+        status: online && reachable ? "available" : "unknown",
         plugintype: type,
         content,
         shared,
-        ...(online ? { disk: usedBytes(call.world, storage, it), maxdisk: it.total } : {}),
+        ...(online && reachable ? { disk: usedBytes(call.world, storage, it), maxdisk: it.total } : {}),
       }));
   });
 }
 
 function status(world: World, name: string, storage: Storage, node: string): Record<string, unknown> {
   const { content, type, shared = 0 } = storage.config;
-  const active = available(storage, node) ? 1 : 0;
+  const enabled = available(storage, node) ? 1 : 0;
+  const active = enabled === 1 && !world.faults.inactive.includes(name) ? 1 : 0;
   const used = active ? usedBytes(world, name, storage) : 0;
   // Not all that is not used is available: file systems keep a share for root.
   const avail = active ? Math.max(0, Math.floor((storage.total - used) * 0.95)) : 0;
-  return { type, content, shared, active, enabled: active, total: active ? storage.total : 0, used, avail };
+  return { type, content, shared, active, enabled, total: active ? storage.total : 0, used, avail };
 }
 
 function find(call: Call): Storage {
@@ -59,12 +61,18 @@ function find(call: Call): Storage {
 }
 
 function content(call: Call): Record<string, unknown>[] {
-  const { world, node } = call;
+  const { world, node, who } = call;
   const name = call.text("storage");
   const storage = find(call);
   if (!available(storage, node)) throw died(`storage '${name}' is not available on node '${node}'`);
   const here = storage.config["shared"] === 1 ? undefined : node;
+  const owner = may(world, who, `/storage/${name}`, "Datastore.Allocate");
+  const writer = may(world, who, `/storage/${name}`, "Datastore.AllocateSpace");
   const files = storage.volumes
+    .filter(({ row }) => {
+      if (owner || row["content"] !== "backup") return true;
+      return writer && may(world, who, `/vms/${row["vmid"]}`, "VM.Backup");
+    })
     .filter((it) => it.node === undefined || here === undefined || it.node === here)
     .map(({ volid, row }) => ({ volid, ...row }));
   const disks = [...world.guests.values()]

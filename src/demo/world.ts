@@ -32,7 +32,7 @@ export interface Node {
   readonly id: number;
   readonly ip: string;
   readonly fingerprint: string;
-  readonly online: boolean;
+  online: boolean;
   readonly booted: number;
   readonly cpus: number;
   readonly memory: number;
@@ -89,12 +89,42 @@ export interface Grant {
   readonly propagate: 0 | 1;
 }
 
-/** Things that are broken on purpose; both can be changed at any time. */
+/** Things that are broken on purpose; all can be changed at any time. */
 export interface Faults {
   /** The cluster has lost its quorum: reads go on, writes fail in Proxmox's three ways. */
   noQuorum: boolean;
   /** Nodes that accept a request and never answer it (596 from the node in front). */
   frozen: readonly string[];
+  /** Storages that no node can reach. */
+  inactive: readonly string[];
+  /** Guests under high availability with their state, `vm:100` -> `error`. */
+  services: Readonly<Record<string, string>>;
+  /** Replication jobs with their latest error, "" for one that works: `100-0` -> `no space left`. */
+  replication: Readonly<Record<string, string>>;
+  /** What Ceph says of itself; without it no Ceph is installed. */
+  ceph: { readonly status: string; readonly checks: Readonly<Record<string, string>> } | undefined;
+  /** By node. */
+  nodes: Readonly<Record<string, NodeFault>>;
+}
+
+/** What is wrong with one node; without a value it is as it should be. */
+export interface NodeFault {
+  /** How long its own certificate is still valid. */
+  readonly certificateDays?: number;
+  /** How far its clock is ahead. */
+  readonly clockSeconds?: number;
+  readonly version?: string;
+  /** A subscription's status, `expired`; without it there has never been one. */
+  readonly subscription?: string;
+  /** How many updates wait. */
+  readonly updates?: number;
+  /** Its load during the last hour, 0 to 1. */
+  readonly cpu?: number;
+  readonly memory?: number;
+  /** Its disks with SMART's verdict and how much of their life is left, in percent. */
+  readonly disks?: Readonly<Record<string, { readonly health: string; readonly wearout: number }>>;
+  /** Its ZFS pools with their health, `ONLINE`. */
+  readonly pools?: Readonly<Record<string, string>>;
 }
 
 /** How long failures take, in milliseconds. */

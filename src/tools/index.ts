@@ -1,3 +1,4 @@
+import { clusterHealth } from "./cluster-health.ts";
 import { describeApi } from "./describe-api.ts";
 import { getClusterResources } from "./get-cluster-resources.ts";
 import { guestPower } from "./guest-power.ts";
@@ -15,6 +16,7 @@ export const tools: readonly Tool[] = [
   listClusters,
   listNodes,
   getClusterResources,
+  clusterHealth,
   searchApi,
   describeApi,
   proxmoxApiRead,

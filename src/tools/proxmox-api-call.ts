@@ -11,7 +11,7 @@ import { defineTool } from "./tool.ts";
 export const proxmoxApiCall = defineTool({
   name: "proxmox_api_call",
   title: "Call the Proxmox VE API",
-  description: `Calls any endpoint of the Proxmox VE API on one cluster, as \`pvesh\` does: GET reads, POST creates or acts, PUT changes, DELETE removes. Writes take effect at once.
+  description: `Calls any endpoint of the Proxmox VE API on one cluster, as \`pvesh\` does: GET reads, POST creates or acts, PUT changes, DELETE removes. Changes take effect at once; what destroys or exposes may first need a human's consent, and asks for it.
 Examples: GET /nodes/pve1/qemu/100/config; POST /nodes/pve1/qemu/100/status/start; PUT /nodes/pve1/qemu/100/config with data {"memory": 2048, "delete": ["description"]}.
 Where a write starts a task, a moment is waited for it: the answer says how it ended, or gives its handle for wait_for_task.`,
   cluster: "one",

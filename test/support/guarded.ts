@@ -7,6 +7,7 @@ import type { Call } from "../../src/policy/call.ts";
 import { local } from "../../src/policy/caller.ts";
 import { Consents } from "../../src/policy/consent.ts";
 import { guard, type Proxmox } from "../../src/policy/guard.ts";
+import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
 import { Seal } from "../../src/seal.ts";
 
 /** A configuration of these clusters and nothing else. */
@@ -24,9 +25,15 @@ export function guarded(
     library = new ApiLibrary(),
     audit = noAudit,
     call = { caller: local, client: "test", canAsk: false },
-  }: { readonly library?: ApiLibrary; readonly audit?: Audit; readonly call?: Call } = {},
+    optionsOf,
+  }: {
+    readonly library?: ApiLibrary;
+    readonly audit?: Audit;
+    readonly call?: Call;
+    readonly optionsOf?: (cluster: string) => ProxmoxClientOptions;
+  } = {},
 ): Proxmox {
   const config = configOf(clusters);
   const consents = new Consents(new Seal(config), createLog({ level: "silent", format: "text" }));
-  return guard({ clusters: new ClusterManager(clusters), config, library, consents, audit })(call);
+  return guard({ clusters: new ClusterManager(clusters, optionsOf), config, library, consents, audit })(call);
 }

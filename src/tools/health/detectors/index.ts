@@ -1,0 +1,35 @@
+import type { Detector } from "../view.ts";
+import { clocks, versions } from "./agreement.ts";
+import { availability } from "./availability.ts";
+import { missingBackups, uncovered } from "./backups.ts";
+import { ceph } from "./ceph.ts";
+import { certificates } from "./certificates.ts";
+import { disks, pools } from "./disks.ts";
+import { subscriptions, updates } from "./maintenance.ts";
+import { nodes, quorum } from "./nodes.ts";
+import { pressure } from "./pressure.ts";
+import { replication } from "./replication.ts";
+import { storage } from "./storage.ts";
+import { failedBackups, failedTasks } from "./tasks.ts";
+
+/** All detectors; what they find of the same urgency is told in this order: outages and data at risk first. */
+export const detectors: readonly Detector[] = [
+  quorum,
+  nodes,
+  ceph,
+  pools,
+  disks,
+  storage,
+  availability,
+  failedBackups,
+  missingBackups,
+  replication,
+  pressure,
+  clocks,
+  certificates,
+  failedTasks,
+  uncovered,
+  versions,
+  subscriptions,
+  updates,
+];

@@ -1,0 +1,53 @@
+import type { Finding } from "../finding.ts";
+import { defineDetector } from "../view.ts";
+import { percent } from "../wording.ts";
+
+/** Shares of a node's memory and processors that an hour's mean should stay below. */
+const memoryShort = 0.93;
+const processorsBusy = 0.9;
+
+/** Fewer minutes than this say nothing of an hour: the node has just booted. */
+const leastMinutes = 15;
+
+/** Nodes that were short of memory or processors for the last hour. */
+export const pressure = defineDetector({
+  name: "pressure",
+  reads: ["load"],
+  find({ nodes, guests }) {
+    return nodes.flatMap(({ name, load = [] }): Finding[] => {
+      const running = guests.filter(({ node, status }) => node === name && status === "running").length;
+      const object = `node ${name}`;
+      const memory = mean(load.map(memoryUse));
+      const cpu = mean(load.map((row) => row.cpu));
+      const short: Finding = {
+        urgency: "soon",
+        object,
+        what: `memory ${percent(memory)} used over the last hour, with ${running} running guests`,
+        next: "Move guests away or give them less: when memory runs out the kernel kills one.",
+      };
+      const busy: Finding = {
+        urgency: "soon",
+        object,
+        what: `CPU ${percent(cpu)} busy over the last hour, with ${running} running guests`,
+        next: "get_cluster_resources sorted by CPU shows which guest it is; limit it or move guests away.",
+      };
+      return [...(memory >= memoryShort ? [short] : []), ...(cpu >= processorsBusy ? [busy] : [])];
+    });
+  },
+});
+
+/** Since Proxmox VE 9 it says what is available, so that caches of ZFS do not count as used. */
+function memoryUse(row: {
+  readonly memused?: number | undefined;
+  readonly memtotal?: number | undefined;
+  readonly memavailable?: number | undefined;
+}): number | undefined {
+  const { memused, memtotal = 0, memavailable } = row;
+  if (memtotal === 0 || memused === undefined) return undefined;
+  return memavailable === undefined ? memused / memtotal : 1 - memavailable / memtotal;
+}
+
+function mean(values: readonly (number | undefined)[]): number {
+  const known = values.filter((value) => value !== undefined);
+  return known.length < leastMinutes ? 0 : known.reduce((sum, value) => sum + value, 0) / known.length;
+}

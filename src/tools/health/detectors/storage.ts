@@ -1,0 +1,74 @@
+import { usage } from "../../units.ts";
+import type { Finding } from "../finding.ts";
+import { defineDetector, type Storage } from "../view.ts";
+import { listed } from "../wording.ts";
+
+/** Shares of a storage in use from which it is spoken of. */
+const nearlyFull = 0.95;
+const filling = 0.85;
+
+interface Use {
+  readonly used: number;
+  readonly total: number;
+}
+
+/** Storages that are not there, and storages and root file systems that fill up. */
+export const storage = defineDetector({
+  name: "storage",
+  reads: [],
+  find({ storages, hosts }) {
+    const online = hosts.filter(({ status, silent }) => status === "online" && silent === undefined);
+    const names = new Set(online.map(({ name }) => name));
+    const here = storages.filter(({ node }) => names.has(node));
+    const roots = online
+      // A directory on the root file system shows the same figures; it is spoken of once.
+      .filter((host) => !here.some((it) => it.node === host.name && it.type === "dir" && it.total === host.total))
+      .map((host) => ({ object: `root file system of ${host.name}`, uses: [host] }));
+    const byName = [...Map.groupBy(here, ({ name }) => name)];
+    const full = [...byName.flatMap(([name, of]) => grouped(name, of)), ...roots].flatMap(({ object, uses }) =>
+      filled(object, uses),
+    );
+    return [...byName.flatMap(([name, of]) => missing(name, of)), ...full];
+  },
+});
+
+function missing(name: string, of: readonly Storage[]): Finding[] {
+  const lost = of.filter(({ active }) => !active).map(({ node }) => node);
+  const [first] = lost;
+  if (first === undefined) return [];
+  const next = `GET /nodes/${first}/storage/${name}/status; look at the mount, export or disk behind it (\`pvesm status\`).`;
+  return [{ urgency: "now", object: `storage ${name} on ${listed(lost)}`, what: "not active", next }];
+}
+
+/** A shared storage is one; of the others, those that are equally bad stand together. */
+function grouped(name: string, of: readonly Storage[]): { object: string; uses: readonly Use[] }[] {
+  const active = of.filter((it) => it.active);
+  const [first] = active;
+  if (first === undefined) return [];
+  if (first.shared) return [{ object: `storage ${name}`, uses: [first] }];
+  return [...Map.groupBy(active, urgencyOf)].map(([, uses]) => ({
+    object: `storage ${name} on ${listed(uses.map(({ node }) => node))}`,
+    uses,
+  }));
+}
+
+function filled(object: string, uses: readonly Use[]): Finding[] {
+  const fullest = [...uses].sort((a, b) => share(b) - share(a))[0];
+  const urgency = fullest === undefined ? undefined : urgencyOf(fullest);
+  if (fullest === undefined || urgency === undefined) return [];
+  const most = uses.length > 1 ? "up to " : "";
+  const next =
+    urgency === "now"
+      ? "Free or add space at once: writes fail when it is full, and guests stop."
+      : "Free or add space: old backups, snapshots and ISO images first.";
+  return [{ urgency, object, what: `${most}${usage(fullest.used, fullest.total)} used`, next }];
+}
+
+function urgencyOf(use: Use): Finding["urgency"] | undefined {
+  if (share(use) >= nearlyFull) return "now";
+  return share(use) >= filling ? "soon" : undefined;
+}
+
+function share({ used, total }: Use): number {
+  return total > 0 ? used / total : 0;
+}

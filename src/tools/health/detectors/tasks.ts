@@ -1,0 +1,61 @@
+import type { Finding } from "../finding.ts";
+import { taskDays } from "../readings.ts";
+import { defineDetector, type Guest, type View } from "../view.ts";
+import { counted, duration, guestName, listed, quoted } from "../wording.ts";
+
+type Task = NonNullable<View<"tasks">["nodes"][number]["tasks"]>[number] & { readonly node: string };
+
+/** A console that is closed ends its task in failure, too. */
+const consoles = /^(?:vnc|spice)(?:proxy|shell)$|^termproxy$/;
+
+/** So many failures are told one by one. */
+const mostTold = 5;
+
+/** Tasks that failed and did not succeed since, except backups. */
+export const failedTasks = defineDetector({
+  name: "failed tasks",
+  reads: ["tasks"],
+  find: (view) => told(view, "tasks", ({ type }) => type !== "vzdump" && !consoles.test(type)),
+});
+
+/** Backups that failed and did not succeed since. */
+export const failedBackups = defineDetector({
+  name: "failed backups",
+  reads: ["tasks"],
+  find: (view) => told(view, "backups", ({ type }) => type === "vzdump"),
+});
+
+function told(view: View<"tasks">, object: string, about: (task: Task) => boolean): Finding[] {
+  const tasks = view.nodes.flatMap(({ name, tasks: list = [] }) => list.map((task) => ({ ...task, node: name })));
+  const failed = stillFailing(tasks.filter(about));
+  const [newest] = failed;
+  if (newest === undefined) return [];
+  const guests = new Map(view.guests.map((guest) => [String(guest.vmid), guest]));
+  const details = failed.map((task) => {
+    const ago = duration(view.now - task.starttime);
+    return `${subject(task, guests)} ${ago} ago: ${quoted(task.status ?? "")}`;
+  });
+  const what = `${counted(failed.length, "failure")} in ${taskDays} days: ${listed(details, mostTold)}`;
+  const since = Math.min(...failed.map(({ starttime }) => starttime));
+  const next = `GET /nodes/${newest.node}/tasks/${newest.upid}/log shows why the newest failed.`;
+  return [{ urgency: "soon", object, what, since, next }];
+}
+
+/** Of each kind of task on the same thing the last one counts; the newest first. */
+function stillFailing(tasks: readonly Task[]): Task[] {
+  const newestFirst = [...tasks].sort((a, b) => b.starttime - a.starttime);
+  // What concerns no guest concerns its node.
+  const same = Map.groupBy(newestFirst, ({ type, id, node }) => `${type} ${id || node}`);
+  return [...same.values()].flatMap(([last]) => (last !== undefined && hasFailed(last) ? [last] : []));
+}
+
+/** Somebody who stops a task knows of it; warnings are no failures. */
+function hasFailed({ status = "" }: Task): boolean {
+  return !/^(?:|OK|RUNNING|WARNINGS: \d+|interrupted by signal)$/.test(status);
+}
+
+function subject({ type, id, node }: Task, guests: ReadonlyMap<string, Guest>): string {
+  const guest = guests.get(id);
+  if (guest !== undefined) return `${type} ${guestName(guest)}`;
+  return id === "" ? `${type} on ${node}` : `${type} ${quoted(id)}`;
+}

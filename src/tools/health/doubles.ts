@@ -1,0 +1,131 @@
+import { z } from "zod";
+import type { Asker } from "./asker.ts";
+import type { Look } from "./look.ts";
+import type { Placed } from "./report.ts";
+import type { Guest } from "./view.ts";
+import { guestName, listed } from "./wording.ts";
+
+/** MAC addresses stand only in the guests' configurations, a request for each: so many guests are looked at. */
+const mostGuests = 100;
+
+interface PlacedGuest extends Guest {
+  readonly cluster: string;
+  readonly asker: Asker;
+}
+
+/** What clusters have twice, and what was not compared. */
+export interface Doubles {
+  readonly findings: readonly Placed[];
+  readonly gap: string | undefined;
+}
+
+/** Guests of several clusters that share something. */
+interface Double {
+  readonly guests: readonly PlacedGuest[];
+  readonly what: string;
+  /** The guests and what they share, for people. */
+  readonly told: string;
+}
+
+/**
+ * Finds guests that are on two clusters: the same VMID with the same name, or the same MAC address. Templates are left
+ * out, for they never run, and are often copied on purpose.
+ */
+export async function findDoubles(looks: readonly Look[]): Promise<Doubles> {
+  const guests = looks.flatMap(({ cluster, view, asker }) =>
+    (view?.guests ?? []).filter(({ template }) => !template).map((guest) => ({ ...guest, cluster, asker })),
+  );
+  if (new Set(guests.map(({ cluster }) => cluster)).size < 2) return { findings: [], gap: undefined };
+  const named = onSeveral(guests, (guest) => (guest.name === undefined ? [] : [guestName(guest)]));
+  const { known, gap } = await readAddresses(guests);
+  const copies = new Set(named.map(([, of]) => key(of)));
+  const addressed = onSeveral([...known.keys()], (guest) => known.get(guest) ?? []).filter(
+    ([, of]) => !copies.has(key(of)),
+  );
+  const doubles: Double[] = [
+    ...named.map(([name, of]) => ({ guests: of, what: "the same VMID and name", told: name })),
+    ...addressed.map(([mac, of]) => {
+      const told = `${listed(of.map((guest) => `${guestName(guest)} on ${guest.cluster}`))} (${mac})`;
+      return { guests: of, what: "the same MAC address", told };
+    }),
+  ];
+  return { findings: [...Map.groupBy(doubles, alike).values()].flatMap(finding), gap };
+}
+
+/** Those that share something with a guest of another cluster, by what they share. */
+function onSeveral(
+  guests: readonly PlacedGuest[],
+  of: (guest: PlacedGuest) => readonly string[],
+): [string, PlacedGuest[]][] {
+  const shared = guests.flatMap((guest) => of(guest).map((each) => ({ each, guest })));
+  return [...Map.groupBy(shared, ({ each }) => each)]
+    .map(([each, all]): [string, PlacedGuest[]] => [each, all.map(({ guest }) => guest)])
+    .filter(([, all]) => new Set(all.map(({ cluster }) => cluster)).size > 1);
+}
+
+function key(guests: readonly PlacedGuest[]): string {
+  return guests.map(({ cluster, vmid }) => `${cluster}/${vmid}`).join(" ");
+}
+
+/** Two copies that run at once fight; of others, one is left over. */
+function areRunning({ guests }: Double): boolean {
+  return guests.filter(({ status }) => status === "running").length > 1;
+}
+
+function clustersOf({ guests }: Double): string {
+  return [...new Set(guests.map(({ cluster }) => cluster))].join(", ");
+}
+
+function alike(double: Double): string {
+  return [double.what, clustersOf(double), areRunning(double)].join(" ");
+}
+
+/** One finding for all doubles that are alike. */
+function finding(doubles: readonly Double[]): Placed[] {
+  const [first] = doubles;
+  if (first === undefined) return [];
+  const running = areRunning(first);
+  const all = listed(doubles.map(({ told }) => told));
+  return [
+    {
+      cluster: clustersOf(first),
+      urgency: running ? "soon" : "later",
+      object: "guests",
+      what: `${first.what}${running ? ", and they run" : ""}: ${all}`,
+      next: running
+        ? "Find out which one is real and stop the other: they fight for one address and name."
+        : "Remove the one that is left over, unless it is kept on purpose.",
+    },
+  ];
+}
+
+/** Reads MAC addresses, first of guests that share their name or VMID with another cluster's: those are copies most likely. */
+async function readAddresses(guests: readonly PlacedGuest[]) {
+  const names = new Set(onSeveral(guests, ({ name }) => (name === undefined ? [] : [name])).flatMap(([, of]) => of));
+  const vmids = new Set(onSeveral(guests, ({ vmid }) => [String(vmid)]).flatMap(([, of]) => of));
+  const rank = (guest: PlacedGuest) => (names.has(guest) ? 0 : vmids.has(guest) ? 1 : 2);
+  const chosen = guests
+    .filter(({ status }) => status !== "unknown")
+    .sort((a, b) => rank(a) - rank(b))
+    .slice(0, mostGuests);
+  const known = new Map<PlacedGuest, readonly string[]>();
+  await Promise.all(
+    chosen.map(async (guest) => {
+      const path = ["nodes", guest.node, guest.type, String(guest.vmid), "config"];
+      const outcome = await guest.asker.attempt({ path, parse: addresses });
+      if (outcome.error === undefined) known.set(guest, outcome.value);
+    }),
+  );
+  const left = guests.length - known.size;
+  const why = chosen.length === mostGuests ? `at most ${mostGuests} are asked for` : "their nodes do not show them";
+  return { known, gap: left === 0 ? undefined : `MAC addresses of ${left} of ${guests.length} guests (${why})` };
+}
+
+function addresses(config: unknown): string[] {
+  const values = Object.entries(z.record(z.string(), z.unknown()).parse(config));
+  const interfaces = values.filter(([name]) => /^net\d+$/.test(name)).map(([, value]) => String(value));
+  const found = interfaces.flatMap(
+    (value) => /(?:^|=)((?:[0-9a-f]{2}:){5}[0-9a-f]{2})(?:,|$)/i.exec(value.replaceAll(",", ",="))?.[1] ?? [],
+  );
+  return found.map((mac) => mac.toUpperCase());
+}

@@ -1,0 +1,29 @@
+import type { resources } from "./readings.ts";
+import type { Guest, Host, Storage } from "./view.ts";
+
+/** What there is in a cluster, taken from the rows of `GET /cluster/resources`. */
+export function inventory(rows: ReturnType<(typeof resources)["parse"]>): {
+  readonly guests: readonly Guest[];
+  readonly storages: readonly Storage[];
+  readonly hosts: readonly Host[];
+} {
+  const guests = rows.flatMap(({ type, vmid, node, status = "unknown", name, pool, template }): Guest[] =>
+    (type === "qemu" || type === "lxc") && vmid !== undefined && node !== undefined
+      ? [{ type, vmid, node, status, name, pool, template: template === 1 }]
+      : [],
+  );
+  const storages = rows.flatMap((row): Storage[] => {
+    const { type, storage: name, node, status, shared, plugintype = "", disk = 0, maxdisk = 0 } = row;
+    if (type !== "storage" || name === undefined || node === undefined) return [];
+    const active = status === "available";
+    return [{ name, node, active, type: plugintype, shared: shared === 1, used: disk, total: maxdisk }];
+  });
+  const hosts = rows.flatMap(({ type, node: name, status = "unknown", disk = 0, maxdisk = 0 }): Host[] =>
+    type === "node" && name !== undefined ? [{ name, status, used: disk, total: maxdisk, silent: undefined }] : [],
+  );
+  return {
+    guests: guests.sort((a, b) => a.vmid - b.vmid),
+    storages: storages.sort((a, b) => a.name.localeCompare(b.name) || a.node.localeCompare(b.node)),
+    hosts: hosts.sort((a, b) => a.name.localeCompare(b.name)),
+  };
+}

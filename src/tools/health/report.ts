@@ -1,0 +1,40 @@
+import { table } from "../table.ts";
+import { type Finding, urgencies } from "./finding.ts";
+import { counted, duration } from "./wording.ts";
+
+/** A finding, where it is, and for how long it has been so. */
+export interface Placed extends Finding {
+  readonly cluster: string;
+  /** Seconds. */
+  readonly age?: number | undefined;
+}
+
+/** More than this no human acts on at once; what is least urgent is left out. */
+const mostRows = 80;
+
+/**
+ * The whole answer. `seen` says what was looked at (`2 clusters, 3 nodes, 16 guests`), `gaps` what was not, a line each.
+ */
+export function report(findings: readonly Placed[], seen: string, gaps: readonly string[]): string {
+  if (findings.length === 0) {
+    const head = gaps.length === 0 ? "All well" : "Nothing found, as far as could be looked";
+    return [`${head}: ${seen}.`, ...gaps].join("\n");
+  }
+  const sorted = urgencies.flatMap((urgency) => findings.filter((finding) => finding.urgency === urgency));
+  const counts = urgencies.map((urgency) => ({
+    urgency,
+    count: findings.filter((finding) => finding.urgency === urgency).length,
+  }));
+  const shown = counts.filter(({ count }) => count > 0).map(({ urgency, count }) => `${count} ${urgency}`);
+  const rows = sorted.slice(0, mostRows).map(({ urgency, cluster, object, what, age, next }) => {
+    const ago = age === undefined ? "" : `${duration(age)} ago`;
+    return [urgency, cluster, object, what, ago, next];
+  });
+  const rest = sorted.length > mostRows ? [`And ${sorted.length - mostRows} more of the least urgent.`] : [];
+  return [
+    `${counted(findings.length, "finding")} (${shown.join(", ")}) on ${seen}.`,
+    table(["urgency", "cluster", "object", "what is wrong", "since", "next step"], rows),
+    ...rest,
+    ...gaps,
+  ].join("\n");
+}

@@ -1,0 +1,118 @@
+import { describe, expect, test } from "bun:test";
+import { healthOf, healthyDemo, instead, membersOf } from "./fleet.ts";
+
+/** What is said of a healthy beta that answers one path with this; each row without its cluster. */
+async function rowsWith(path: string, data: unknown): Promise<string[]> {
+  const { beta } = healthyDemo();
+  const [member] = membersOf([beta]);
+  const text = await healthOf([instead(member, { [path]: () => Response.json({ data }) })]);
+  return text
+    .split("\n")
+    .slice(2)
+    .map((line) => line.split("\t").slice(2, 5).join(" | "));
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+const day = 86_400;
+const service = { id: "service:vm:100", type: "service", sid: "vm:100", node: "bpve" };
+const host = { type: "node", id: "node/bpve", node: "bpve", status: "online", disk: 10, maxdisk: 100 };
+
+describe("cluster_health understands", () => {
+  test("a node that sends no figures", async () => {
+    expect(await rowsWith("/cluster/resources", [{ ...host, status: "unknown" }])).toContain(
+      "node bpve | answers, but sends no figures | ",
+    );
+  });
+
+  test("a root file system that fills up, once where a directory on it shows the same", async () => {
+    const full = { ...host, disk: 96, maxdisk: 100 };
+    const local = { type: "storage", id: "storage/bpve/local", storage: "local", node: "bpve", status: "available" };
+    expect(await rowsWith("/cluster/resources", [full])).toContain("root file system of bpve | 96.0% of 100 B used | ");
+    const rows = await rowsWith("/cluster/resources", [full, { ...local, plugintype: "dir", disk: 96, maxdisk: 100 }]);
+    expect(rows.filter((row) => row.includes("96.0%"))).toEqual(["storage local on bpve | 96.0% of 100 B used | "]);
+  });
+
+  test.each([
+    ["fence", "its node is being fenced"],
+    ["recovery", "waits for a node that can take it over"],
+  ])("a guest of HA in the state %s", async (state, what) => {
+    const rows = await rowsWith("/cluster/ha/status/current", [{ ...service, state, crm_state: state }]);
+    expect(rows).toEqual([`HA vm:100 on bpve | ${what} | `]);
+  });
+
+  test("HA that is disarmed, and a node on which it does not run", async () => {
+    const fencing = { id: "fencing", type: "fencing", node: "bpve", "armed-state": "disarmed" };
+    const own = { id: "lrm:bpve", type: "lrm", node: "bpve", timestamp: now() - 600 };
+    const started = { ...service, state: "started", crm_state: "started" };
+    expect(await rowsWith("/cluster/ha/status/current", [fencing, own, started])).toEqual([
+      "HA on bpve | not running | 10m ago",
+      "HA | disarmed: no guest is restarted elsewhere | ",
+    ]);
+    // Nothing is lost where HA has no guests.
+    expect(await rowsWith("/cluster/ha/status/current", [fencing, own])).toEqual([]);
+  });
+
+  test("an authority and an uploaded certificate that end", async () => {
+    const rows = await rowsWith("/nodes/bpve/certificates/info", [
+      { filename: "pve-root-ca.pem", fingerprint: "A", notafter: now() - 3 * day },
+      { filename: "pveproxy-ssl.pem", fingerprint: "B", notafter: now() + 20 * day + 60 },
+    ]);
+    expect(rows).toEqual([
+      "certificate pve-root-ca.pem of bpve | has ended | 3d ago",
+      "certificate pveproxy-ssl.pem of bpve | ends in 20d and was not renewed | ",
+    ]);
+  });
+
+  test("memory by what is available where that is told, and nothing of a node that has just booted", async () => {
+    const rows = (count: number, more: object) =>
+      Array.from({ length: count }, (_, minute) => ({ time: minute * 60, memused: 98, memtotal: 100, ...more }));
+    const path = "/nodes/bpve/rrddata";
+    expect(await rowsWith(path, rows(60, {}))).toEqual([
+      "node bpve | memory 98% used over the last hour, with 2 running guests | ",
+    ]);
+    expect(await rowsWith(path, rows(60, { memavailable: 40 }))).toEqual([]);
+    expect(await rowsWith(path, rows(5, {}))).toEqual([]);
+  });
+
+  test("numbers that come as text", async () => {
+    expect(await rowsWith("/cluster/status", [{ type: "cluster", name: "beta", quorate: "0" }])).toHaveLength(1);
+  });
+});
+
+describe("a backup counts as missing", () => {
+  test.each([
+    ["02:00", 3, true],
+    ["02:00", 1.5, false],
+    ["*/2:00", 3, true],
+    ["mon..fri 22:30", 3.5, false],
+    ["mon..fri 22:30", 5, true],
+    ["sat 03:00", 7.5, false],
+    ["sat 03:00", 9, true],
+    ["monthly", 33, false],
+    ["*-*-1 02:00", 40, true],
+    ["sat *-1..7 15:00", 34, false],
+    ["yearly", 200, false],
+  ])("of a job that runs at %s after %p days: %p", async (schedule, days, missing) => {
+    const { beta } = healthyDemo();
+    beta.world.jobs.splice(0, 1, { id: "j", all: 1, enabled: 1, schedule, storage: "local" });
+    for (const { row } of beta.world.storages.get("local")?.volumes ?? []) row["ctime"] = now() - days * day;
+    expect((await healthOf(membersOf([beta]))).includes("without a recent backup")).toBe(missing);
+  });
+
+  const jobs: [string, Record<string, string | number>, string | undefined][] = [
+    ["that names it", { vmid: "100,105" }, "100 beta-vm (never), 105 beta-db (never)"],
+    ["of all guests but some", { all: 1, exclude: "100" }, "105 beta-db (never), 200 beta-ct (never)"],
+    ["of its pool", { pool: "two" }, "105 beta-db (never)"],
+    ["of another node", { all: 1, node: "other" }, undefined],
+    ["that is off", { all: 1, enabled: 0 }, undefined],
+    ["whose backups are not seen, beside one whose are", { all: 1, storage: "elsewhere" }, undefined],
+  ];
+  test.each(jobs)("where it is in a job %s", async (_, job, told) => {
+    const { beta } = healthyDemo();
+    beta.world.pools.set("two", { comment: undefined, guests: new Set([105]), storages: new Set() });
+    beta.world.jobs.splice(0, 1, { id: "j", enabled: 1, schedule: "02:00", storage: "local", ...job });
+    if (job["storage"] !== undefined) beta.world.jobs.push({ id: "k", all: 1, schedule: "02:00", storage: "local" });
+    beta.world.storages.get("local")?.volumes.splice(0);
+    expect(/without a recent backup: ([^\t]*)\t/.exec(await healthOf(membersOf([beta])))?.[1]).toBe(told);
+  });
+});

@@ -1,0 +1,216 @@
+import { describe, expect, test } from "bun:test";
+import { httpClient } from "../../support/clients.ts";
+import { startProduct } from "../../support/product.ts";
+import { healthOf, healthyDemo, instead, type Member, membersOf } from "./fleet.ts";
+
+/** A member that counts its requests by method and path. */
+function counting(member: Member | undefined): { member: Member; requests: string[] } {
+  if (member === undefined) throw new Error("the demo has other clusters");
+  const requests: string[] = [];
+  const fetch: Member["fetch"] = async (request) => {
+    requests.push(`${request.method} ${new URL(request.url).pathname.replace("/api2/json", "")}`);
+    return await member.fetch(request);
+  };
+  return { member: { ...member, fetch }, requests };
+}
+
+const failing = (status: number, reason: string) => () => new Response(null, { status, statusText: reason });
+const saying = (data: unknown) => () => Response.json({ data });
+
+describe("what cluster_health could not look at is said:", () => {
+  test("to a token without rights, all but nodes, certificates and subscriptions", async () => {
+    const { alpha } = healthyDemo();
+    expect(await healthOf(membersOf([alpha], "none"))).toMatchInlineSnapshot(`
+      "Nothing found, as far as could be looked: alpha (3 nodes, 0 guests).
+      Not looked at on alpha: quorum, HA, backup jobs, guests without a backup job (the token lacks Sys.Audit on /); Ceph (the token lacks Sys.Audit or Datastore.Audit on /); disks, load of the last hour, clock on pve1, pve2, pve3 (the token lacks Sys.Audit on /nodes/{node}); ZFS on pve1, pve2, pve3 (the token lacks Sys.Audit on /); updates on pve1, pve2, pve3 (the token lacks Sys.Modify on /nodes/{node}); guests, of which none is visible (the token lacks VM.Audit on /vms); storages, of which none is visible (the token lacks Datastore.Audit or Datastore.AllocateSpace on /storage); tasks of other users (the token lacks Sys.Audit on /nodes)."
+    `);
+  });
+
+  test("to an auditor, updates and backups", async () => {
+    const { alpha } = healthyDemo();
+    expect(await healthOf(membersOf([alpha], "audit"))).toMatchInlineSnapshot(`
+      "Nothing found, as far as could be looked: alpha (3 nodes, 13 guests).
+      Not looked at on alpha: updates on pve1, pve2, pve3 (the token lacks Sys.Modify on /nodes/{node}); backups on backups (the token lacks Datastore.Allocate on /storage/backups, without which backups are not listed)."
+    `);
+  });
+
+  test("to the operator of a pool, the guests of others", async () => {
+    const { alpha } = healthyDemo();
+    const text = await healthOf(membersOf([alpha], "op"));
+    expect(text).toStartWith("Nothing found, as far as could be looked: alpha (3 nodes, 3 guests).");
+    expect(text).toContain("guests beyond the 3 visible (the token lacks VM.Audit on /vms)");
+  });
+
+  test("where the rights cannot be read, that nothing is visible", async () => {
+    const { alpha } = healthyDemo();
+    const [member] = membersOf([alpha], "none");
+    const text = await healthOf([instead(member, { "/access/permissions": failing(501, "not implemented") })]);
+    expect(text).toContain("guests, storages (none is visible, perhaps for lack of rights)");
+    expect(text).toContain("the token's own rights (this version of Proxmox VE lacks it)");
+  });
+
+  test("what the configuration withholds", async () => {
+    const { beta } = healthyDemo();
+    const [member] = membersOf([beta]);
+    const text = await healthOf([
+      { ...member, name: "beta", fetch: beta.fetch, policy: { deny: ["GET /nodes/*/disks/**"] } },
+    ]);
+    expect(text).toBe(
+      "Nothing found, as far as could be looked: beta (1 node, 3 guests).\nNot looked at on beta: disks, ZFS on bpve (the configuration withholds it (allow, deny)).",
+    );
+  });
+
+  test("an endpoint that the version lacks, and an answer of unknown form", async () => {
+    const { beta } = healthyDemo();
+    const [member] = membersOf([beta]);
+    const text = await healthOf([
+      instead(member, {
+        "/cluster/ha/status/current": failing(501, "not implemented"),
+        "/nodes/bpve/certificates/info": saying({ strange: true }),
+      }),
+    ]);
+    expect(text).toContain(
+      "Not looked at on beta: HA (this version of Proxmox VE lacks it); certificates on bpve (the answer has an unknown form).",
+    );
+  });
+
+  test("Ceph that gives no answer, where guests are on it", async () => {
+    const { beta } = healthyDemo();
+    beta.world.storages.set("pool", {
+      config: { type: "rbd", content: "images", shared: 1 },
+      total: 1000,
+      used: 100,
+      volumes: [],
+    });
+    expect(await healthOf(membersOf([beta]))).toContain("Not looked at on beta: Ceph (");
+  });
+
+  test("backups on a storage that is not active", async () => {
+    const { alpha } = healthyDemo();
+    alpha.faults.inactive = ["backups"];
+    const text = await healthOf(membersOf([alpha]));
+    expect(text).toContain("now\talpha\tstorage backups on pve1, pve2, pve3\tnot active");
+    expect(text).toContain("backups on backups (the storage is not active, or not visible to the token)");
+  });
+
+  test("tasks beyond the newest 500 of a node", async () => {
+    const { beta } = healthyDemo();
+    const [member] = membersOf([beta]);
+    const task = { upid: "UPID:bpve:1", type: "vncproxy", id: "", starttime: 1, status: "OK" };
+    const tasks = instead(member, { "/nodes/bpve/tasks": saying(Array.from({ length: 500 }, () => task)) });
+    expect(await healthOf([tasks])).toContain("earlier tasks on bpve (more than 500 in 3 days)");
+  });
+
+  test("MAC addresses of more guests than are asked for one by one", async () => {
+    const { alpha, beta } = healthyDemo();
+    for (let vmid = 1000; vmid < 1200; vmid++) {
+      const config = {
+        name: `web-${vmid}`,
+        net0: `virtio=BC:24:11:AA:00:${(vmid - 1000).toString(16).padStart(2, "0")}`,
+      };
+      alpha.world.guests.set(vmid, {
+        kind: "qemu",
+        vmid,
+        node: "pve1",
+        config,
+        pending: new Map(),
+        snapshots: new Map(),
+        run: undefined,
+      });
+    }
+    beta.world.guests.set(2000, {
+      ...{ kind: "qemu", vmid: 2000, node: "bpve", pending: new Map(), snapshots: new Map(), run: undefined },
+      config: { name: "web-1199", net0: "virtio=BC:24:11:AA:00:C7" },
+    });
+    const [one, two] = membersOf([alpha, beta]).map(counting);
+    const text = await healthOf([one, two].flatMap((each) => each?.member ?? []));
+    const configs = [one, two].flatMap((each) => each?.requests ?? []).filter((path) => path.endsWith("/config"));
+    expect(configs).toHaveLength(100);
+    expect(text).toContain("Not looked at: MAC addresses of 116 of 216 guests (at most 100 are asked for).");
+    // The one that is named like another cluster's guest is among those that were asked.
+    expect(text).toContain("the same MAC address: 1199 web-1199 on alpha, 2000 web-1199 on beta (BC:24:11:AA:00:C7)");
+  });
+});
+
+describe("a cluster or node that does not answer", () => {
+  test("is a finding, and loses nobody else's", async () => {
+    const { alpha, beta } = healthyDemo();
+    const dead: Member = {
+      ...membersOf([alpha])[0],
+      name: "alpha",
+      fetch: () => Promise.reject(new TypeError("refused")),
+    };
+    const text = await healthOf([dead, ...membersOf([beta])]);
+    expect(text).toStartWith("1 finding (1 now) on alpha, beta (1 node, 3 guests).\n");
+    expect(text).toContain("now\talpha\tcluster\tcannot be looked at: ");
+  });
+
+  test("costs one question, and is not waited for longer than that takes", async () => {
+    const { alpha } = healthyDemo({ frozenDelayMs: 30_000 });
+    alpha.faults.frozen = ["pve2"];
+    const { member, requests } = counting(membersOf([alpha])[0]);
+    const started = performance.now();
+    const text = await healthOf([member]);
+    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(text).toContain("now\talpha\tnode pve2\tcounts as online but does not answer (no answer in time)");
+    expect(requests.filter((path) => path.includes("/nodes/pve2/"))).toEqual(["GET /nodes/pve2/version"]);
+  }, 15_000);
+
+  test("that refuses the token says so once", async () => {
+    const { alpha } = healthyDemo();
+    const text = await healthOf(membersOf([alpha], "bad"));
+    expect(text).toContain("now\talpha\tcluster\tcannot be looked at: 401");
+    expect(text.split("\n")).toHaveLength(3);
+  });
+
+  test("ends with the caller's patience", async () => {
+    const { alpha } = healthyDemo({ frozenDelayMs: 30_000 });
+    alpha.faults.frozen = ["pve2"];
+    const cancel = new AbortController();
+    setTimeout(() => cancel.abort(new Error("enough")), 50);
+    await expect(healthOf(membersOf([alpha]), undefined, cancel.signal)).rejects.toThrow("enough");
+  });
+});
+
+test("a cluster that claims thousands of nodes and guests does not hurt", async () => {
+  const { beta } = healthyDemo();
+  const many = Array.from({ length: 20_000 }, (_, n) => [
+    { type: "node", id: `node/n${n}`, node: `n${n}`, status: "offline" },
+    { type: "qemu", id: `qemu/${n}`, vmid: n, node: `n${n}`, status: "unknown", name: "x".repeat(500) },
+  ]).flat();
+  const { member, requests } = counting(instead(membersOf([beta])[0], { "/cluster/resources": saying(many) }));
+  const started = performance.now();
+  const text = await healthOf([member]);
+  expect(performance.now() - started).toBeLessThan(3000);
+  expect(text.length).toBeLessThan(36_000);
+  expect(text).toContain("And 19920 more of the least urgent.");
+  expect(requests.length).toBeLessThan(10);
+});
+
+test("an unknown cluster is refused with the names of those that there are", async () => {
+  const { alpha, beta } = healthyDemo();
+  await expect(healthOf(membersOf([alpha, beta]), "gamma")).rejects.toThrow(/no cluster "gamma".*"alpha", "beta"/);
+});
+
+test("it only reads, once each", async () => {
+  const { alpha } = healthyDemo();
+  const { member, requests } = counting(membersOf([alpha])[0]);
+  expect(await healthOf([member])).toBe("All well: alpha (3 nodes, 13 guests).");
+  expect(requests.filter((request) => !request.startsWith("GET "))).toEqual([]);
+  expect(new Set(requests).size).toBe(requests.length);
+  // 7 of the cluster, 10 of each node, a list of backups.
+  expect(requests).toHaveLength(38);
+});
+
+test("a client is told over MCP what the demo's clusters have", async () => {
+  await using product = await startProduct(["--demo"]);
+  await using client = await httpClient(product);
+  const { text, isError } = await client.call("cluster_health");
+  expect(isError).toBe(false);
+  expect(text).toMatch(/^\d+ findings \(1 now, \d+ soon, \d+ later\) on alpha, beta \(4 nodes, 16 guests\)\.\n/);
+  expect(text).toContain("now\talpha\tnode pve3\toffline; guests on it: 120, 220");
+  expect(text).toContain("soon\talpha\tstorage tank on pve1, pve2\tup to 9");
+  expect(text.length).toBeLessThan(3000);
+  const one = await client.call("cluster_health", { cluster: "beta" });
+  expect(one.text).not.toContain("alpha");
+});
