@@ -42,6 +42,7 @@ describe("a scripted afternoon", () => {
 
   beforeAll(async () => {
     stage = await setStage({
+      loses: ({ method, url }) => method === "POST" && url.endsWith("/status/suspend"),
       top: { audit_log: "audit.jsonl" },
       policy: { deny: ["DELETE /access/**"], protect: ["tag:prod"] },
     });
@@ -71,6 +72,9 @@ describe("a scripted afternoon", () => {
     const two = await call(blind, "POST", `${path}/status/stop`);
     const consent = /consent: "([^"]+)"/.exec(two.text)?.[1];
     await call(blind, "POST", `${path}/status/stop`, {}, { consent });
+    await call(asker, "POST", `${path}/status/start`);
+    await call(asker, "POST", `${path}/status/suspend`);
+    await call(asker, "POST", `${path}/status/stop`);
     await call(asker, "DELETE", path, { purge: true });
     await Bun.sleep(50);
     const lines = await linesOf(file);
@@ -87,6 +91,13 @@ describe("a scripted afternoon", () => {
       anonymous refused: POST /nodes/pve1/qemu/VMID/agent/set-user-password {"username":"root","password":"[masked]"} [destructive by schema]
       anonymous asked: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop]
       anonymous sent: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] consent: two-step
+      anonymous ended: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] -> done (qmstop)
+      anonymous sent: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start]
+      anonymous ended: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start] -> done (qmstart)
+      anonymous sent: POST /nodes/pve1/qemu/VMID/status/suspend [change by POST /nodes/{node}/qemu/{vmid}/status/suspend]
+      anonymous ended: POST /nodes/pve1/qemu/VMID/status/suspend [change by POST /nodes/{node}/qemu/{vmid}/status/suspend] -> unknown
+      anonymous asked: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop]
+      anonymous sent: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] consent: human
       anonymous ended: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] -> done (qmstop)
       anonymous asked: DELETE /nodes/pve1/qemu/VMID {"purge":true} [destructive by DELETE /nodes/{node}/qemu/{vmid}]
       anonymous sent: DELETE /nodes/pve1/qemu/VMID {"purge":true} [destructive by DELETE /nodes/{node}/qemu/{vmid}] consent: human
