@@ -28,9 +28,34 @@ function volumeOf(text: string): string {
   return (text.split(",")[0] ?? "").replace(/^(?:file|volume)=/, "").trim();
 }
 
+/** A part of a property string that says yes, or no. */
+const yes = (name: string) => new RegExp(`^${name}=(?:1|on|yes|true)$`, "i");
+const no = (name: string) => new RegExp(`^${name}=(?:0|off|no|false)$`, "i");
+
+function anyDisk(params: Params, fits: (part: string) => boolean): boolean {
+  return anyText(params, diskKey, (text) => text.split(",").some(fits));
+}
+
 function anyText(params: Params, name: RegExp, fits: (text: string) => boolean): boolean {
   return textsOf(params).some(([key, text]) => name.test(key) && fits(text));
 }
+
+/** Where the rules of a firewall are. */
+const firewallRules = [
+  { list: "/**/firewall/rules", one: "/**/firewall/rules/{pos}" },
+  { list: "/cluster/firewall/groups/{group}", one: "/cluster/firewall/groups/{group}/{pos}" },
+];
+
+/** Options of a firewall that hold something back while they are on. */
+const firewallParts = [
+  "enable",
+  "macfilter",
+  "ipfilter",
+  "ebtables",
+  "nosmurfs",
+  "tcpflags",
+  "protection_synflood",
+] as const;
 
 /** In the order in which they are told where several hold: what cannot be undone first. */
 export const parameterRules: readonly ParameterRule[] = [
@@ -86,14 +111,22 @@ export const parameterRules: readonly ParameterRule[] = [
   {
     name: "backup-script",
     on: backups,
-    when: (params) => Object.hasOwn(params, "script"),
+    when: (params) => ["script", "dumpdir", "tmpdir"].some((name) => Object.hasOwn(params, name)),
     class: "destructive",
     irreversible: true,
-    reason: "it runs a program of its own on the node",
+    reason: "it runs a program of its own on the node, or writes to a directory there",
+  },
+  {
+    name: "replication-remove",
+    on: ["POST /cluster/replication", "PUT /cluster/replication/{id}"],
+    when: (params) => Object.hasOwn(params, "remove_job"),
+    class: "destructive",
+    irreversible: true,
+    reason: "it removes the replication job, and its copies too if told so",
   },
   {
     name: "backup-stop",
-    on: ["POST /nodes/{node}/vzdump"],
+    on: backups,
     when: (params) => anyText(params, /^mode$/, (text) => text === "stop") || isOn(params, "stop"),
     class: "destructive",
     reason: "it stops guests, or the backups that run",
@@ -121,6 +154,27 @@ export const parameterRules: readonly ParameterRule[] = [
     reason: "it takes a disk away from the guest",
   },
   {
+    name: "disk-volatile",
+    on: settings,
+    when: (params) => anyDisk(params, (part) => yes("snapshot").test(part) || /^cache=unsafe$/i.test(part)),
+    class: "destructive",
+    reason: "it makes a disk lose what is written to it: at the guest's shutdown, or when the power fails",
+  },
+  {
+    name: "disk-without-backup",
+    on: config,
+    when: (params) => anyDisk(params, (part) => no("backup").test(part)),
+    class: "destructive",
+    reason: "it leaves a disk out of the guest's backups",
+  },
+  {
+    name: "move-away",
+    on: [`POST ${guest}/move_disk`, `POST ${guest}/move_volume`],
+    when: (params) => Object.hasOwn(params, "target-vmid"),
+    class: "destructive",
+    reason: "it takes a disk away from the guest and gives it to another",
+  },
+  {
     name: "resize-absolute",
     on: [`PUT ${guest}/resize`],
     when: (params) => anyText(params, /^size$/, (text) => !text.trim().startsWith("+")),
@@ -133,6 +187,13 @@ export const parameterRules: readonly ParameterRule[] = [
     when: (params) => ["args", "hookscript", "cicustom"].some((name) => Object.hasOwn(params, name)),
     class: "destructive",
     reason: "it lets the guest's settings run something of their own: on the node, or in the guest at its next start",
+  },
+  {
+    name: "guest-access",
+    on: config,
+    when: (params) => ["cipassword", "ciuser", "sshkeys", "entrypoint"].some((name) => Object.hasOwn(params, name)),
+    class: "destructive",
+    reason: "it changes who gets into the guest, or what it runs, at its next start",
   },
   {
     name: "host-path",
@@ -172,25 +233,42 @@ export const parameterRules: readonly ParameterRule[] = [
   {
     name: "card-firewall-off",
     on: settings,
-    when: (params) => anyText(params, /^net\d+$/, (text) => /(?:^|,)firewall=(?:0|off|no|false)\b/i.test(text)),
+    when: (params) => anyText(params, /^net\d+$/, (text) => text.split(",").some((part) => no("firewall").test(part))),
     class: "destructive",
     reason: "it switches the firewall of a network card off",
+  },
+  {
+    // A card is always written whole, and without the word it has no firewall.
+    name: "card-without-firewall",
+    on: config,
+    when: (params) =>
+      anyText(params, /^net\d+$/, (text) => !text.split(",").some((part) => yes("firewall").test(part))),
+    class: "destructive",
+    reason: "it leaves a network card without the firewall, which it may have had (firewall=1)",
   },
   {
     name: "firewall-off",
     on: ["PUT /**/firewall/options"],
     when: (params) =>
-      ["enable", "macfilter", "ipfilter", "ebtables"].some((name) => isOff(params, name)) ||
+      firewallParts.some((name) => isOff(params, name)) ||
+      isOn(params, "nf_conntrack_allow_invalid") ||
       anyText(params, /^policy_(?:in|out|forward)$/, (text) => text.toUpperCase() === "ACCEPT"),
     class: "destructive",
     reason: "it switches a firewall, or a part of it, off",
   },
   {
     name: "rule-off",
-    on: ["PUT /**/firewall/rules/{pos}", "PUT /cluster/firewall/groups/{group}/{pos}"],
+    on: firewallRules.map(({ one }) => `PUT ${one}`),
     when: (params) => isOff(params, "enable"),
     class: "destructive",
     reason: "it switches a rule of a firewall off",
+  },
+  {
+    name: "rule-accept",
+    on: firewallRules.flatMap(({ list, one }) => [`POST ${list}`, `PUT ${one}`]),
+    when: (params) => anyText(params, /^action$/, (text) => /^accept$/i.test(text.trim())),
+    class: "destructive",
+    reason: "it lets through what the firewall held back",
   },
   {
     name: "ha-stop",
@@ -198,6 +276,29 @@ export const parameterRules: readonly ParameterRule[] = [
     when: (params) => anyText(params, /^state$/, (text) => /^(?:stopped|disabled|ignored)$/i.test(text)),
     class: "destructive",
     reason: "it makes HA stop the guest, or look away from it",
+  },
+  {
+    name: "unencrypted-migration",
+    on: [`POST ${guest}/migrate`, "PUT /cluster/options"],
+    when: (params) =>
+      isOn(params, "migration_unsecure") ||
+      anyText(params, /^(?:migration|migration_type|replication)$/, (text) => /(?:^|[,=])insecure\b/.test(text)),
+    class: "destructive",
+    reason: "it sends guests' memory and disks over the network as they are, unencrypted",
+  },
+  {
+    name: "cluster-logins",
+    on: ["PUT /cluster/options"],
+    when: (params) => ["u2f", "webauthn"].some((name) => Object.hasOwn(params, name)),
+    class: "destructive",
+    reason: "it changes what second factors rest on, and those there are may stop working",
+  },
+  {
+    name: "cluster-proxy",
+    on: ["PUT /cluster/options"],
+    when: (params) => Object.hasOwn(params, "http_proxy"),
+    class: "destructive",
+    reason: "it changes through whom the nodes fetch from elsewhere",
   },
   {
     name: "unverified-download",
