@@ -7,6 +7,7 @@ import { allFailed, EndpointOrder, firstAnswer, isEndpointFault } from "./failov
 import { invalid, type Message, type Method, type Reply, writeMessage } from "./message.ts";
 import type { Params } from "./params.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
+import { SharedReads } from "./shared-reads.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./unanswered.ts";
 
 export type { ProxmoxAnswer } from "./answer.ts";
@@ -17,8 +18,12 @@ export interface ProxmoxRequest {
   readonly path: ApiPath;
   readonly params?: Params;
   readonly signal?: AbortSignal;
-  /** Instead of the cluster's own, in milliseconds. */
+  /** Instead of the cluster's own, in milliseconds. How long a read may take is part of what it asks: only equal ones share an answer. */
   readonly timeoutMs?: number;
+  /** On whose behalf a read is: nobody gets what somebody else asked for. All who leave it out are one. */
+  readonly asker?: string;
+  /** A read that decides whether something may be done: never answered from what was read a moment ago. */
+  readonly fresh?: boolean;
 }
 
 /** A page beside the API, which nodes serve to anybody: no token is sent for it. */
@@ -64,6 +69,7 @@ export class ProxmoxClient {
   readonly #endpoints: readonly Endpoint[];
   readonly #order: EndpointOrder;
   readonly #patienceMs: number;
+  readonly #reads = new SharedReads<ProxmoxAnswer>();
 
   constructor(cluster: ClusterConfig, options: ProxmoxClientOptions = {}) {
     this.name = cluster.name;
@@ -81,12 +87,44 @@ export class ProxmoxClient {
   }
 
   /**
-   * Sends a request. A read goes to another endpoint when one fails or answers as something that is not Proxmox. A
-   * write goes to another only when it surely never left, and is never sent twice.
+   * Sends a request. A read goes to another endpoint when one fails or answers as something that is not Proxmox, and is
+   * one request for all who ask the same at a time. A write goes to another only when it surely never left, and is never
+   * sent twice.
    * @throws ProxmoxError, and nothing else.
    */
   async request(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
-    const attempted = { method: request.method, path: formatPath(request.path), cluster: this.name };
+    return request.method === "GET" ? await this.#share(request) : await this.#change(request);
+  }
+
+  async #share(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
+    const { path, params, signal, timeoutMs, asker = "", fresh = false } = request;
+    const key = JSON.stringify([asker, path, params, timeoutMs, fresh]);
+    try {
+      return await this.#reads.read(key, signal, fresh ? 0 : keptMs(path), async (over) => {
+        const answer = await this.#send({ ...request, signal: over });
+        if (endsTask(path, answer.data)) this.#reads.forget();
+        return answer;
+      });
+    } catch (error) {
+      if (error instanceof ProxmoxError) throw error;
+      // An asker that left while others still wait for the answer; or something that is no request.
+      const fault = signal?.aborted ? aborted({ stage: "sent" }) : unexpected(error, { stage: "waiting" });
+      throw new ProxmoxError(this.#attempted(request), fault.problem);
+    }
+  }
+
+  /** What was read before a change, or while it was under way, answers nobody who asks after it. */
+  async #change(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
+    this.#reads.forget();
+    try {
+      return await this.#send(request);
+    } finally {
+      this.#reads.forget();
+    }
+  }
+
+  async #send(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
+    const attempted = this.#attempted(request);
     return await this.#inTime(attempted, request, async (within) => {
       const message = compose(request);
       const passage = { ...within, authorization: this.#authorization() };
@@ -185,6 +223,10 @@ export class ProxmoxClient {
     throw allFailed(faults);
   }
 
+  #attempted({ method, path }: ProxmoxRequest): Attempted {
+    return { method, path: formatPath(path), cluster: this.name };
+  }
+
   #asker(): Asker {
     return { user: this.#config.user, token: `${this.#config.user}!${this.#config.tokenId}` };
   }
@@ -206,6 +248,20 @@ interface Way {
   readonly passage: Passage;
   /** Throws a Fault for what is no answer to the request. */
   readonly judge: (reply: Reply, endpoint: Endpoint) => ProxmoxAnswer;
+}
+
+/**
+ * How long a read's answer serves others too, in milliseconds. The list of all that a cluster has is what every question
+ * begins with, and its numbers are up to 10 s old anyway; whatever else is asked for is asked for as it is now.
+ */
+function keptMs(path: ApiPath): number {
+  return path.length === 2 && path[0] === "cluster" && path[1] === "resources" ? 1_000 : 0;
+}
+
+/** Whether an answer says that a task has ended, and with it what some write had begun. */
+function endsTask(path: ApiPath, data: unknown): boolean {
+  if (path[2] !== "tasks" || path[4] !== "status" || typeof data !== "object" || data === null) return false;
+  return (data as Record<string, unknown>)["status"] === "stopped";
 }
 
 function readPage(
