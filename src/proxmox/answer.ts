@@ -14,6 +14,8 @@ export interface ProxmoxAnswer {
   readonly endpoint: string;
   /** The answering node's clock. */
   readonly date?: Date;
+  /** Why another endpoint answered than the one that was asked first, `pve1 did not answer, pve2 did`. */
+  readonly detour?: string;
 }
 
 /**

@@ -1,9 +1,10 @@
 import type { ClusterConfig } from "../config/types.ts";
 import { type ProxmoxAnswer, readAnswer } from "./answer.ts";
-import { Endpoint, type Passage } from "./endpoint.ts";
+import type { Endpoint, Passage } from "./endpoint.ts";
+import { Endpoints, type Way } from "./endpoints.ts";
 import { type Attempted, Fault, ProxmoxError } from "./errors.ts";
 import type { Asker } from "./explain.ts";
-import { allFailed, EndpointOrder, firstAnswer, isEndpointFault } from "./failover.ts";
+import { nodeOf } from "./failures.ts";
 import { invalid, type Message, type Method, type Reply, writeMessage } from "./message.ts";
 import type { Params } from "./params.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
@@ -58,7 +59,7 @@ export interface ProxmoxClientOptions {
   readonly connectTimeoutMs?: number;
   /** How long a silent endpoint holds up a read before the next one is asked too, in milliseconds; 5 s. */
   readonly patienceMs?: number;
-  /** How long an endpoint that failed is asked last, in milliseconds; 30 s. */
+  /** How long an endpoint that failed is asked last at most, in milliseconds; 30 s. */
   readonly deadMs?: number;
 }
 
@@ -66,30 +67,27 @@ export interface ProxmoxClientOptions {
 export class ProxmoxClient {
   readonly name: string;
   readonly #config: ClusterConfig;
-  readonly #endpoints: readonly Endpoint[];
-  readonly #order: EndpointOrder;
-  readonly #patienceMs: number;
+  readonly #endpoints: Endpoints;
   readonly #reads = new SharedReads<ProxmoxAnswer>();
 
   constructor(cluster: ClusterConfig, options: ProxmoxClientOptions = {}) {
     this.name = cluster.name;
     this.#config = cluster;
-    this.#patienceMs = options.patienceMs ?? 5_000;
-    const endpointOptions = {
+    this.#endpoints = new Endpoints(cluster, {
       fetch: options.fetch,
       maxAnswerBytes: options.maxAnswerBytes ?? 16 * 1024 * 1024,
       maxParallel: options.maxParallel ?? 20,
       // Each endpoint must get its turn within the whole request's time.
       connectMs: Math.min(options.connectTimeoutMs ?? 10_000, Math.ceil(cluster.timeoutMs / cluster.endpoints.length)),
-    };
-    this.#endpoints = cluster.endpoints.map((url) => new Endpoint(url, cluster, endpointOptions));
-    this.#order = new EndpointOrder(this.#endpoints, options.deadMs ?? 30_000);
+      patienceMs: options.patienceMs ?? 5_000,
+      deadMs: options.deadMs ?? 30_000,
+    });
   }
 
   /**
-   * Sends a request. A read goes to another endpoint when one fails or answers as something that is not Proxmox, and is
-   * one request for all who ask the same at a time. A write goes to another only when it surely never left, and is never
-   * sent twice.
+   * Sends a request. A read goes to another endpoint when one fails, answers as something that is not Proxmox or does
+   * not reach the node in the path, and is one request for all who ask the same at a time. A write goes to another only
+   * when it surely never left, and is never sent twice.
    * @throws ProxmoxError, and nothing else.
    */
   async request(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
@@ -129,8 +127,8 @@ export class ProxmoxClient {
       const message = compose(request);
       const passage = { ...within, authorization: this.#authorization() };
       const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, this.#asker());
-      const way: Way = { message, judge, passage };
-      return request.method === "GET" ? await this.#read(way) : await this.#write(way);
+      const way: Way = { message, judge, passage, node: nodeOf(attempted) };
+      return request.method === "GET" ? await this.#endpoints.read(way) : await this.#endpoints.write(way);
     });
   }
 
@@ -146,13 +144,13 @@ export class ProxmoxClient {
         const passage = { ...within, authorization: undefined, signal: AbortSignal.any([within.signal, over]) };
         return readPage(await endpoint.read(message, passage), `${endpoint.url}${path}`, modifiedSince, holds);
       };
-      return await this.#firstOf(ask, within.signal);
+      return await this.#endpoints.first(ask, within.signal);
     });
   }
 
   /** Closes idle connections; requests that run go on. */
   close(): void {
-    for (const endpoint of this.#endpoints) endpoint.close();
+    this.#endpoints.close();
   }
 
   /** Runs within the time that a request may take, and names the request in what goes wrong with it. */
@@ -180,49 +178,6 @@ export class ProxmoxClient {
     }
   }
 
-  async #read({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
-    const ask = async (endpoint: Endpoint, over: AbortSignal) => {
-      try {
-        const signal = AbortSignal.any([passage.signal, over]);
-        return { endpoint, result: judge(await endpoint.read(message, { ...passage, signal }), endpoint) };
-      } catch (error) {
-        if (error instanceof Fault && !isEndpointFault(error)) return { endpoint, result: error };
-        if (error instanceof Fault) this.#order.failed(endpoint);
-        throw error;
-      }
-    };
-    const first = await this.#firstOf(ask, passage.signal);
-    this.#order.worked(first.endpoint);
-    if (first.result instanceof Fault) throw first.result;
-    return first.result;
-  }
-
-  async #firstOf<T>(ask: (endpoint: Endpoint, over: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-    return await firstAnswer(this.#order.list(), this.#patienceMs, ask).catch((error: unknown) => {
-      signal.throwIfAborted();
-      if (!(error instanceof AggregateError)) throw error;
-      throw allFailed(error.errors.filter((each) => each instanceof Fault));
-    });
-  }
-
-  async #write({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
-    const faults: Fault[] = [];
-    for (const endpoint of this.#order.list()) {
-      try {
-        const answer = judge(await endpoint.write(message, passage), endpoint);
-        this.#order.worked(endpoint);
-        return answer;
-      } catch (error) {
-        if (!(error instanceof Fault)) throw error;
-        if (isEndpointFault(error)) this.#order.failed(endpoint);
-        else this.#order.worked(endpoint);
-        if (error.problem.sent !== "no") throw error;
-        faults.push(error);
-      }
-    }
-    throw allFailed(faults);
-  }
-
   #attempted({ method, path }: ProxmoxRequest): Attempted {
     return { method, path: formatPath(path), cluster: this.name };
   }
@@ -240,14 +195,6 @@ export class ProxmoxClient {
       "Set them again, without spaces and line ends.",
     );
   }
-}
-
-/** A message, how it travels, and how what comes back is judged. */
-interface Way {
-  readonly message: Message;
-  readonly passage: Passage;
-  /** Throws a Fault for what is no answer to the request. */
-  readonly judge: (reply: Reply, endpoint: Endpoint) => ProxmoxAnswer;
 }
 
 /**
