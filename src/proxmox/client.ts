@@ -5,9 +5,11 @@ import { Endpoints, type Way } from "./endpoints.ts";
 import { type Attempted, Fault, ProxmoxError } from "./errors.ts";
 import type { Asker } from "./explain.ts";
 import { nodeOf } from "./failures.ts";
+import { type LookUpOptions, recover } from "./lost-write.ts";
 import { invalid, type Message, type Method, type Reply, writeMessage } from "./message.ts";
 import type { Params } from "./params.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
+import { SentWrites } from "./sent-writes.ts";
 import { SharedReads } from "./shared-reads.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./unanswered.ts";
 
@@ -61,6 +63,11 @@ export interface ProxmoxClientOptions {
   readonly patienceMs?: number;
   /** How long an endpoint that failed is asked last at most, in milliseconds; 30 s. */
   readonly deadMs?: number;
+  /**
+   * How long a write is looked for whose answer was lost, in milliseconds; 12 s: Proxmox waits for a guest's lock 10 s,
+   * and then carries it out. It comes on top of the time that the request itself may take.
+   */
+  readonly lookUpMs?: number;
 }
 
 /** The API of one cluster, over as many endpoints as are configured. */
@@ -69,10 +76,13 @@ export class ProxmoxClient {
   readonly #config: ClusterConfig;
   readonly #endpoints: Endpoints;
   readonly #reads = new SharedReads<ProxmoxAnswer>();
+  readonly #writes = new SentWrites();
+  readonly #lookUpMs: number;
 
   constructor(cluster: ClusterConfig, options: ProxmoxClientOptions = {}) {
     this.name = cluster.name;
     this.#config = cluster;
+    this.#lookUpMs = options.lookUpMs ?? 12_000;
     this.#endpoints = new Endpoints(cluster, {
       fetch: options.fetch,
       maxAnswerBytes: options.maxAnswerBytes ?? 16 * 1024 * 1024,
@@ -87,7 +97,7 @@ export class ProxmoxClient {
   /**
    * Sends a request. A read goes to another endpoint when one fails, answers as something that is not Proxmox or does
    * not reach the node in the path, and is one request for all who ask the same at a time. A write goes to another only
-   * when it surely never left, and is never sent twice.
+   * when it surely never left, and is never sent twice; one whose answer was lost is looked up.
    * @throws ProxmoxError, and nothing else.
    */
   async request(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
@@ -114,22 +124,40 @@ export class ProxmoxClient {
   /** What was read before a change, or while it was under way, answers nobody who asks after it. */
   async #change(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
     this.#reads.forget();
+    const write = this.#writes.begin(request);
     try {
-      return await this.#send(request);
+      const answer = await this.#send(request, write.progress);
+      this.#writes.settle(write, typeof answer.data === "string" ? answer.data : undefined);
+      return answer;
+    } catch (error) {
+      if (error instanceof ProxmoxError && error.sent === "maybe") {
+        return await recover({ request, write, error }, this.#lookUps());
+      }
+      this.#writes.settle(write);
+      throw error;
     } finally {
       this.#reads.forget();
     }
   }
 
-  async #send(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
+  #lookUps(): LookUpOptions {
+    const send = async (request: ProxmoxRequest) => await this.#send(request);
+    return { send, writes: this.#writes, token: this.#asker().token, forMs: this.#lookUpMs };
+  }
+
+  async #send(request: ProxmoxRequest, progress: Progress = { stage: "waiting" }): Promise<ProxmoxAnswer> {
     const attempted = this.#attempted(request);
-    return await this.#inTime(attempted, request, async (within) => {
+    const send = async (within: Omit<Passage, "authorization">) => {
       const message = compose(request);
       const passage = { ...within, authorization: this.#authorization() };
       const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, this.#asker());
       const way: Way = { message, judge, passage, node: nodeOf(attempted) };
-      return request.method === "GET" ? await this.#endpoints.read(way) : await this.#endpoints.write(way);
-    });
+      if (request.method !== "GET") return await this.#endpoints.write(way);
+      const answer = await this.#endpoints.read(way);
+      this.#writes.saw(request, answer.data);
+      return answer;
+    };
+    return await this.#inTime(attempted, request, send, progress);
   }
 
   /**
@@ -158,8 +186,8 @@ export class ProxmoxClient {
     attempted: Attempted,
     request: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number },
     run: (within: Omit<Passage, "authorization">) => Promise<T>,
+    progress: Progress = { stage: "waiting" },
   ): Promise<T> {
-    const progress: Progress = { stage: "waiting" };
     try {
       const timeoutMs = request.timeoutMs ?? this.#config.timeoutMs;
       const deadline = performance.now() + timeoutMs;

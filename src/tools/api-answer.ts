@@ -43,9 +43,9 @@ export function remarks(answer: GuardedAnswer): string {
   return `${path}${lines(notesOf(answer))}`;
 }
 
-/** What there is to know about how an answer came about: what was not checked, and which way it took. */
-export function notesOf({ unchecked, detour }: GuardedAnswer): readonly string[] {
-  return [unchecked, detour && `by a detour: ${detour}`].filter((note) => note !== undefined);
+/** What there is to know about how an answer came about: what was not checked, which way it took, how it was found again. */
+export function notesOf({ unchecked, detour, recovered }: GuardedAnswer): readonly string[] {
+  return [unchecked, detour && `by a detour: ${detour}`, recovered].filter((note) => note !== undefined);
 }
 
 function lines(notes: readonly string[]): string {
