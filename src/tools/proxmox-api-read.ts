@@ -2,7 +2,7 @@ import { z } from "zod";
 import { plain } from "../plain.ts";
 import { GuestLists } from "../policy/guests.ts";
 import { formatPath, parsePath } from "../proxmox/path.ts";
-import { type AnswerBody, answerBody, type Selection } from "./api-answer.ts";
+import { type AnswerBody, answerBody, notesOf, type Selection } from "./api-answer.ts";
 import { dataArgument, fromJsonText, readData } from "./data.ts";
 import { failureText, ToolFailure } from "./failure.ts";
 import { cutText, fairShares, mostCharacters } from "./room.ts";
@@ -34,8 +34,8 @@ interface Part {
   readonly title: string;
   readonly answered: boolean;
   readonly body: AnswerBody;
-  /** Why it was not checked before it was sent. */
-  readonly unchecked?: string | undefined;
+  /** On how the answer came about. */
+  readonly notes: readonly string[];
 }
 
 /** `proxmox_api_read`: many GETs at once, over any clusters. */
@@ -72,7 +72,7 @@ export const proxmoxApiRead = defineTool({
     const failed = parts.flatMap((part, index) => (part.answered ? [] : [index + 1]));
     const count = `${answered} of ${parts.length} answered`;
     const head = failed.length === 0 ? `${count}.` : `${count}; not answered: ${failed.join(", ")}.`;
-    const remarks = new Set(parts.flatMap(({ unchecked }) => (unchecked === undefined ? [] : `[${unchecked}]`)));
+    const remarks = new Set(parts.flatMap(({ notes }) => notes.map((note) => `[${note}]`)));
     const text = assemble([head, ...remarks].join("\n"), parts);
     if (answered === 0) throw new ToolFailure(text);
     return text;
@@ -97,11 +97,11 @@ async function read(
     const request = { method: "GET", path: parsePath(text), params: readData(data), signal } as const;
     const answer = await proxmox.request(cluster, { ...request, guests, plain: true, checked: true });
     const at = answer.resolved === undefined ? "" : `, ${formatPath(answer.resolved)}`;
-    return { title: `${title}${at}`, answered: true, body: answerBody(answer, selection), unchecked: answer.unchecked };
+    return { title: `${title}${at}`, answered: true, body: answerBody(answer, selection), notes: notesOf(answer) };
   } catch (error) {
     const reason = failureText(error);
     if (reason === undefined || signal.aborted) throw error;
-    return { title, answered: false, body: { summary: "error", text: reason } };
+    return { title, answered: false, body: { summary: "error", text: reason }, notes: [] };
   }
 }
 

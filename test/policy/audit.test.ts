@@ -7,7 +7,7 @@ import { httpClient, sseClient, typing } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { until } from "../support/listening.ts";
 import { runProduct, startProduct } from "../support/product.ts";
-import { replyData, startRawServer } from "../support/raw-server.ts";
+import { reply, replyData, startRawServer } from "../support/raw-server.ts";
 import { type Stage, setStage } from "./stage.ts";
 
 type Line = Readonly<Record<string, unknown>>;
@@ -96,7 +96,7 @@ describe("a scripted afternoon", () => {
       anonymous sent: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start]
       anonymous ended: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start] -> done (qmstart)
       anonymous sent: POST /nodes/pve1/qemu/VMID/status/suspend [change by POST /nodes/{node}/qemu/{vmid}/status/suspend]
-      anonymous ended: POST /nodes/pve1/qemu/VMID/status/suspend [change by POST /nodes/{node}/qemu/{vmid}/status/suspend] -> unknown
+      anonymous ended: POST /nodes/pve1/qemu/VMID/status/suspend [change by POST /nodes/{node}/qemu/{vmid}/status/suspend] -> done (qmpause)
       anonymous asked: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop]
       anonymous sent: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] consent: human
       anonymous ended: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] -> done (qmstop)
@@ -152,7 +152,7 @@ describe("a scripted afternoon", () => {
 
 test("an answer that is lost is written down as unknown", async () => {
   await using proxmox = await startRawServer((socket, request) => {
-    if (request.method === "POST") socket.destroy();
+    if (request.method === "POST") reply(502, "Bad Gateway", "<h1>Bad Gateway</h1>")(socket, request);
     else replyData([])(socket, request);
   });
   const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "t", token_secret: "s", timeout_ms: 3000 };
