@@ -5,7 +5,7 @@ interface Translated {
 }
 
 /** The lengths that values are tried up to, and in how many ways a pattern may be tried on one. */
-const [lengths, mostWays] = [[300, 16, 8], 10_000_000] as const;
+const [lengths, mostWays] = [[300, 16, 8], 100_000_000] as const;
 
 const translated = new Map<string, Translated | undefined>();
 
