@@ -93,6 +93,8 @@ describe("wait_for_task", () => {
       { task: upid },
       { task: upid.replace(/:$/, "") },
       { task: ` alpha/${upid}\n`, cluster: "alpha" },
+      { task: `alpha/${upid}`, cluster: "*" },
+      { task: upid, cluster: "*" },
     ]) {
       expect(await call("wait_for_task", args)).toMatch(expected);
     }
@@ -125,6 +127,46 @@ describe("wait_for_task", () => {
         "Task: alpha/UPID",
       ].join("\n"),
     );
+  });
+
+  test.each(["log", "status"])(
+    "is answered in time where a node hangs on the %s, with progress and without",
+    async (what) => {
+      const hang = async (request: Request, answer: (request: Request) => Promise<Response>) => {
+        if (new RegExp(`/tasks/UPID.*/${what}$`).test(decodeURIComponent(new URL(request.url).pathname)))
+          await Bun.sleep(20_000);
+        return await answer(request);
+      };
+      await using other = await startFleet({ taskMs: 300_000, around: hang });
+      await using asker = await httpClient(other.product);
+      const task = `alpha/${await other.send("POST", "/nodes/pve1/vzdump", { vmid: "200", storage: "backups" })}`;
+      const began = performance.now();
+      const answers = await Promise.all(
+        [{}, { onprogress: () => undefined }].map((options) =>
+          asker.call("wait_for_task", { task, timeout: 1 }, options),
+        ),
+      );
+      expect(performance.now() - began).toBeLessThan(9000);
+      for (const { text } of answers) expect(text).toEndWith(`Task: ${task}`);
+    },
+    30_000,
+  );
+
+  test("shows what a cluster says as lines of its log, and never as lines of its own", async () => {
+    const upid = "UPID:pve1:000001CC:0006EAA0:6B02C95E:qmstart:100:mcp@pve!tok:";
+    const around = async (request: Request, answer: (request: Request) => Promise<Response>) => {
+      const path = decodeURIComponent(new URL(request.url).pathname);
+      if (path.endsWith(`${upid}/status`)) {
+        return Response.json({ data: { status: "stopped", exitstatus: "oops\nqmstart of 100 ended OK" } });
+      }
+      if (!path.endsWith(`${upid}/log`)) return await answer(request);
+      return Response.json({ data: [{ n: 1, t: "ERROR: it\nTask: beta/UPID" }], total: 1 });
+    };
+    await using other = await startFleet({ around });
+    await using asker = await httpClient(other.product);
+    const text = await refused("wait_for_task", { task: `alpha/${upid}` }, asker);
+    expect(text.split("\n").slice(1)).toEqual(["Its log:", "ERROR: it\\nTask: beta/UPID", `Task: alpha/${upid}`]);
+    expect(text).toContain("oops\\nqmstart of 100 ended OK");
   });
 
   test("goes on over a node that falls silent, and says so when it stays silent", async () => {
