@@ -140,7 +140,7 @@ function listed(call: Call, task: Task): boolean {
     (params["errors"] !== 1 || (task.end !== undefined && task.status !== "OK")) &&
     (params["vmid"] === undefined || task.id === String(params["vmid"])) &&
     (params["typefilter"] === undefined || task.type === params["typefilter"]) &&
-    task.user.includes(call.text("userfilter")) &&
+    task.user.toLowerCase().includes(call.text("userfilter").toLowerCase()) &&
     task.start >= call.number("since") &&
     task.start <= call.number("until", Number.POSITIVE_INFINITY) &&
     matchesResult(call.text("statusfilter"), task) &&

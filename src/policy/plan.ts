@@ -1,5 +1,5 @@
 import type { Cluster } from "../clusters.ts";
-import { escapeControls } from "../plain.ts";
+import { plainLine } from "../plain.ts";
 import type { ProxmoxRequest } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { type ApiPath, formatPath } from "../proxmox/path.ts";
@@ -79,7 +79,8 @@ export async function makePlan(planned: Planned): Promise<Plan> {
   lines.push(`${upper(classified.reason)}${classified.irreversible ? "; this cannot be undone" : ""}.`);
   return {
     // What somebody put into a name must not look like a line of ours.
-    text: lines.map((line) => escapeControls(line, /[\p{Cc}\p{Bidi_Control}]/gu)).join("\n"),
+    text: lines.map(plainLine).join("
+"),
     words: words.length > 0 ? words : namesOf(planned),
     state: JSON.stringify(state),
     digest,

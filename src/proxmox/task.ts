@@ -61,11 +61,11 @@ export async function readLog(
   send: Send,
   task: TaskId,
   last: number,
-  { known = 0, signal }: { readonly known?: number; readonly signal: AbortSignal },
+  { known = 0, ...within }: { readonly known?: number } & Pick<ProxmoxRequest, "signal" | "timeoutMs">,
 ): Promise<TaskLog> {
   const read = async (start: number) => {
     const params = { start, limit: last };
-    const { data, total } = await send({ method: "GET", path: pathOf(task, "log"), params, signal });
+    const { data, total } = await send({ method: "GET", path: pathOf(task, "log"), params, ...within });
     const lines = Array.isArray(data) ? data.flatMap(lineOf) : [];
     return { lines, total: Math.max(total ?? 0, lines.length) };
   };

@@ -23,6 +23,9 @@ export type Waited =
 /** Between two looks, in milliseconds; the last one over and over. Most tasks of guests take a second or two. */
 const pausesMs = [150, 250, 400, 600, 1000, 1500, 2000];
 
+/** A log that comes slowly must not hold up the look at the task's state, in milliseconds. */
+const logMs = 2000;
+
 /** What may pass while somebody waits: a node that restarts, or its API behind a proxy. */
 const passing: readonly ProxmoxErrorKind[] = [
   "unreachable",
@@ -80,7 +83,7 @@ async function tell(
   onLine: (line: string) => void,
   signal: AbortSignal,
 ): Promise<number> {
-  const log = await readLog(send, task, 1, { known, signal }).catch(() => undefined);
+  const log = await readLog(send, task, 1, { known, signal, timeoutMs: logMs }).catch(() => undefined);
   signal.throwIfAborted();
   onLine(log?.lines.at(-1) ?? "");
   return log?.total ?? known;

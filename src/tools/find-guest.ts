@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { plainLine } from "../plain.ts";
 import { GuestError } from "../policy/guests.ts";
 import type { ApiPath } from "../proxmox/path.ts";
 import { failureText, ToolFailure } from "./failure.ts";
@@ -91,7 +92,7 @@ async function describe(place: GuestPlace, { proxmox, signal }: ToolContext): Pr
   try {
     const { data } = await proxmox.request(cluster, { method: "GET", path: [...path, "status", "current"], signal });
     const { name, status } = (data ?? {}) as Readonly<Record<string, unknown>>;
-    return `${vmid} (${name ?? "no name"}): ${whereIs(place)}, ${status ?? "unknown"}`;
+    return plainLine(`${vmid} (${name ?? "no name"}): ${whereIs(place)}, ${status ?? "unknown"}`);
   } catch (error) {
     if (failureText(error) === undefined || signal.aborted) throw error;
     return `${vmid}: ${whereIs(place)}`;

@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { didYouMean } from "../config/wording.ts";
+import { plainLine } from "../plain.ts";
 import { askClusters } from "./ask-clusters.ts";
 import { ToolFailure } from "./failure.ts";
 import { type Column, columnNames, columnOf, type Section, sectionOf, sections } from "./resources/columns.ts";
 import { readCursor, writeCursor } from "./resources/cursor.ts";
 import { orderBy } from "./resources/order.ts";
-import { matches, readQuery } from "./resources/query.ts";
-import { foldShared, isOfType, type Resource, resourceTypes } from "./resources/resource.ts";
-import { rowsOf } from "./rows.ts";
+import { matches, mightMatch, readQuery } from "./resources/query.ts";
+import { foldShared, isOfType, readResources, type Resource, resourceTypes } from "./resources/resource.ts";
+import { mostCharacters } from "./room.ts";
 import { table } from "./table.ts";
 import { defineTool, readOnly } from "./tool.ts";
 
@@ -47,8 +48,7 @@ export const getClusterResources = defineTool({
     const { answers, missing } = await askClusters(context, cluster, async (name) => {
       const path = ["cluster", "resources"];
       const answer = await context.proxmox.request(name, { method: "GET", path, signal: context.signal });
-      const rows = rowsOf<Resource>(answer, "id");
-      return foldShared(rows.map((row) => ({ ...row, cluster: answer.cluster })));
+      return foldShared(readResources(answer));
     });
     const all = answers.flatMap(({ value }) => value);
     const order = orderBy(sorted?.column, sorted?.descending ?? false, context.proxmox.names);
@@ -57,27 +57,45 @@ export const getClusterResources = defineTool({
       .map((resource) => ({ resource, place: order.place(resource) }))
       .sort((a, b) => order.compare(a.place, b.place));
     const rest = after === undefined ? found : found.filter(({ place }) => order.compare(place, after) > 0);
-    const page = rest.slice(0, limit);
-    const last = page.at(-1);
-    const next = last === undefined || page.length === rest.length ? undefined : writeCursor(last.place, question);
-    const shown = page.map(({ resource }) => resource);
     const several = answers.length + missing.length > 1;
-    return [
-      summary(
-        found.map(({ resource }) => resource),
-        all,
-        answers.length,
-      ),
-      ...(sorted === undefined ? bySection(shown, chosen, several) : inOrder(shown, chosen, several)),
-      ...(next === undefined
-        ? []
-        : [
-            `${page.length} of ${found.length}${after === undefined ? "" : `, ${rest.length - page.length} left`}. For more: cursor ${next}`,
-          ]),
-      ...missing,
-    ].join("\n\n");
+    const resources = found.map(({ resource }) => resource);
+    const nameless = all.filter((resource) => isOfType(resource, type) && mightMatch(query, resource));
+    const head = [
+      summary(resources, all, several ? `${answers.length} clusters` : answers.map((one) => one.cluster).join()),
+      ...unnamed(nameless.filter((resource) => !resources.includes(resource))),
+    ];
+    const pageOf = (count: number): string => {
+      const page = rest.slice(0, count);
+      const shown = page.map(({ resource }) => resource);
+      const last = page.at(-1);
+      const left = rest.length - page.length;
+      const of = `${page.length} of ${found.length}${after === undefined ? "" : `, ${left} left`}`;
+      const more = last && left > 0 ? [`${of}. For more: cursor ${writeCursor(last.place, question)}`] : [];
+      const tables = sorted === undefined ? bySection(shown, chosen, several) : inOrder(shown, chosen, several);
+      return [...head, ...tables, ...more, ...missing].join("\n\n");
+    };
+    return fitting(pageOf, Math.min(limit, rest.length));
   },
 });
+
+/** As many rows as an answer has room for: cut behind them, it would lose its cursor and the clusters that are missing. */
+function fitting(pageOf: (count: number) => string, most: number): string {
+  const text = pageOf(most);
+  if (text.length <= mostCharacters || most <= 1) return text;
+  return fitting(pageOf, Math.max(1, Math.floor((most * mostCharacters) / text.length) - 1));
+}
+
+/** Those that were not found by what they are called, because nobody knows it just now. */
+function unnamed(guests: readonly Resource[]): string[] {
+  if (guests.length === 0) return [];
+  const vmids = guests.slice(0, 20).map(({ vmid }) => vmid);
+  const more = guests.length > vmids.length ? ` and ${guests.length - vmids.length} more` : "";
+  const nodes = [...new Set(guests.map(({ cluster, node }) => `${node} of ${cluster}`))].join(", ");
+  const which = `${vmids.join(", ")}${more} on ${nodes}`;
+  return [
+    plainLine(`Not searched by name, tag and pool, which are unknown while their node does not report: ${which}.`),
+  ];
+}
 
 function readSort(text: string): { column: Column; descending: boolean } {
   const name = text.replace(/^[-+]/, "");
@@ -96,24 +114,35 @@ function readField(name: string, argument: string): Column {
   );
 }
 
-/** `131 guests on 2 clusters: 97 running, 30 stopped, 4 unknown (node pve3 offline). 5 nodes, 7 storages.` */
-function summary(found: readonly Resource[], all: readonly Resource[], clusters: number): string {
+/** `131 guests on 2 clusters: 97 running, 30 stopped, 4 unknown (node pve3 offline). Nodes: 5, storage: 7.` */
+function summary(found: readonly Resource[], all: readonly Resource[], place: string): string {
   const guests = found.filter((resource) => isOfType(resource, "vm"));
   const others = sections.slice(1).flatMap(({ title }, index) => {
     const count = found.filter((resource) => sectionOf(resource) === index + 1).length;
     return count === 0 ? [] : [`${title.toLowerCase()}: ${count}`];
   });
-  const where = clusters === 1 ? "" : ` on ${clusters} clusters`;
+  const where = ` on ${place}`;
   if (guests.length === 0)
     return others.length === 0 ? `Nothing found${where}.` : `${upper(others.join(", "))}${where}.`;
   const states = Map.groupBy(guests, ({ status }) => status ?? "unknown");
   const counts = [...states].sort(([a], [b]) => order(a) - order(b)).map(([status, of]) => `${of.length} ${status}`);
-  const offline = all.filter(({ type, status }) => type === "node" && status !== "online").map(({ node }) => node);
-  const silent = [...new Set(guests.filter(({ status }) => status === "unknown").map(({ node }) => node))];
-  const named = silent.map((node) => `node ${node} ${offline.includes(node) ? "offline" : "does not report"}`);
+  const nodes = all.filter(({ type }) => type === "node");
+  const unknown = guests.filter(({ status }) => status === "unknown");
+  const silent = Map.groupBy(unknown, ({ cluster, node }) => JSON.stringify([cluster, node]));
+  const named = [...silent.values()].flatMap(([guest]) => (guest === undefined ? [] : [silence(guest, nodes)]));
   const note = named.length === 0 ? "" : ` (${named.join(", ")})`;
   const more = others.length === 0 ? age : ` ${upper(others.join(", "))}.${age}`;
-  return `${guests.length === 1 ? "1 guest" : `${guests.length} guests`}${where}: ${counts.join(", ")}${note}.${more}`;
+  const count = guests.length === 1 ? "1 guest" : `${guests.length} guests`;
+  return plainLine(`${count}${where}: ${counts.join(", ")}${note}.${more}`);
+}
+
+/** Why nothing is known of a guest; with the cluster where another one has a node of that name. */
+function silence({ cluster, node }: Resource, nodes: readonly Resource[]): string {
+  const namesakes = nodes.filter((other) => other.node === node);
+  const own = namesakes.find((other) => other.cluster === cluster);
+  const where = namesakes.some((other) => other !== own) ? ` of ${cluster}` : "";
+  const isOffline = own !== undefined && own.status !== "online";
+  return `node ${node}${where} ${isOffline ? "offline" : "does not report"}`;
 }
 
 /** pvestatd writes them every 10 s, and their rows do not say when. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { plainLine } from "../plain.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { explainTask } from "../proxmox/task.ts";
 import { remarks } from "./api-answer.ts";
@@ -63,15 +64,15 @@ async function attempt(press: Press, place: GuestPlace, context: ToolContext): P
   const { action, timeout } = press;
   const { done, no, asks, steps } = powerActions[action];
   const lxc = place.type === "lxc" ? powerActions[action].lxc : undefined;
-  const { power, name } = await readGuestState(place, context);
+  const { power, halted, name } = await readGuestState(place, context);
   const title = titleOf(place, name);
   const refuse = (why: string) => new ToolFailure(`${title}: ${action} was not sent. ${why}`);
   if (lxc === "missing") throw refuse(noReset);
   // A container's state does not tell whether it is suspended.
   if (lxc !== "experimental") {
-    if (done.includes(power)) return `${title} is ${power} already; nothing was done.`;
+    if (done.includes(power)) return `${title} is ${power} already; nothing was done.${inWords(halted)}`;
     const reason = no[power];
-    if (reason !== undefined) throw refuse(reason);
+    if (reason !== undefined) throw refuse(`${reason}${inWords(halted)}`);
   }
   const answer = await context.proxmox.request(place.cluster, {
     method: "POST",
@@ -106,18 +107,22 @@ async function stateAfter({ action }: Press, place: GuestPlace, context: ToolCon
   const done = `was told to ${action}.`;
   if (place.type === "lxc" && lxc === "experimental") return done;
   try {
-    const { power, managed } = await readGuestState(place, context);
+    const { power, halted, managed } = await readGuestState(place, context);
     if (power === to) return `is ${power} now.`;
     return managed
       ? `${done} High availability manages it and acts within some 10 s: it is ${power} so far.`
-      : `${done} It is ${power}.`;
+      : `${done} It is ${power}.${inWords(halted)}`;
   } catch (error) {
     if (failureText(error) === undefined || context.signal.aborted) throw error;
     return done;
   }
 }
 
+function inWords(halted: string | undefined): string {
+  return halted === undefined ? "" : ` QEMU says: ${halted}.`;
+}
+
 /** `104 (web-01, VM on pve1 of prod)`. */
 function titleOf(place: GuestPlace, name?: string): string {
-  return `${place.vmid} (${name === undefined ? "" : `${name}, `}${whereIs(place)})`;
+  return plainLine(`${place.vmid} (${name === undefined ? "" : `${name}, `}${whereIs(place)})`);
 }

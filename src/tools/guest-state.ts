@@ -9,6 +9,8 @@ export type Power = "running" | "paused" | "off" | "suspended to disk";
 export interface GuestState {
   readonly name: string | undefined;
   readonly power: Power;
+  /** Why it is paused, in QEMU's word, where nobody paused it: `io-error`, `suspended`. */
+  readonly halted: string | undefined;
   /** Whether high availability starts and stops it. */
   readonly managed: boolean;
 }
@@ -25,12 +27,32 @@ export async function readGuestState(place: GuestPlace, { proxmox, signal }: Too
   return {
     name: typeof name === "string" && name !== "" ? name : undefined,
     power: powerOf(status, qmpstatus, lock),
+    halted: qmpstatus !== "paused" && isHalted(qmpstatus) ? qmpstatus : undefined,
     managed,
   };
 }
 
-/** A paused VM counts as running in `status`; one suspended to disk is off, and locked until it is resumed. */
+/** States of QEMU (`RunState` in its `qapi/run-state.json`) in which the system inside stands still until `cont` or a reset. */
+const halts = [
+  "paused",
+  "prelaunch",
+  "suspended",
+  "shutdown",
+  "io-error",
+  "watchdog",
+  "guest-panicked",
+  "internal-error",
+];
+
+function isHalted(qmpstatus: unknown): qmpstatus is string {
+  return typeof qmpstatus === "string" && halts.includes(qmpstatus);
+}
+
+/**
+ * A paused VM counts as running in `status`, and so does one that QEMU halted by itself, on a full disk (`io-error`) or
+ * when the system inside crashed or sleeps; one suspended to disk is off, and locked until it is resumed.
+ */
 function powerOf(status: "running" | "stopped", qmpstatus: unknown, lock: unknown): Power {
-  if (status === "running") return qmpstatus === "paused" ? "paused" : "running";
+  if (status === "running") return isHalted(qmpstatus) ? "paused" : "running";
   return lock === "suspended" ? "suspended to disk" : "off";
 }

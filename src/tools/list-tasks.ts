@@ -1,12 +1,17 @@
 import { z } from "zod";
+import { didYouMean } from "../config/wording.ts";
+import { plainLine } from "../plain.ts";
 import { askClusters } from "./ask-clusters.ts";
 import { ToolFailure } from "./failure.ts";
 import { findGuests, guestArgument } from "./find-guest.ts";
+import { fittingLines, mostCharacters } from "./room.ts";
 import { type Cell, table } from "./table.ts";
 import { formatHandle } from "./task-handle.ts";
 import { type ListedTask, loggedTasks, recentTasks, type TaskPage, type Wanted } from "./task-lists.ts";
 import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 import { duration } from "./units.ts";
+
+const columns = ["status", "type", "id", "node", "user", "started", "took", "task"];
 
 /** Reasons of failures are read whole in `wait_for_task`. */
 const longestStatus = 120;
@@ -32,8 +37,8 @@ export const listTasks = defineTool({
     const { status, node, user, type, since } = filters;
     const vmids = guest === undefined ? undefined : await vmidsOf(guest, cluster, context);
     const isNarrow = [guest, node, user, type, since].some((filter) => filter !== undefined);
-    // All that runs stands in the cluster's own list.
-    const read = isNarrow && status !== "running" ? loggedTasks : recentTasks;
+    // All that runs stands in the cluster's own list; whether there is such a node does not.
+    const read = isNarrow && (status !== "running" || node !== undefined) ? loggedTasks : recentTasks;
     const { answers, missing } = await askClusters(context, cluster, async (name) => {
       const vmid = vmids?.on(name);
       if (vmids !== undefined && vmid === undefined) return undefined;
@@ -41,10 +46,15 @@ export const listTasks = defineTool({
       return await read(name, wanted, context);
     });
     const pages = answers.flatMap(({ value }) => value ?? []);
+    if (node !== undefined && !pages.some(({ nodes }) => nodes.includes(node))) {
+      const nodes = pages.flatMap((page) => page.nodes);
+      throw new ToolFailure([unknownNode(node, nodes), ...missing].join("\n"));
+    }
     const notes = [...missing, ...pages.flatMap((page) => page.missing), ...(vmids?.missing ?? [])];
     if (read === recentTasks && status !== "running") notes.push(`Looked at ${recentOnly}.`);
     if (guest !== undefined && type === undefined && read === loggedTasks) notes.push(backupJobs);
-    return [...listed(pages, limit), ...notes].join("\n");
+    const room = mostCharacters - notes.join("\n").length;
+    return [...listed(pages, limit, room), ...notes].join("\n");
   },
 });
 
@@ -52,27 +62,48 @@ const recentOnly =
   "each node's last tasks only, some 25; since, guest, node, user or type look into the whole logs of the nodes";
 const backupJobs = "A backup job of several guests is listed under none of them: see type vzdump without guest.";
 
+/** As Proxmox's `pve-vmid` has it. */
+const isVmid = /^[1-9]\d{2,8}$/;
+
+function unknownNode(node: string, nodes: readonly string[]): string {
+  const looked = nodes.slice(0, 64).join(", ");
+  return plainLine(`No node looked at is called ${JSON.stringify(node)}.${didYouMean(node, nodes)} Nodes: ${looked}.`);
+}
+
 /** Which VMID a guest's tasks have on each cluster. Digits are one, even of a guest that is gone. */
 async function vmidsOf(guest: string, cluster: string | undefined, context: ToolContext) {
-  if (/^\d+$/.test(guest)) return { on: () => guest, missing: [] };
+  if (/^\d+$/.test(guest)) {
+    if (isVmid.test(guest)) return { on: () => guest, missing: [] };
+    throw new ToolFailure(`guest: ${guest.slice(0, 40)} is no VMID; those are from 100 to 999999999.`);
+  }
   const { places, open, unknown } = await findGuests(guest, cluster, context);
   if (places.length === 0) throw new ToolFailure([...open, ...unknown].join("\n"));
   return { on: (name: string) => places.find((place) => place.cluster === name)?.vmid, missing: open };
 }
 
-function listed(pages: readonly TaskPage[], limit: number): string[] {
+/** Above the rows, in characters: how many there are, and of what states. */
+const mostSummary = 200;
+
+/** What is filtered away is not told apart from what is not there (`PVE::API2::Tasks`). */
+const ownOnly = "Without Sys.Audit a token sees its own tasks only.";
+
+function listed(pages: readonly TaskPage[], limit: number, room: number): string[] {
   const tasks = pages.flatMap((page) => page.tasks.map((task) => ({ task, now: page.now })));
   const total = pages.reduce((sum, page) => sum + page.total, 0);
   const where = pages.length === 1 ? "1 cluster" : `${pages.length} clusters`;
-  if (tasks.length === 0) return [`No such tasks on ${where}.`];
-  const shown = tasks.sort((a, b) => order(a.task, b.task)).slice(0, limit);
+  if (tasks.length === 0) return [`No such tasks on ${where}. ${ownOnly}`];
+  const wanted = tasks.sort((a, b) => order(a.task, b.task)).slice(0, limit);
+  const [header = "", ...lines] = table(
+    columns,
+    wanted.map(({ task, now }) => cells(task, now)),
+  ).split("\n");
+  const rows = lines.slice(0, fittingLines(lines, room - header.length - mostSummary));
+  const shown = wanted.slice(0, rows.length);
   const count =
     total > shown.length ? `First ${shown.length} of ${total} tasks` : `${total} task${total === 1 ? "" : "s"}`;
   const states = Object.entries(Object.groupBy(shown, ({ task }) => task.end?.result ?? "running"));
   const summary = states.map(([state, of]) => `${of?.length} ${state === "warnings" ? "with warnings" : state}`);
-  const header = ["status", "type", "id", "node", "user", "started", "took", "task"];
-  const rows = shown.map(({ task, now }) => cells(task, now));
-  return [`${count} on ${where}: ${summary.join(", ")}.`, table(header, rows)];
+  return [`${count} on ${where}: ${summary.join(", ")}.`, header, ...rows];
 }
 
 function order(a: ListedTask, b: ListedTask): number {
@@ -95,7 +126,11 @@ const units: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400, w: 
 function readSince(text: string, context: z.RefinementCtx): number {
   const [, count, unit = ""] = /^(\d{1,6})\s*([mhdw])$/.exec(text.trim()) ?? [];
   if (count !== undefined) return Math.floor(Date.now() / 1000) - Number(count) * (units[unit] ?? 0);
-  const date = /^\d{4}-\d{2}-\d{2}/.test(text.trim()) ? Date.parse(text.trim()) : Number.NaN;
+  const [day, time = "", zone = ""] =
+    /^(\d{4}-\d{2}-\d{2})(?:[T ]([\d:.]+)(Z|[+-]\d{2}:?\d{2})?)?$/i.exec(text.trim())?.slice(1) ?? [];
+  // In UTC unless it says otherwise, as the answers have it; never in the time zone of this server.
+  const date =
+    day === undefined ? Number.NaN : Date.parse(time === "" ? day : `${day}T${time}${zone === "" ? "Z" : zone}`);
   if (!Number.isNaN(date)) return Math.floor(date / 1000);
   context.addIssue({
     code: "custom",

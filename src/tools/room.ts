@@ -14,6 +14,16 @@ export function cutText(text: string, room: number): string {
   return text.slice(0, lineEnd > room / 2 ? lineEnd : room).toWellFormed();
 }
 
+/** How many lines, from the first on, fit into the room, each with its end. */
+export function fittingLines(lines: readonly string[], room: number): number {
+  let taken = 0;
+  for (const [index, line] of lines.entries()) {
+    taken += line.length + 1;
+    if (taken > room) return index;
+  }
+  return lines.length;
+}
+
 /** Divides room among texts of these lengths: what short ones leave over goes to the long ones, in equal parts. */
 export function fairShares(lengths: readonly number[], room: number): readonly number[] {
   const shares = new Map<number, number>();

@@ -30,7 +30,9 @@ export function senderOf({ proxmox }: ToolContext, { cluster }: TaskHandle): Sen
  * one that knows it.
  * @throws {ToolFailure} when the text names no task, two clusters, or a task that no cluster or several know.
  */
-export async function findTask(text: string, cluster: string | undefined, context: ToolContext): Promise<TaskHandle> {
+export async function findTask(text: string, given: string | undefined, context: ToolContext): Promise<TaskHandle> {
+  // As other tools take it: any of them.
+  const cluster = given === "*" ? undefined : given;
   const [, prefix, rest = ""] = /^(?:([^/:]+)\/)?(UPID:[^\s/]*)$/.exec(text.trim()) ?? [];
   // Models take the last colon for the end of a sentence.
   const upid = rest.endsWith(":") ? rest : `${rest}:`;
@@ -48,6 +50,9 @@ export async function findTask(text: string, cluster: string | undefined, contex
   return await knownBy({ ...task, upid }, context);
 }
 
+/** How long a cluster may take to say whether it knows a task, in milliseconds: there is the waiting still to come. */
+const knownMs = 5000;
+
 /** Asks every cluster whether it knows a task. A UPID holds node, process and second, so only one does. */
 async function knownBy(task: TaskId, context: ToolContext): Promise<TaskHandle> {
   const { names } = context.proxmox;
@@ -64,7 +69,7 @@ async function knownBy(task: TaskId, context: ToolContext): Promise<TaskHandle> 
 
 async function ask(handle: TaskHandle, context: ToolContext): Promise<{ handle?: TaskHandle; reason?: string }> {
   try {
-    await readTask(senderOf(context, handle), handle, { signal: context.signal });
+    await readTask(senderOf(context, handle), handle, { signal: context.signal, timeoutMs: knownMs });
     return { handle };
   } catch (error) {
     const reason = failureText(error);

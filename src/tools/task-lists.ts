@@ -16,7 +16,7 @@ export interface Wanted {
   readonly status: "all" | "running" | "failed";
   readonly vmid: string | undefined;
   readonly node: string | undefined;
-  /** A part of the user or token. */
+  /** A part of the user or token, in whatever letters. */
   readonly user: string | undefined;
   readonly type: string | undefined;
   /** In seconds since 1970. */
@@ -32,9 +32,14 @@ export interface TaskPage {
   readonly total: number;
   /** The cluster's clock. */
   readonly now: Date;
+  /** The cluster's nodes, where they were asked for. */
+  readonly nodes: readonly string[];
   /** A line for each node that was not looked at. */
   readonly missing: readonly string[];
 }
+
+/** Proxmox supports clusters of some 32 nodes; an answer that claims many more is not followed. */
+const mostNodes = 64;
 
 interface Row {
   readonly upid: string;
@@ -48,7 +53,7 @@ export async function recentTasks(cluster: string, wanted: Wanted, context: Tool
   const answer = await proxmox.request(cluster, { method: "GET", path: ["cluster", "tasks"], signal });
   const tasks = rowsOf<Row>(answer, "upid").flatMap((row) => readRow(answer.cluster, row) ?? []);
   const found = tasks.filter((task) => isWanted(task, wanted));
-  return { tasks: found, total: found.length, now: answer.date ?? new Date(), missing: [] };
+  return { tasks: found, total: found.length, now: answer.date ?? new Date(), nodes: [], missing: [] };
 }
 
 /** The tasks in the logs of a cluster's nodes, as far back as they are kept: a request to each node. */
@@ -57,18 +62,25 @@ export async function loggedTasks(cluster: string, wanted: Wanted, context: Tool
   const answer = await proxmox.request(cluster, { method: "GET", path: ["nodes"], signal });
   const nodes = rowsOf<{ readonly node: string; readonly status?: string }>(answer, "node");
   const asked = nodes.filter(({ node }) => wanted.node === undefined || node === wanted.node);
+  const beyond = asked.length - mostNodes;
   const lists = await Promise.all(
-    asked.map(async ({ node, status }) =>
-      status === "offline"
-        ? { ...none, missing: `${node} of ${answer.cluster} is offline: its tasks were not looked at.` }
-        : await tasksOf(answer.cluster, node, wanted, context),
-    ),
+    asked
+      .slice(0, mostNodes)
+      .map(async ({ node, status }) =>
+        status === "offline"
+          ? { ...none, missing: `${node} of ${answer.cluster} is offline: its tasks were not looked at.` }
+          : await tasksOf(answer.cluster, node, wanted, context),
+      ),
   );
   return {
     tasks: lists.flatMap(({ tasks }) => tasks),
     total: lists.reduce((sum, { total }) => sum + total, 0),
     now: answer.date ?? new Date(),
-    missing: lists.flatMap(({ missing }) => missing ?? []),
+    nodes: nodes.map(({ node }) => node),
+    missing: [
+      ...lists.flatMap(({ missing }) => missing ?? []),
+      ...(beyond > 0 ? [`${answer.cluster} lists ${beyond} more nodes: their tasks were not looked at.`] : []),
+    ],
   };
 }
 
@@ -120,7 +132,7 @@ function isWanted(task: ListedTask, { status, vmid, node, user, type, since }: W
     (status === "all" || (status === "running" ? task.end === undefined : task.end?.result === "failed")) &&
     (vmid === undefined || task.id === vmid) &&
     (node === undefined || task.node === node) &&
-    (user === undefined || task.user.includes(user)) &&
+    (user === undefined || task.user.toLowerCase().includes(user.toLowerCase())) &&
     (type === undefined || task.type === type) &&
     (since === undefined || task.starttime >= since)
   );

@@ -1,3 +1,4 @@
+import { plainLine } from "../plain.ts";
 import { decisiveLines, explainTask, readLog } from "../proxmox/task.ts";
 import { type Waited, waitForTask } from "../proxmox/waiting.ts";
 import { failureText, ToolFailure } from "./failure.ts";
@@ -31,6 +32,9 @@ const momentMs = 7000;
 /** How far back a log is searched for the reason of a failure, in lines: a backup of many guests goes on after it. */
 const searchedLines = 500;
 
+/** How long a part of a log may take, in milliseconds: behind a wait of 45 s, clients give up after 60. */
+const logMs = 4000;
+
 /** The longest line of a log that is shown whole, in characters. */
 const longestLine = 300;
 
@@ -47,7 +51,8 @@ export async function watchTask(
   const onLine = progress && ((line: string) => progress(line === "" ? `${titleOf(handle)} is running` : line));
   const waited = await waitForTask(senderOf(context, handle), handle, { signal, timeoutMs, onLine });
   if (waited.running === "vanished") return vanished(handle);
-  if (waited.running) return stillRunning(handle, waited, await lastLines(handle, context, 1));
+  // A node that does not tell a task's state does not tell its log either.
+  if (waited.running) return stillRunning(handle, waited, await lastLines(handle, context, waited.trouble ? 0 : 1));
   const { result } = waited;
   return ended(handle, waited, await lastLines(handle, context, result === "ok" ? tail : searchedLines));
 }
@@ -90,12 +95,13 @@ function ended(
     text: [head, ...lines, named(handle)].join("\n"),
   });
   if (result === "ok") return news(`${titleOf(handle)} ended OK${when}.`, ...log);
-  const decisive = decisiveLines(log).filter((line) => line !== `TASK ERROR: ${exitstatus}`);
-  if (result === "warnings") return news(`${titleOf(handle)} ended with ${exitstatus}${when}.`, ...decisive);
+  const reason = plainLine(exitstatus);
+  const decisive = decisiveLines(log).filter((line) => line !== `TASK ERROR: ${reason}`);
+  if (result === "warnings") return news(`${titleOf(handle)} ended with ${reason}${when}.`, ...decisive);
   const { what, hint } = explainTask(handle, exitstatus);
   const meaning = [what && `${what.charAt(0).toUpperCase()}${what.slice(1)}.`, hint].filter(Boolean).join(" ");
   const lines = [...(decisive.length === 0 ? [] : ["Its log:", ...decisive]), ...(meaning === "" ? [] : [meaning])];
-  return news(`${titleOf(handle)} failed${when}: ${exitstatus}`, ...lines);
+  return news(`${titleOf(handle)} failed${when}: ${reason}`, ...lines);
 }
 
 function stillRunning(
@@ -135,7 +141,8 @@ function ageOf({ starttime }: TaskHandle, now = new Date()): number {
 async function lastLines(handle: TaskHandle, context: ToolContext, last: number): Promise<readonly string[]> {
   if (last === 0) return [];
   try {
-    const { lines } = await readLog(senderOf(context, handle), handle, last, { signal: context.signal });
+    const within = { signal: context.signal, timeoutMs: logMs };
+    const { lines } = await readLog(senderOf(context, handle), handle, last, within);
     return lines.filter((line) => line !== "TASK OK").map(shortened);
   } catch (error) {
     if (failureText(error) === undefined || context.signal.aborted) throw error;
@@ -143,6 +150,7 @@ async function lastLines(handle: TaskHandle, context: ToolContext, last: number)
   }
 }
 
-function shortened(line: string): string {
+function shortened(text: string): string {
+  const line = plainLine(text);
   return line.length > longestLine ? `${line.slice(0, longestLine).toWellFormed()}...` : line;
 }

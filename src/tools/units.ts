@@ -52,7 +52,8 @@ export function load(cpu: unknown, cores: unknown): string | undefined {
 /** Seconds as people read them, in two units: `1h 15m`. A stopped guest's 0 gives nothing. */
 export function uptime(seconds: unknown): string | undefined {
   const number = numeric(seconds);
-  if (number === undefined || number === 0) return undefined;
+  // What is too much for milliseconds was never a time.
+  if (number === undefined || number === 0 || !Number.isSafeInteger(Math.floor(number * 1000))) return undefined;
   const whole = number < 60 ? number : Math.floor(number / 60) * 60;
   return prettyMilliseconds(whole * 1000, { unitCount: 2, secondsDecimalDigits: 0 });
 }

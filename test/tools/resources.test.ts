@@ -11,12 +11,14 @@ import { type Product, startProduct } from "../support/product.ts";
 import { closedPort, replyData, startRawServer } from "../support/raw-server.ts";
 
 let demos: readonly DemoServer[];
+let alpha: DemoCluster;
 let config: ConfigFile;
 let product: Product;
 let client: McpClient;
 
 beforeAll(async () => {
-  const { clusters } = createDemo({ authDelayMs: 0, offlineDelayMs: 0, guests: 250 });
+  const { clusters } = createDemo({ authDelayMs: 0, offlineDelayMs: 0, taskMs: 0, guests: 250 });
+  [alpha] = clusters as readonly [DemoCluster];
   demos = await Promise.all(clusters.map((cluster) => serveDemo(cluster)));
   const entry = ({ credentials: { user, tokenId, tokenSecret } }: DemoCluster, index: number) => ({
     url: demos[index]?.url,
@@ -99,34 +101,42 @@ describe("500 guests on 2 clusters", () => {
     expect(names).toEqual(names.toSorted((a, b) => a.localeCompare(b, "en", { numeric: true })));
   });
 
-  test("are paged through with the cursor, each once, also when one goes and one comes in between", async () => {
-    const seen: string[] = [];
-    let cursor: string | undefined;
-    for (let page = 0; page < 30; page++) {
-      const text = await ask({
-        type: "vm",
-        limit: 60,
-        fields: "cluster,vmid",
-        ...(cursor !== undefined && { cursor }),
-      });
-      seen.push(...guestsIn(text).map(({ cluster, vmid }) => `${cluster}/${vmid}`));
-      if (page === 2) await removeGuest("1002");
-      cursor = /cursor (\S+)$/.exec(text)?.[1];
-      if (cursor === undefined) break;
-    }
-    expect(seen).toHaveLength(new Set(seen).size);
-    // One of the first pages was shown before it went.
-    expect(seen.length).toBeWithin(499, 501);
+  test("are paged through with the cursor, each once, also when some go and come in between", async () => {
+    const before = await pageThrough();
+    expect(before).toHaveLength(500);
+    expect(new Set(before).size).toBe(500);
+    // One on the first three pages of 60, one on a later one.
+    expect([before.indexOf("alpha/1003") < 180, before.indexOf("alpha/1207") > 180]).toEqual([true, true]);
+    const during = await pageThrough(async () => {
+      await alter("DELETE", "/nodes/pve1/qemu/1003");
+      await alter("DELETE", "/nodes/pve1/qemu/1207");
+      await alter("POST", "/nodes/pve1/qemu", "vmid=500&memory=512");
+      await alter("POST", "/nodes/pve1/qemu", "vmid=1999&memory=512");
+    });
+    expect(new Set(during).size).toBe(during.length);
+    // What was shown before it went stays shown, and what came where nobody looks any more is not.
+    expect(during.toSorted()).toEqual([...before.filter((guest) => guest !== "alpha/1207"), "alpha/1999"].toSorted());
   });
 
-  async function removeGuest(vmid: string) {
-    const { clusters } = createDemo();
-    const [alpha] = clusters as readonly [DemoCluster];
+  async function alter(method: string, path: string, body?: string) {
     const { user, tokenId, tokenSecret } = alpha.credentials;
-    await fetch(`${demos[0]?.url}/api2/json/nodes/pve3/lxc/${vmid}`, {
-      method: "DELETE",
-      headers: { authorization: `PVEAPIToken=${user}!${tokenId}=${tokenSecret}` },
-    });
+    const headers = { authorization: `PVEAPIToken=${user}!${tokenId}=${tokenSecret}` };
+    const request = new Request(`http://demo/api2/json${path}`, { method, headers, ...(body && { body }) });
+    expect((await alpha.fetch(request)).status).toBe(200);
+  }
+
+  /** The guests of all pages; `meanwhile` happens after the third. */
+  async function pageThrough(meanwhile?: () => Promise<void>): Promise<string[]> {
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    for (let page = 1; page === 1 || cursor !== undefined; page++) {
+      const question = { type: "vm", limit: 60, fields: "cluster,vmid" };
+      const text = await ask({ ...question, ...(cursor !== undefined && { cursor }) });
+      seen.push(...guestsIn(text).map(({ cluster, vmid }) => `${cluster}/${vmid}`));
+      if (page === 3) await meanwhile?.();
+      cursor = /cursor (\S+)$/.exec(text)?.[1];
+    }
+    return seen;
   }
 
   test("a page says how much is left, and a cursor fits its own question only", async () => {
@@ -153,7 +163,7 @@ test("columns that hold nothing are left out, and what all rows share is said on
 test("a storage that nodes share is one row, whatever a silent node says of it", async () => {
   const text = await ask({ cluster: "alpha", type: "storage", search: "storage:backups" });
   expect(text).toMatch(
-    /^Storage: 1\.\n\nStorage\nname\tnode\tstatus\ttype\tdisk\tcontent\nbackups\tpve1,pve2,pve3\tavailable\tdir\t13%\/252G\tbackup$/,
+    /^Storage: 1 on alpha\.\n\nStorage\nname\tnode\tstatus\ttype\tdisk\tcontent\nbackups\tpve1,pve2,pve3\tavailable\tdir\t13%\/252G\tbackup$/,
   );
   const row = (node: string, status: string): Resource => ({
     cluster: "a",
@@ -164,6 +174,9 @@ test("a storage that nodes share is one row, whatever a silent node says of it",
     node,
     status,
   });
+  expect(foldShared([row("n3", "unknown"), row("n2", "available"), row("n1", "unknown")])).toEqual([
+    { ...row("n2", "available"), id: "storage/n1/s", node: "n1,n2,n3" },
+  ]);
   expect(foldShared([row("n1", "unknown"), row("n2", "available"), row("n3", "unknown")])).toEqual([
     { ...row("n2", "available"), id: "storage/n1/s", node: "n1,n2,n3" },
   ]);
@@ -193,6 +206,102 @@ test("a dead cluster is said, and loses nobody else's rows; a type of a newer Pr
   const { text } = await asker.call("get_cluster_resources");
   expect(text).toContain("Others\ncluster\ttype\tid\tstatus\nfresh\tquantum\tquantum/1\tentangled");
   expect(text).toContain("No answer from dead: GET /cluster/resources on dead");
+});
+
+test("a page ends where the answer's room does, and keeps its cursor and the clusters that are missing", async () => {
+  const token = { user: "mcp@pve", token_id: "t", token_secret: "s" };
+  const row = (index: number) => ({
+    id: `qemu/${1000 + index}`,
+    type: "qemu",
+    vmid: 1000 + index,
+    name: `a-guest-with-a-long-name-${index}`,
+    tags: "production;frontend;customer",
+  });
+  await using proxmox = await startRawServer(replyData(Array.from({ length: 1000 }, (_, index) => row(index))));
+  await using file = await configFile({
+    clusters: {
+      full: { url: proxmox.url, ...token },
+      dead: { url: `http://127.0.0.1:${await closedPort()}`, ...token },
+    },
+  });
+  await using other = await startProduct(["--config", file.path]);
+  await using asker = await httpClient(other);
+  const seen: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const args = { limit: 1000, ...(cursor !== undefined && { cursor }) };
+    const { text } = await asker.call("get_cluster_resources", args);
+    expect(text).toContain("\n\nNo answer from dead: ");
+    expect(text).not.toContain("Cut here");
+    const rows = guestsIn(text);
+    expect(rows.length).toBeGreaterThan(cursor === undefined ? 400 : 0);
+    seen.push(...rows.map(({ vmid }) => vmid ?? ""));
+    cursor = /cursor (\S+)$/m.exec(text)?.[1];
+  } while (cursor !== undefined);
+  expect(seen).toEqual(Array.from({ length: 1000 }, (_, index) => String(1000 + index)));
+});
+
+/** The product over `one` and `two`, which answer these rows. */
+async function askRows(one: readonly unknown[], two: readonly unknown[], args: Record<string, unknown>) {
+  const token = { user: "mcp@pve", token_id: "t", token_secret: "s" };
+  await using first = await startRawServer(replyData(one));
+  await using second = await startRawServer(replyData(two));
+  await using file = await configFile({
+    clusters: { one: { url: first.url, ...token }, two: { url: second.url, ...token } },
+  });
+  await using other = await startProduct(["--config", file.path]);
+  await using asker = await httpClient(other);
+  return await asker.call("get_cluster_resources", args);
+}
+
+const guestRow = { id: "qemu/100", type: "qemu", vmid: 100, name: "web", node: "pve1", status: "running" };
+
+test("a row that is not as Proxmox's are spoils neither its neighbours nor another cluster's", async () => {
+  const odd = {
+    ...guestRow,
+    tags: 5,
+    node: 7,
+    pool: [],
+    lock: {},
+    cpu: "0.25",
+    maxcpu: "4",
+    maxmem: 1e308,
+    uptime: -1e300,
+  };
+  const rows = [odd, { ...odd, id: "qemu/101", vmid: "101", name: {} }, { id: "x", type: 3, vmid: 1.5 }];
+  for (const args of [{}, { search: "-tag:dev -node:pve9" }, { sort: "-vmid" }]) {
+    const { text, isError } = await askRows(rows, [guestRow], args);
+    expect(isError).toBe(false);
+    expect(text).toContain("web");
+    expect(text).toContain("25%/4");
+    expect(text).not.toMatch(/object Object|Infinity|e\+|1\.5/);
+  }
+  const page = await askRows(rows, [guestRow], { type: "vm", sort: "vmid", limit: 1 });
+  expect(page.text).toContain("1 of 3. For more: cursor ");
+});
+
+test("guests whose node does not report are told where a search could have meant them", async () => {
+  const say = (search: string, type?: string) => ask({ cluster: "alpha", search, ...(type && { type }) });
+  expect(await say("name:old-ct", "lxc")).toMatch(
+    /^Nothing found on alpha\.\n\nNot searched by name, tag and pool, which are unknown while their node does not report: 220, [\d, ]+ and \d+ more on pve3 of alpha\.$/,
+  );
+  expect(await say("legacy-app vmid:120")).toContain("does not report: 120 on pve3 of alpha.");
+  for (const search of ["status:running web-01", "-tag:dev vmid:120", "cpu>80", "tag:prod node:pve1", "vmid:120"]) {
+    expect(await say(search)).not.toContain("Not searched by name");
+  }
+});
+
+test("the summary does not take a node for its namesake on another cluster, nor a name for a line", async () => {
+  const node = { id: "node/pve1", type: "node", node: "pve1" };
+  const silent = { ...guestRow, name: undefined, status: "unknown" };
+  const { text } = await askRows(
+    [{ ...node, status: "offline" }, silent],
+    [{ ...node, status: "online" }, silent, { ...silent, id: "qemu/7", vmid: 7, node: "a\nb" }],
+    { type: "vm" },
+  );
+  expect(text.split("\n")[0]).toBe(
+    "3 guests on 2 clusters: 3 unknown (node pve1 of one offline, node a\\nb does not report, node pve1 of two does not report). Figures are up to 10 s old.",
+  );
 });
 
 describe("the language of searches", () => {
@@ -275,6 +384,8 @@ describe("the language of searches", () => {
     ["cpu>4G", "cpu is in percent"],
     ["mem>4parsecs", "mem is in percent, or in K, M, G, T"],
     ["vmid>1k", "vmid has no unit"],
+    ["constructor:x", "constructor is no key"],
+    ["uptime<1constructor", "uptime needs a unit"],
     ['"open', 'a quote (") is not closed'],
   ])("%p is refused: %s", (search, why) => {
     expect(() => readQuery(search)).toThrow(ToolFailure);

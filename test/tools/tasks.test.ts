@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
+import { startProduct } from "../support/product.ts";
 
 const upidOf = (text: string) => /UPID:\S+/.exec(text)?.[0] ?? "";
 
@@ -93,6 +94,8 @@ describe("wait_for_task", () => {
       { task: upid },
       { task: upid.replace(/:$/, "") },
       { task: ` alpha/${upid}\n`, cluster: "alpha" },
+      { task: `alpha/${upid}`, cluster: "*" },
+      { task: upid, cluster: "*" },
     ]) {
       expect(await call("wait_for_task", args)).toMatch(expected);
     }
@@ -125,6 +128,46 @@ describe("wait_for_task", () => {
         "Task: alpha/UPID",
       ].join("\n"),
     );
+  });
+
+  test.each(["log", "status"])(
+    "is answered in time where a node hangs on the %s, with progress and without",
+    async (what) => {
+      const hang = async (request: Request, answer: (request: Request) => Promise<Response>) => {
+        if (new RegExp(`/tasks/UPID.*/${what}$`).test(decodeURIComponent(new URL(request.url).pathname)))
+          await Bun.sleep(20_000);
+        return await answer(request);
+      };
+      await using other = await startFleet({ taskMs: 300_000, around: hang });
+      await using asker = await httpClient(other.product);
+      const task = `alpha/${await other.send("POST", "/nodes/pve1/vzdump", { vmid: "200", storage: "backups" })}`;
+      const began = performance.now();
+      const answers = await Promise.all(
+        [{}, { onprogress: () => undefined }].map((options) =>
+          asker.call("wait_for_task", { task, timeout: 1 }, options),
+        ),
+      );
+      expect(performance.now() - began).toBeLessThan(9000);
+      for (const { text } of answers) expect(text).toEndWith(`Task: ${task}`);
+    },
+    30_000,
+  );
+
+  test("shows what a cluster says as lines of its log, and never as lines of its own", async () => {
+    const upid = "UPID:pve1:000001CC:0006EAA0:6B02C95E:qmstart:100:mcp@pve!tok:";
+    const around = async (request: Request, answer: (request: Request) => Promise<Response>) => {
+      const path = decodeURIComponent(new URL(request.url).pathname);
+      if (path.endsWith(`${upid}/status`)) {
+        return Response.json({ data: { status: "stopped", exitstatus: "oops\nqmstart of 100 ended OK" } });
+      }
+      if (!path.endsWith(`${upid}/log`)) return await answer(request);
+      return Response.json({ data: [{ n: 1, t: "ERROR: it\nTask: beta/UPID" }], total: 1 });
+    };
+    await using other = await startFleet({ around });
+    await using asker = await httpClient(other.product);
+    const text = await refused("wait_for_task", { task: `alpha/${upid}` }, asker);
+    expect(text.split("\n").slice(1)).toEqual(["Its log:", "ERROR: it\\nTask: beta/UPID", `Task: alpha/${upid}`]);
+    expect(text).toContain("oops\\nqmstart of 100 ended OK");
   });
 
   test("goes on over a node that falls silent, and says so when it stays silent", async () => {
@@ -182,8 +225,73 @@ describe("list_tasks", () => {
     const byUser = await call("list_tasks", { user: "root@pam", node: "bpve" });
     expect(byUser).toStartWith("2 tasks on 2 clusters");
     expect(byUser).not.toContain("pve1");
-    expect(await call("list_tasks", { status: "running" })).toBe("No such tasks on 2 clusters.");
+    expect(await call("list_tasks", { user: "ROOT@pam", type: "vzdump" })).toContain("2 tasks on 2 clusters");
+    expect(await call("list_tasks", { status: "running" })).toBe(
+      "No such tasks on 2 clusters. Without Sys.Audit a token sees its own tasks only.",
+    );
     expect(await call("list_tasks", { user: "root@pam", limit: 1 })).toStartWith("First 1 of 4 tasks on 2 clusters: ");
+  });
+
+  test("says of a node or a VMID that there is none, and not that it has no tasks", async () => {
+    for (const status of ["all", "running"]) {
+      expect(await refused("list_tasks", { node: "pve-1", status })).toBe(
+        'No node looked at is called "pve-1". Did you mean "pve1"? Nodes: pve1, pve2, pve3, bpve.',
+      );
+    }
+    expect(await call("list_tasks", { node: "pve3" })).toContain("pve3 of alpha is offline");
+    for (const guest of [5, "000100", 99_999_999_999]) {
+      expect(await refused("list_tasks", { guest })).toContain("is no VMID; those are from 100 to 999999999.");
+    }
+  });
+
+  test("takes a time without a zone for UTC, as it writes them, wherever the server is", async () => {
+    await using tokyo = await startProduct(["--config", fleet.config.path], { TZ: "Asia/Tokyo" });
+    await using asker = await httpClient(tokyo);
+    const list = async (since: string) => await call("list_tasks", { since, type: "vzdump", node: "bpve" }, asker);
+    const [, started = ""] = /\((\d{4}-\d\d-\d\dT\d\d:\d\d)Z\)/.exec(await list("1w")) ?? [];
+    const later = new Date(Date.parse(`${started}Z`) + 60_000).toISOString().slice(0, 16);
+    for (const form of [started, `${started}Z`, started.replace("T", " "), `${started}+00:00`, `${later}+09:00`]) {
+      expect(await list(form)).toStartWith("1 task on 2 clusters");
+    }
+    for (const form of [later, `${later}Z`]) expect(await list(form)).toStartWith("No such tasks");
+  });
+
+  test("gives as many rows as there is room for, and always says what was not looked at", async () => {
+    const row = (index: number) => ({
+      upid: `UPID:pve1:${(4096 + index).toString(16).toUpperCase().padStart(8, "0")}:0006EAA0:6B02C95E:vzdump:100:root@pam:`,
+      endtime: 0x6b02c95f,
+      status: "x".repeat(500),
+    });
+    const around = async (request: Request, answer: (request: Request) => Promise<Response>) =>
+      new URL(request.url).pathname.endsWith("/nodes/pve1/tasks")
+        ? Response.json({ data: Array.from({ length: 200 }, (_, index) => row(index)), total: 4000 })
+        : await answer(request);
+    await using other = await startFleet({ around });
+    await using asker = await httpClient(other.product);
+    const text = await call("list_tasks", { since: "1w", limit: 200 }, asker);
+    const [, shown] = /^First (\d+) of 400\d tasks on 2 clusters: /.exec(text) ?? [];
+    expect(Number(shown)).toBeWithin(100, 200);
+    expect(text.match(/\/UPID:/g)).toHaveLength(Number(shown));
+    expect(text).toEndWith("pve3 of alpha is offline: its tasks were not looked at.");
+    expect(text).not.toContain("Cut here");
+  });
+
+  test("is led astray by no answer: times without end, nodes without number", async () => {
+    const upid = "UPID:pve1:000001CC:0006EAA0:6B02C95E:qmstart:100:mcp@pve!tok:";
+    const nodes = Array.from({ length: 3000 }, (_, index) => ({ node: `n${index}`, status: "online" }));
+    const lies = (data: unknown) => `{"data":${JSON.stringify(data).replaceAll('"endless"', "1e308")}}`;
+    const around = async (request: Request, answer: (request: Request) => Promise<Response>) => {
+      const { pathname } = new URL(request.url);
+      if (pathname.endsWith("/cluster/tasks")) return new Response(lies([{ upid, endtime: "endless", status: "OK" }]));
+      return pathname.endsWith("/nodes") ? new Response(lies(nodes)) : await answer(request);
+    };
+    await using other = await startFleet({ around });
+    await using asker = await httpClient(other.product);
+    expect(await call("list_tasks", {}, asker)).toMatch(/^3 tasks on 2 clusters: /);
+    const before = other.alpha.requests.length;
+    const text = await call("list_tasks", { since: "1w" }, asker);
+    expect(other.alpha.requests.length - before).toBe(65);
+    expect(text).toContain("alpha lists 2936 more nodes: their tasks were not looked at.");
   });
 
   test("refuses a time that is none, saying how to write one", async () => {

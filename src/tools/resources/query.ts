@@ -5,6 +5,8 @@ import { isOn, type Resource, ratio } from "./resource.ts";
 /** One condition of a search; all of them must hold. */
 interface Term {
   readonly excludes: boolean;
+  /** It looks at what Proxmox does not know of guests while their node does not report. */
+  readonly hidden: boolean;
   readonly holds: (resource: Resource) => boolean;
 }
 
@@ -55,6 +57,18 @@ interface Amounts {
 
 const aliases: Readonly<Record<string, string>> = { id: "vmid", tags: "tag", memory: "mem", ram: "mem", hastate: "ha" };
 
+function aliased(key: string): string {
+  const lower = key.toLowerCase();
+  return own(aliases, lower) ?? lower;
+}
+
+/** What stands under a key that somebody wrote: `constructor` is none. */
+function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+const hiddenKeys = new Set(["name", "tag", "pool"]);
+
 /** The keys that a search may have. */
 export const searchKeys: readonly string[] = [...new Set([...Object.keys(textKeys), ...Object.keys(numberKeys)])];
 
@@ -78,9 +92,10 @@ export function readQuery(text: string): Query {
     const excludes = sign === "-";
     if (key === undefined || operator === undefined) {
       const word = unquote(value, whole);
-      if (word !== "") terms.push({ excludes, holds: (resource) => hasWord(resource, word) });
+      if (word !== "") terms.push({ excludes, hidden: true, holds: (resource) => hasWord(resource, word) });
     } else {
-      terms.push({ excludes, holds: readCondition(key, operator, unquote(value, whole), whole) });
+      const hidden = hiddenKeys.has(aliased(key));
+      terms.push({ excludes, hidden, holds: readCondition(key, operator, unquote(value, whole), whole) });
     }
   }
   return terms;
@@ -91,6 +106,14 @@ export function matches(query: Query, resource: Resource): boolean {
   return query.every(({ excludes, holds }) => holds(resource) !== excludes);
 }
 
+/** Whether a guest whose node does not report might be one, if it were known what it is called. */
+export function mightMatch(query: Query, resource: Resource): boolean {
+  const isNameless = resource.status === "unknown" && resource.name === undefined && resource.vmid !== undefined;
+  return (
+    isNameless && query.every(({ hidden, excludes, holds }) => (hidden && !excludes) || holds(resource) !== excludes)
+  );
+}
+
 function hasWord(resource: Resource, word: string): boolean {
   const { cluster, id, name, vmid, node, status, tags, pool, storage } = resource;
   const text = [cluster, id, name, vmid, node, status, tags, pool, storage].join("\n").toLowerCase();
@@ -99,10 +122,10 @@ function hasWord(resource: Resource, word: string): boolean {
 
 function readCondition(given: string, operator: string, value: string, whole: string): Term["holds"] {
   const lower = given.toLowerCase();
-  const key = aliases[lower] ?? lower;
-  const compare = comparisons[operator];
-  const number = numberKeys[key];
-  const text = textKeys[key];
+  const key = aliased(given);
+  const compare = own(comparisons, operator);
+  const number = own(numberKeys, key);
+  const text = own(textKeys, key);
   if (compare !== undefined) {
     if (number === undefined) {
       throw wrong(whole, text === undefined ? unknown(lower) : `${key} is no number; write ${key}:value`);
@@ -143,7 +166,7 @@ function readAmount(key: string, value: string, whole: string): { unit: keyof Am
     throw wrong(whole, `${key} has no unit`);
   }
   if (key === "uptime") {
-    const seconds = secondsOf[unit.toLowerCase()];
+    const seconds = own(secondsOf, unit.toLowerCase());
     if (seconds !== undefined) return { unit: "seconds", amount: amount * seconds };
     throw wrong(whole, "uptime needs a unit: s, m, h, d or w, such as uptime<1d");
   }

@@ -1,3 +1,6 @@
+import type { GuardedAnswer } from "../../policy/guard.ts";
+import { rowsOf } from "../rows.ts";
+
 /** A row of `GET /cluster/resources`, with the cluster that gave it. Which keys there are differs by type and status. */
 export interface Resource {
   readonly cluster: string;
@@ -30,7 +33,41 @@ export interface Resource {
   readonly maxdisk?: number;
   /** Seconds; 0 while it is off. */
   readonly uptime?: number;
-  readonly [key: string]: unknown;
+}
+
+const texts = [
+  ...(["name", "node", "status", "lock", "tags", "pool", "hastate"] as const),
+  ...(["storage", "plugintype", "content", "network", "sdn"] as const),
+];
+const numbers = [
+  ...(["vmid", "template", "shared", "cpu", "maxcpu"] as const),
+  ...(["mem", "maxmem", "disk", "maxdisk", "uptime"] as const),
+];
+
+/** Far above all that a row may hold: bytes of the largest Ceph. */
+const mostNumber = 1e20;
+
+/**
+ * The rows that a cluster answered. Proxmox sends numbers as strings now and then; what is neither text nor number where
+ * it should be is left out, so that a row of one cluster spoils nobody else's.
+ * @throws {ToolFailure} for an answer that is no list of resources.
+ */
+export function readResources(answer: GuardedAnswer): readonly Resource[] {
+  return rowsOf<{ readonly id: string }>(answer, "id").map((given) => {
+    const row = given as Readonly<Record<string, unknown>> & { readonly id: string };
+    const text = (key: string) => (typeof row[key] === "string" && row[key] !== "" ? [[key, row[key]]] : []);
+    const number = (key: string) => {
+      const value = typeof row[key] === "string" && row[key] !== "" ? Number(row[key]) : row[key];
+      const isSound = typeof value === "number" && Math.abs(value) < mostNumber;
+      return isSound && (key !== "vmid" || Number.isSafeInteger(value)) ? [[key, value]] : [];
+    };
+    return {
+      ...Object.fromEntries([...texts.flatMap(text), ...numbers.flatMap(number)]),
+      id: row.id,
+      type: typeof row["type"] === "string" ? row["type"] : "unknown",
+      cluster: answer.cluster,
+    };
+  });
 }
 
 /** What `type` may ask for: Proxmox's types, and `vm` for both kinds of guests, as Proxmox's own parameter has it. */
@@ -53,7 +90,10 @@ export function ratio(part: number | undefined, whole: number | undefined): numb
   return part === undefined || whole === undefined || whole === 0 ? undefined : part / whole;
 }
 
-/** A storage that all nodes share is listed for each of them, and is one thing all the same. */
+/**
+ * A storage that all nodes share is listed for each of them, and is one thing all the same. Proxmox lists the nodes in
+ * another order every time (`PVE::Cluster::get_nodelist`), and a cursor wants it to be the same thing on every page.
+ */
 export function foldShared(resources: readonly Resource[]): Resource[] {
   const folded = new Map<string, Resource>();
   for (const resource of resources) {
@@ -65,7 +105,9 @@ export function foldShared(resources: readonly Resource[]): Resource[] {
     // A node that does not report knows nothing of it; whoever does tells more.
     else {
       const better = known.status === "available" || status !== "available" ? known : resource;
-      folded.set(key, { ...better, id: known.id, node: `${known.node},${node}` });
+      const nodes = [...(known.node?.split(",") ?? []), node].sort().join(",");
+      const [id = resource.id] = [known.id, resource.id].sort();
+      folded.set(key, { ...better, id, node: nodes });
     }
   }
   return [...folded.values()];
