@@ -79,8 +79,7 @@ export async function makePlan(planned: Planned): Promise<Plan> {
   lines.push(`${upper(classified.reason)}${classified.irreversible ? "; this cannot be undone" : ""}.`);
   return {
     // What somebody put into a name must not look like a line of ours.
-    text: lines.map(plainLine).join("
-"),
+    text: lines.map(plainLine).join("\n"),
     words: words.length > 0 ? words : namesOf(planned),
     state: JSON.stringify(state),
     digest,

@@ -1,22 +1,24 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { drive, startDemo } from "../../scripts/build/drive.ts";
-import { builtBinary, testCommit } from "./binary.ts";
+import { type BuiltBinary, builtBinary, testCommit } from "./binary.ts";
 
+let built: BuiltBinary | undefined;
 let binary = "";
 let folder = "";
 
 beforeAll(async () => {
-  binary = await builtBinary();
+  built = await builtBinary();
+  binary = built.path;
   folder = await mkdtemp(join(tmpdir(), "proxmox-mcp-hostile-"));
 });
 
 afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-  if (process.env["PROXMOX_MCP_BINARY"] === undefined) await rm(dirname(binary), { recursive: true, force: true });
+  await built?.[Symbol.asyncDispose]();
+  if (folder !== "") await rm(folder, { recursive: true, force: true });
 });
 
 test("the program says version, commit, Bun and SDK, is healthy and lists its tools", async () => {

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
+  if (folder !== "") await rm(folder, { recursive: true, force: true });
 });
 
 async function entryOf(source: string): Promise<string> {

@@ -61,7 +61,7 @@ test("a token without rights sees the nodes, and is told what it does not see", 
 test("guests of a node that does not report are counted apart", async () => {
   await using client = await httpClient(product);
   const { text } = await client.call("get_cluster_resources", { cluster: "alive" });
-  expect(text).toMatch(/^13 guests: .*2 unknown \(node pve3 offline\)\./m);
+  expect(text).toMatch(/^13 guests on alive: .*2 unknown \(node pve3 offline\)\./m);
 });
 
 test("many that ask for the clusters' state at once share one look at each", async () => {
