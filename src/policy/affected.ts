@@ -36,7 +36,12 @@ const unknown: Subject = { type: "unknown" };
 const rules: readonly AffectedRule[] = [
   {
     on: ["* /nodes/{node}/{type}/{vmid}/clone"],
-    whom: ({ values, params }) => [...own(values), ...created(params, "newid", false)],
+    whom: ({ values, params }) => [
+      ...own(values),
+      ...created(params, "newid", false),
+      ...nodesIn(params, "target"),
+      ...poolsIn(params, "pool"),
+    ],
   },
   {
     on: [
@@ -52,10 +57,14 @@ const rules: readonly AffectedRule[] = [
     whom: ({ values, params }) => [
       ...node(values),
       ...created(params, "vmid", isOn(params, "force")),
+      ...poolsIn(params, "pool"),
       ...volumesIn(params),
     ],
   },
-  { on: ["* /nodes/{node}/vzdump"], whom: backedUp },
+  {
+    on: ["* /nodes/{node}/vzdump"],
+    whom: ({ values, params }) => [...node(values), ...backedUp(params, guestsOfNode(values))],
+  },
   {
     on: [
       "* /nodes/{node}/startall",
@@ -65,12 +74,20 @@ const rules: readonly AffectedRule[] = [
     ],
     whom: ({ values, params }) => [
       ...node(values),
-      ...target(params),
-      ...(Object.hasOwn(params, "vms") ? guests(wordsOf(params, "vms")) : guestsOfNode(values)),
+      ...nodesIn(params, "target"),
+      ...namedOr(guestsOfNode(values), params, "vms"),
     ],
   },
   {
-    on: ["* /nodes/{node}/status", "PUT /nodes/{node}/network", "* /nodes/{node}/disks/**"],
+    // A service such as corosync that stops may have the node fenced, and its firewall forwards for its guests.
+    on: [
+      "* /nodes/{node}/status",
+      "PUT /nodes/{node}/network",
+      "* /nodes/{node}/disks/**",
+      "* /nodes/{node}/services/{service}/stop",
+      "* /nodes/{node}/services/{service}/restart",
+      "* /nodes/{node}/firewall/**",
+    ],
     whom: ({ values }) => [...node(values), ...guestsOfNode(values)],
   },
   { on: ["* /nodes/{node}/ceph/**", "* /cluster/ceph/**"], whom: ({ values }) => [...node(values), all] },
@@ -81,15 +98,13 @@ const rules: readonly AffectedRule[] = [
   },
   {
     on: ["DELETE /nodes/{node}/storage/{storage}/prunebackups"],
-    whom: ({ values, params }) => [
-      ...node(values),
-      ...(Object.hasOwn(params, "vmid") ? guests(wordsOf(params, "vmid")) : [all]),
-    ],
+    whom: ({ values, params }) => [...node(values), ...namedOr([all], params, "vmid")],
   },
   {
     on: ["* /nodes/{node}/storage/{storage}/content/{volume}"],
     whom: ({ values, params }) => [
       ...node(values),
+      ...nodesIn(params, "target_node"),
       ...ofVolume(values["volume"] ?? ""),
       ...wordsOf(params, "target").flatMap(ofVolume),
     ],
@@ -101,20 +116,22 @@ const rules: readonly AffectedRule[] = [
   { on: ["* /nodes/**"], whom: ({ values }) => node(values) },
   {
     on: ["* /cluster/bulk-action/guest/*"],
-    whom: ({ params }) => [
-      ...target(params),
-      ...(Object.hasOwn(params, "vms") ? guests(wordsOf(params, "vms")) : [all]),
-    ],
+    whom: ({ params }) => [...nodesIn(params, "target"), ...namedOr([all], params, "vms")],
   },
-  { on: ["* /cluster/backup", "* /cluster/backup/{id}"], whom: () => [all] },
+  { on: ["POST /cluster/backup"], whom: ({ params }) => backedUp(params, [all]) },
+  // Whom the job is about so far stands on the cluster.
+  { on: ["* /cluster/backup/{id}"], whom: () => [all] },
   { on: ["POST /cluster/ha/resources"], whom: ({ params }) => wordsOf(params, "sid").flatMap(ofService) },
   {
     on: ["* /cluster/ha/resources/{sid}", "* /cluster/ha/resources/{sid}/**"],
-    whom: ({ values }) => ofService(values["sid"] ?? ""),
+    whom: ({ values, params }) => [...ofService(values["sid"] ?? ""), ...nodesIn(params, "node")],
   },
   { on: ["POST /cluster/ha/rules"], whom: ({ params }) => wordsOf(params, "resources").flatMap(ofService) },
   { on: ["* /cluster/ha/**"], whom: () => [all] },
-  { on: ["POST /cluster/replication"], whom: ({ params }) => wordsOf(params, "id").flatMap(ofReplication) },
+  {
+    on: ["POST /cluster/replication"],
+    whom: ({ params }) => [...wordsOf(params, "id").flatMap(ofReplication), ...nodesIn(params, "target")],
+  },
   { on: ["* /cluster/replication/{id}"], whom: ({ values }) => ofReplication(values["id"] ?? "") },
   { on: ["* /cluster/config/nodes/{node}"], whom: ({ values }) => [...node(values), ...guestsOfNode(values)] },
   { on: ["* /cluster/config", "* /cluster/config/join"], whom: () => [unknown] },
@@ -134,8 +151,8 @@ const rules: readonly AffectedRule[] = [
   {
     on: ["* /pools", "* /pools/{poolid}"],
     whom: ({ values, params }) => {
-      const pools = [...(values["poolid"] === undefined ? [] : [values["poolid"]]), ...wordsOf(params, "poolid")];
-      return pools.flatMap((pool) => [{ type: "pool", pool } as const, ...guests(wordsOf(params, "vms"))]);
+      const own: Subject[] = values["poolid"] === undefined ? [] : [{ type: "pool", pool: values["poolid"] }];
+      return [...own, ...poolsIn(params, "poolid"), ...guests(wordsOf(params, "vms"))];
     },
   },
   { on: ["POST /storage"], whom: () => [] },
@@ -169,11 +186,22 @@ function ofUnknownPath([first, node, type, vmid]: ApiPath): readonly Subject[] {
 }
 
 function guestAndOthers({ values, params }: Asked): readonly Subject[] {
-  return [...own(values), ...target(params), ...guests(wordsOf(params, "target-vmid")), ...volumesIn(params)];
+  return [
+    ...own(values),
+    ...nodesIn(params, "target"),
+    ...guests(wordsOf(params, "target-vmid")),
+    ...volumesIn(params),
+  ];
 }
 
 function own({ vmid }: Asked["values"]): Subject[] {
   return guests([vmid ?? ""]);
+}
+
+/** The guests that a list names; a list that is there and names nobody is taken for one that is not there. */
+function namedOr(others: readonly Subject[], params: Params, name: string): readonly Subject[] {
+  const vmids = wordsOf(params, name);
+  return vmids.length === 0 ? others : guests(vmids);
 }
 
 /** A VMID that is none is somebody all the same. */
@@ -193,16 +221,19 @@ function guestsOfNode({ node }: Asked["values"]): Subject[] {
   return node === undefined ? [unknown] : [{ type: "guests-of-node", node }];
 }
 
-/** The node that guests are moved to. */
-function target(params: Params): Subject[] {
-  return wordsOf(params, "target").map((name) => ({ type: "node", node: name }));
+/** Nodes that guests are moved or copied to. */
+function nodesIn(params: Params, name: string): Subject[] {
+  return wordsOf(params, name).map((node) => ({ type: "node", node }));
 }
 
-function backedUp({ values, params }: Asked): readonly Subject[] {
+function poolsIn(params: Params, name: string): Subject[] {
+  return wordsOf(params, name).map((pool) => ({ type: "pool", pool }));
+}
+
+function backedUp(params: Params, everybody: readonly Subject[]): readonly Subject[] {
   const pools = wordsOf(params, "pool").map((pool): Subject => ({ type: "guests-of-pool", pool }));
   const named = [...guests(wordsOf(params, "vmid")), ...pools];
-  const whole = isOn(params, "all") || named.length === 0 ? guestsOfNode(values) : [];
-  return [...node(values), ...named, ...whole];
+  return isOn(params, "all") || named.length === 0 ? [...named, ...everybody] : named;
 }
 
 function ofTask(upid: string): Subject[] {
@@ -224,7 +255,9 @@ function ofService(sid: string): Subject[] {
 }
 
 function ofAclPath(path: string): Subject[] {
-  const [first, name] = path.split("/").filter((segment) => segment !== "");
+  const [first, ...rest] = path.split("/").filter((segment) => segment !== "");
+  // Pools lie in pools: "infra/db".
+  const name = rest.length === 0 ? undefined : rest.join("/");
   if (first === undefined || (first === "vms" && name === undefined)) return [all];
   if (first === "vms") return guests([name ?? ""]);
   if (first === "pool" && name !== undefined)
@@ -240,12 +273,16 @@ function ofAclPath(path: string): Subject[] {
   return first === "pool" || first === "nodes" ? [all] : [];
 }
 
-/** Volumes whose names say whose they are: disks (`vm-100-disk-0`, also below a `base-9000-disk-0/`), backups, and what belongs to nobody. */
-const [diskName, backupName, nobodys] = [
-  /(?:^|[:/])(?:vm|base|subvol|basevol)-(\d+)-/g,
-  /(?:^|[:/])(?:vzdump-[a-z]+-(\d+)[-.]|backup\/(?:vm|ct)\/(\d+)\/)/g,
-  /(?:^|[:/])(?:iso|vztmpl|snippets|import)\//,
-] as const;
+/** Disks whose names say whose they are: `vm-100-disk-0`, also below a `base-9000-disk-0/`. */
+const diskName = /(?:^|[:/])(?:vm|base|subvol|basevol)-(\d+)-/g;
+
+/** A disk of any name in the folder of its guest: `nfs:100/copy.qcow2`. */
+const folderName = /^(?:[\w-]+=)?[a-z][\w.-]*:(\d+)\//gi;
+
+const backupName = /(?:^|[:/])(?:vzdump-[a-z]+-(\d+)[-.]|backup\/(?:vm|ct)\/(\d+)\/)/g;
+
+/** What belongs to nobody. */
+const nobodys = /^(?:[^:/]+:)?(?:iso|vztmpl|snippets|import)\//;
 
 function ofVolume(volume: string): Subject[] {
   const owners = ownersOf(volume);
@@ -253,16 +290,14 @@ function ofVolume(volume: string): Subject[] {
   return nobodys.test(volume) ? [] : [all];
 }
 
-function ownersOf(text: string): string[] {
-  return [...text.matchAll(diskName), ...text.matchAll(backupName)].flatMap(
-    ([, first, second]) => first ?? second ?? [],
-  );
+function ownersOf(text: string, names: readonly RegExp[] = [diskName, folderName, backupName]): string[] {
+  const found = names.flatMap((name) => [...text.matchAll(name)]);
+  return [...new Set(found.flatMap(([, first, second]) => first ?? second ?? []))];
 }
 
 /** Guests whose volumes are named in the settings of another: a disk that is attached there is changed there. */
 function volumesIn(params: Params): Subject[] {
   const texts = textsOf(params).filter(([name]) => name !== "archive" && name !== "description");
-  return guests([
-    ...new Set(texts.flatMap(([, text]) => [...text.matchAll(diskName)].flatMap(([, vmid]) => vmid ?? []))),
-  ]);
+  const parts = texts.flatMap(([, text]) => text.split(","));
+  return guests([...new Set(parts.flatMap((part) => ownersOf(part, [diskName, folderName])))]);
 }

@@ -72,7 +72,9 @@ export class GuardedCall implements Proxmox {
   ): Promise<GuardedAnswer> {
     const cluster = this.#pick(name);
     const short = namesGuest(given.path);
-    const request = short ? { ...given, path: await this.#realPath(cluster, given, guests) } : given;
+    const path = short ? await this.#realPath(cluster, given, guests) : given.path;
+    // Reads under way are shared by those of one caller: what another may see is for its own judgement.
+    const request = { ...given, path, asker: this.#call.caller.name };
     const matter: Matter = {
       cluster,
       request,

@@ -166,7 +166,7 @@ function isAbout(subject: Subject, guest: Guest): boolean {
     case "guests-of-node":
       return subject.node === guest.node;
     case "guests-of-pool":
-      return subject.pool === guest.pool;
+      return guest.pool === subject.pool || guest.pool?.startsWith(`${subject.pool}/`) === true;
     default:
       return subject.type === "all-guests";
   }

@@ -54,7 +54,7 @@ async function judgeSubject(
       return entry && `protect holds ${quoted([entry])}, and the call is about node ${subject.node}`;
     }
     case "pool": {
-      const entry = entries.find((one) => one.by === "pool" && one.matches(subject.pool));
+      const entry = entries.find((one) => one.by === "pool" && poolsOf(subject.pool).some(one.matches));
       return entry && `protect holds ${quoted([entry])}, and the call is about pool ${subject.pool}`;
     }
     case "guest":
@@ -109,7 +109,8 @@ async function judgeMany(
 function isOf(guest: Guest, subject: Many): boolean {
   if (subject.type === "guests-of-node") return guest.node === subject.node;
   // The pool of a guest whose node is silent is not told.
-  if (subject.type === "guests-of-pool") return guest.pool === subject.pool || guest.status === "unknown";
+  if (subject.type === "guests-of-pool")
+    return poolsOf(guest.pool ?? "").includes(subject.pool) || guest.status === "unknown";
   return true;
 }
 
@@ -137,10 +138,16 @@ function covers(entry: Entry, guest: Guest): boolean {
     case "tag":
       return guest.tags.some(entry.matches);
     case "pool":
-      return guest.pool !== undefined && entry.matches(guest.pool);
+      return guest.pool !== undefined && poolsOf(guest.pool).some(entry.matches);
     case "node":
       return entry.matches(guest.node);
   }
+}
+
+/** A pool and those that it lies in, whose rights reach into it: `infra/db` and `infra` (Proxmox VE 8.1). */
+function poolsOf(pool: string): string[] {
+  const parts = pool.split("/");
+  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
 function holdsVmid({ from, to }: Extract<Entry, { by: "vmid" }>, vmid: string): boolean {

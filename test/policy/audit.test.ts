@@ -81,8 +81,9 @@ describe("a scripted afternoon", () => {
     const story = lines.map((line) => told(line, vmid));
     expect(`\n${story.join("\n")}\n`).toMatchInlineSnapshot(`
       "
-      anonymous sent: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [change by PUT /nodes/{node}/qemu/{vmid}/config]
-      anonymous ended: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [change by PUT /nodes/{node}/qemu/{vmid}/config] -> done
+      anonymous asked: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [destructive by guest-access]
+      anonymous sent: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [destructive by guest-access] consent: human
+      anonymous ended: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [destructive by guest-access] -> done
       anonymous asked: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop]
       anonymous refused: POST /nodes/pve1/qemu/VMID/status/stop [destructive by consent]
       anonymous refused: DELETE /access/users/x@pve [destructive by deny]

@@ -24,6 +24,7 @@ const guests = [
   guest(101, "db-01", "pve1", { pool: "infra" }),
   guest(102, "free", "pve2"),
   guest(103, "also-free", "pve2", { tags: "dev" }),
+  guest(104, "deep", "pve2", { pool: "infra/db" }),
   guest(120, undefined, "pve3", { status: "unknown" }),
 ];
 
@@ -100,6 +101,8 @@ describe("a guest with a protected tag cannot be changed", () => {
     ["POST /nodes/pve1/qemu", { vmid: 100, force: 1, archive: "local:backup/x" }],
     ["POST /nodes/pve2/qemu/102/clone", { newid: 100 }],
     ["PUT /nodes/pve2/qemu/102/config", { scsi1: "local-lvm:vm-100-disk-0" }],
+    ["PUT /nodes/pve2/qemu/102/config", { scsi1: "nfs:100/copy.qcow2,discard=on" }],
+    ["PUT /nodes/pve2/qemu/102/config", { scsi1: "vmdata:1,import-from=nfs:100/copy.qcow2" }],
     ["POST /nodes/pve2/qemu/102/move_disk", { disk: "scsi0", "target-vmid": 100 }],
     ["DELETE /nodes/pve2/storage/nfs/content/nfs:100/vm-100-disk-0.qcow2", {}],
     ["DELETE /nodes/pve2/storage/nfs/content/nfs:9000/base-9000-disk-0.raw/100/vm-100-disk-0.qcow2", {}],
@@ -109,6 +112,10 @@ describe("a guest with a protected tag cannot be changed", () => {
     ["DELETE /nodes/pve2/storage/nfs/prunebackups", { vmid: 100 }],
     ["DELETE /nodes/pve2/storage/nfs/prunebackups", {}],
     ["POST /nodes/pve1/stopall", {}],
+    ["POST /nodes/pve1/stopall", { vms: "" }],
+    ["POST /nodes/pve1/stopall", { vms: ", " }],
+    ["POST /nodes/pve1/services/corosync/stop", {}],
+    ["POST /nodes/pve1/firewall/rules", { type: "forward", action: "DROP" }],
     ["POST /nodes/pve1/migrateall", { target: "pve2" }],
     ["POST /nodes/pve1/migrateall", { target: "pve2", vms: "100" }],
     ["POST /nodes/pve1/suspendall", {}],
@@ -117,6 +124,9 @@ describe("a guest with a protected tag cannot be changed", () => {
     ["PUT /nodes/pve1/disks/wipedisk", { disk: "/dev/sda" }],
     ["POST /cluster/bulk-action/guest/shutdown", {}],
     ["POST /cluster/bulk-action/guest/shutdown", { vms: [102, 100] }],
+    ["POST /cluster/bulk-action/guest/shutdown", { vms: "" }],
+    ["POST /cluster/backup", { vmid: "102,100" }],
+    ["POST /cluster/backup", { all: 1, exclude: "102" }],
     ["POST /nodes/pve1/vzdump", { all: 1 }],
     ["POST /nodes/pve1/vzdump", { vmid: "102,100" }],
     ["POST /cluster/ha/resources", { sid: "vm:100" }],
@@ -140,6 +150,7 @@ describe("a guest with a protected tag cannot be changed", () => {
     await passes("tag", "POST /nodes/pve2/stopall");
     await passes("tag", "POST /cluster/bulk-action/guest/shutdown", { vms: [102, 103] });
     await passes("tag", "POST /nodes/pve1/vzdump", { vmid: "102" });
+    await passes("tag", "POST /cluster/backup", { vmid: "102" });
     await passes("tag", "POST /nodes/pve2/qemu", { vmid: 500 });
     await passes("tag", "GET /nodes/pve1/qemu/100/config");
   });
@@ -172,6 +183,13 @@ test("each kind of entry holds for what it names", async () => {
   await refuses("node", "POST /nodes/pve1/qemu", { vmid: 500 }, "node pve1");
   await refuses("node", "POST /nodes/pve1/apt/update", {}, "node pve1");
   await refuses("node", "POST /nodes/pve2/qemu/102/migrate", { target: "pve1" }, "node pve1");
+  await refuses("node", "POST /nodes/pve2/qemu/102/clone", { newid: 500, target: "pve1" }, "node pve1");
+  await refuses("node", "POST /cluster/ha/resources/vm:102/migrate", { node: "pve1" }, "node pve1");
+  await refuses("node", "POST /cluster/replication", { id: "102-0", type: "local", target: "pve1" }, "node pve1");
+  await refuses("pool", "POST /nodes/pve2/qemu", { vmid: 500, pool: "infra" }, "pool infra");
+  await refuses("pool", "POST /nodes/pve2/qemu/102/clone", { newid: 500, pool: "infra/db" }, "pool infra/db");
+  await refuses("pool", "PUT /nodes/pve2/qemu/104/config", { memory: 512 }, '"pool:infra"', 'guest 104 "deep"');
+  await refuses("pool", "PUT /access/acl", { path: "/pool/infra", roles: "PVEAdmin", users: "x@pve" });
   await passes("node", "DELETE /guests/102");
   await passes("node", "POST /nodes/pve2/apt/update");
 });
@@ -221,6 +239,8 @@ describe("what cannot be told counts as protected:", () => {
 test.each([
   ["PUT /access/users/x@pve", {}, []],
   ["POST /nodes/n/storage/s/upload", {}, [{ type: "node", node: "n" }]],
+  ["DELETE /nodes/n/storage/s/content/s:iso/x.iso", {}, [{ type: "node", node: "n" }]],
+  // Each time it is asked.
   ["DELETE /nodes/n/storage/s/content/s:iso/x.iso", {}, [{ type: "node", node: "n" }]],
   ["GET /nodes/n/qemu/100/config", {}, []],
   [

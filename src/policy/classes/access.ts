@@ -7,7 +7,7 @@ export const accessRows: readonly RowText[] = [
   ["PUT /access/acl", "destructive!", "it changes who may do what"],
   ["GET /access/domains", "read"],
   ["POST /access/domains", "destructive!", "it adds a place where logins are checked"],
-  ["GET /access/domains/{realm}", "read"],
+  ["GET /access/domains/{realm}", "sensitive", "it may show the secret that an OpenID provider knows this cluster by"],
   ["PUT /access/domains/{realm}", "destructive!", "it changes where and how logins are checked"],
   ["DELETE /access/domains/{realm}", "destructive!", "it removes a realm, and its users can log in no more"],
   [

@@ -4,7 +4,8 @@ import type { Params } from "../../proxmox/params.ts";
 import type { ApiPath } from "../../proxmox/path.ts";
 import { covers } from "../pattern.ts";
 import { findRow } from "./index.ts";
-import { type ParameterRule, parameterRules } from "./parameters.ts";
+import { parameterRules } from "./parameters/index.ts";
+import type { ParameterRule } from "./parameters/rule.ts";
 import { type CallClass, classes, type Row } from "./row.ts";
 
 /** What a request is, and what made it that. */

@@ -101,7 +101,11 @@ export const qemuRows: readonly RowText[] = [
   ["POST /nodes/{node}/qemu/{vmid}/snapshot", "change", "it takes a snapshot"],
   ["GET /nodes/{node}/qemu/{vmid}/snapshot/{snapname}", "read"],
   ["DELETE /nodes/{node}/qemu/{vmid}/snapshot/{snapname}", "destructive!", "it deletes a snapshot"],
-  ["GET /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config", "read"],
+  [
+    "GET /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config",
+    "sensitive",
+    "it shows the initial password, which the guest's own configuration hides",
+  ],
   ["PUT /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/config", "change", "it changes a snapshot's description"],
   [
     "POST /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/rollback",

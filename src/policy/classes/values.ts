@@ -12,7 +12,7 @@ export function isOff(params: Params, name: string): boolean {
 
 /** Proxmox takes 1, on, yes, true and 0, off, no, false in any letters (PVE::JSONSchema). */
 function isNo(value: ParamValue | undefined): boolean {
-  return /^(?:0|off|no|false)$/i.test(String(value).trim());
+  return /^(?:0|off|no|false)$/i.test(String(value));
 }
 
 /** The words of a parameter that holds a list: a real one, or a text with the separators that Proxmox takes. */
