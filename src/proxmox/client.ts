@@ -142,7 +142,8 @@ export class ProxmoxClient {
 
   #lookUps(): LookUpOptions {
     const send = async (request: ProxmoxRequest) => await this.#send(request);
-    return { send, writes: this.#writes, token: this.#asker().token, forMs: this.#lookUpMs };
+    const readMs = Math.min(5_000, this.#config.timeoutMs);
+    return { send, writes: this.#writes, token: this.#asker().token, forMs: this.#lookUpMs, readMs };
   }
 
   async #send(request: ProxmoxRequest, progress: Progress = { stage: "waiting" }): Promise<ProxmoxAnswer> {

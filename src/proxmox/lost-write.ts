@@ -26,6 +26,8 @@ export interface LookUpOptions {
    * soon; after silence there is no telling when it is carried out, so a quarter is enough to find out that it was.
    */
   readonly forMs: number;
+  /** How long one look may take, in milliseconds. */
+  readonly readMs: number;
 }
 
 /** What became of it, with the reason in words. */
@@ -66,7 +68,7 @@ async function lookUp(lost: LostWrite, options: LookUpOptions): Promise<Outcome 
   const wasClosed = ["unreachable", "broken-answer"].includes(lost.error.kind);
   const forMs = wasClosed ? options.forMs : options.forMs / 4;
   const until = performance.now() + forMs;
-  const limit = AbortSignal.timeout(Math.ceil(forMs + readMs));
+  const limit = AbortSignal.timeout(Math.ceil(forMs + options.readMs));
   const signal = caller === undefined ? limit : AbortSignal.any([caller, limit]);
   const look = lookFor(lost, options, signal);
   if (look === undefined) return undefined;
@@ -78,7 +80,7 @@ async function lookUp(lost: LostWrite, options: LookUpOptions): Promise<Outcome 
       const seen = await look();
       if (seen.done !== "not yet") return seen;
     }
-    return await lastLook(lost, options, look, wasClosed && (await isDaemonAwake(lost.request, options.send, signal)));
+    return await lastLook(lost, options, look, wasClosed && (await isDaemonAwake(lost.request, options, signal)));
   } catch (error) {
     if (caller?.aborted) return undefined;
     throw error;
@@ -106,12 +108,12 @@ async function lastLook(
 /** A guest's current state is read by the same daemon that carries out what is written; the lists that are looked at are not. */
 async function isDaemonAwake(
   { path }: ProxmoxRequest,
-  send: LookUpOptions["send"],
+  { send, readMs: timeoutMs }: LookUpOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
   const guest = guestOf(path);
   if (guest === undefined) return false;
-  return await send({ method: "GET", path: [...guest, "status", "current"], timeoutMs: readMs, signal }).then(
+  return await send({ method: "GET", path: [...guest, "status", "current"], timeoutMs, signal }).then(
     () => true,
     () => false,
   );
@@ -119,7 +121,7 @@ async function isDaemonAwake(
 
 function lookFor({ request, write }: LostWrite, options: LookUpOptions, signal: AbortSignal): Look | undefined {
   const { sentAt } = write.progress;
-  const within = { timeoutMs: readMs, signal };
+  const within = { timeoutMs: options.readMs, signal };
   if (write.task !== undefined && sentAt !== undefined) {
     return taskLook(write, { task: write.task, token: options.token, sentAt }, options, within);
   }
@@ -141,7 +143,7 @@ function taskLook(write: SentWrite, sought: Sought, { send, writes }: LookUpOpti
     const rivals = writes.rivals(write);
     const [only, ...others] = [...after, ...around];
     if (only === undefined) {
-      // A task of the same token that nobody asked for could be its own under a name that is not known here.
+      // A task of the same token on the same thing that nobody asked for could be its own, under an unknown name.
       const sure = found.isWhole && found.others.every((upid) => writes.isTaken(upid));
       return { done: "not yet", sure, how: `${task.node}'s task log has no ${named(task.types)}` };
     }
@@ -188,9 +190,6 @@ function valuesLook(request: ProxmoxRequest, write: SentWrite, { send, writes }:
     return { done: "not yet", sure, how: `GET ${where} has the digest that it had before` };
   };
 }
-
-/** How long one look may take, in milliseconds. */
-const readMs = 5_000;
 
 function guestOf(path: ApiPath): ApiPath | undefined {
   const [first, , kind, vmid] = path;

@@ -90,7 +90,7 @@ export type FoundTasks =
       readonly after: readonly string[];
       /** Begun so shortly before that the clocks may be to blame. */
       readonly around: readonly string[];
-      /** Begun since by the same token, and something else as far as is known. */
+      /** Begun since by the same token on the same thing, and of another type. */
       readonly others: readonly string[];
       /** Whether that is all that began since. */
       readonly isWhole: boolean;
@@ -105,10 +105,11 @@ export async function findTasks(log: NodeLog, { task, token, sentAt }: Sought): 
     const parts = parseUpid(upid);
     return parts?.node === task.node && parts.user === token ? [{ ...parts, upid }] : [];
   });
+  const about = own.filter(({ id }) => task.ids.includes(id));
   const begun = (from: number, to: number, fits: boolean) =>
-    own
+    about
       .filter(({ starttime }) => starttime >= from && starttime < to)
-      .filter(({ type, id }) => (task.types.includes(type) && task.ids.includes(id)) === fits)
+      .filter(({ type }) => task.types.includes(type) === fits)
       .map(({ upid }) => upid);
   return {
     after: begun(read.from, Number.POSITIVE_INFINITY, true),

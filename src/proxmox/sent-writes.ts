@@ -48,6 +48,8 @@ export class SentWrites {
     };
     this.#prune();
     this.#writes.add(write);
+    // What was read of it before this write tells nothing of how it will be before the next one.
+    for (const path of this.#digests.keys()) if (isPartOf(path, write.thing)) this.#digests.delete(path);
     return write;
   }
 
@@ -110,6 +112,11 @@ export class SentWrites {
       else if (write.state === "settled") return;
     }
   }
+}
+
+/** Paths are written as JSON, so a part begins as the whole does, up to the closing bracket. */
+function isPartOf(path: string, thing: string): boolean {
+  return path === thing || path.startsWith(`${thing.slice(0, -1)},`);
 }
 
 function keyOf(path: readonly string[]): string {

@@ -1,7 +1,7 @@
 import { ApiLibrary } from "../../src/apidoc/library.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
 import { ClusterManager } from "../../src/clusters.ts";
-import type { ServerConfig } from "../../src/config/types.ts";
+import type { Config, ServerConfig } from "../../src/config/types.ts";
 import { type Listening, type ListenOptions, listen } from "../../src/http/listen.ts";
 import type { Log } from "../../src/log.ts";
 import { serverFactory } from "../../src/mcp/server.ts";
@@ -9,6 +9,7 @@ import { noAudit } from "../../src/policy/audit.ts";
 import { Consents } from "../../src/policy/consent.ts";
 import { guard } from "../../src/policy/guard.ts";
 import { CallLimits } from "../../src/policy/limits.ts";
+import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
 import { Seal } from "../../src/seal.ts";
 import { tools } from "../../src/tools/index.ts";
 import { emptyConfig } from "./guarded.ts";
@@ -40,9 +41,23 @@ export const loopback: ServerConfig = {
 export const unlimited = { callers: () => [], limits: new CallLimits(() => emptyConfig) };
 
 /** The server over the demo, in the test's own process: for limits that no flag sets. */
-export function listenToDemo(options: ListenOptions): Listening & { readonly log: KeptLog } {
+export function listenToDemo(options: ListenOptions): KeptListening {
   const { config, fetchOf } = embeddedDemo();
-  const clusters = new ClusterManager(config.clusters, (name) => ({ fetch: fetchOf(name) }));
+  return listenTo(config, (name) => ({ fetch: fetchOf(name) }), options);
+}
+
+/** A server in the test's own process, and what it has logged. */
+export interface KeptListening extends Listening {
+  readonly log: KeptLog;
+}
+
+/** The server over these clusters, in the test's own process: for waits that no setting makes short. */
+export function listenTo(
+  config: Config,
+  optionsOf: (name: string) => ProxmoxClientOptions,
+  options: ListenOptions = {},
+): KeptListening {
+  const clusters = new ClusterManager(config.clusters, optionsOf);
   const log = keptLog();
   const seal = new Seal(config);
   const consents = new Consents(seal, log);

@@ -35,6 +35,10 @@ export interface RawServerOptions {
   readonly port?: number;
   /** Runs for each connection before anything arrives. */
   readonly onConnection?: (socket: Socket) => void;
+  /** Runs for each connection before TLS; false cuts it. */
+  readonly admit?: () => boolean;
+  /** Whether requests are kept; false for very many. */
+  readonly remember?: boolean;
 }
 
 /** Starts a server on a free port of 127.0.0.1. */
@@ -55,13 +59,16 @@ export async function startRawServer(behaviour: Behaviour, options: RawServerOpt
       buffer += chunk.toString("latin1");
       for (let read = readRequest(buffer, connection); read !== undefined; read = readRequest(buffer, connection)) {
         buffer = read.rest;
-        requests.push(read.request);
+        if (options.remember !== false) requests.push(read.request);
         behaviour(socket, read.request);
       }
     });
     options.onConnection?.(socket);
   };
   const server = options.tls === undefined ? createTcpServer(serve) : createTlsServer({ ...options.tls }, serve);
+  server.prependListener("connection", (socket: Socket) => {
+    if (options.admit?.() === false) socket.destroy();
+  });
   const { promise, resolve } = Promise.withResolvers<void>();
   server.listen(options.port ?? 0, "127.0.0.1", resolve);
   await promise;
