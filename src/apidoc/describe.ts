@@ -125,7 +125,7 @@ function describeSlice(endpoint: ApiEndpoint, params: string): string {
   const chosen = all.filter((name) => wanted.some((pattern) => covers(pattern, name)));
   const unknown = wanted.filter((pattern) => !all.some((name) => covers(pattern, name)));
   const complaints = unknown.map((pattern) => {
-    const near = nearest(pattern.replace("*", ""), all);
+    const near = nearest(pattern.replaceAll("*", ""), all);
     return `There is no parameter ${pattern}${near === undefined ? "" : `: did you mean ${near}?`}`;
   });
   const text = [`${endpoint.method} ${endpoint.template}`, ...chosen.flatMap((name) => everything(endpoint, name))];
@@ -149,7 +149,15 @@ function everything({ parameters }: ApiEndpoint, name: string): string[] {
 /** `net*` and `net0` both mean `net[n]`. */
 function covers(pattern: string, name: string): boolean {
   if (pattern === name || pattern.replace(/\d+$/, "[n]") === name) return true;
-  if (!pattern.includes("*")) return false;
-  const literal = pattern.split("*").map((text) => text.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${literal.join(".*")}$`).test(name);
+  const [first = "", ...others] = pattern.split("*");
+  const last = others.pop();
+  if (last === undefined || !name.startsWith(first)) return false;
+  let at = first.length;
+  // The earliest place of each part leaves the most to the next; an expression of many `.*` would try them all.
+  for (const part of others) {
+    const found = name.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return name.length - last.length >= at && name.endsWith(last);
 }

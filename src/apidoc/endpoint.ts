@@ -1,5 +1,6 @@
 import type { Method } from "../proxmox/message.ts";
-import type { ApiEndpoint, Permissions, Properties, Property } from "./types.ts";
+import { record, toProperties, toProperty } from "./property.ts";
+import type { ApiEndpoint, Permissions } from "./types.ts";
 
 /** An endpoint of the schema's own words for it. What a stranger's schema has in the wrong form counts as absent. */
 export function toEndpoint(method: Method, template: string, info: unknown): ApiEndpoint {
@@ -12,7 +13,7 @@ export function toEndpoint(method: Method, template: string, info: unknown): Api
     parameters: toProperties(properties),
     // What is left out means that others are taken: PVE::RESTHandler sets 0 where it means 0.
     additional: additionalProperties === undefined || isSet(additionalProperties),
-    returns: record(returns) as Property,
+    returns: toProperty(returns),
     permissions: permissions === undefined ? undefined : (record(permissions) as Permissions),
     tokens: allowtoken === undefined || isSet(allowtoken),
   };
@@ -20,16 +21,6 @@ export function toEndpoint(method: Method, template: string, info: unknown): Api
 
 /** Whether one of the schema's truth values says yes; a schema in its place (`additionalProperties`) does, too. */
 export function isSet(flag: unknown): boolean {
-  return flag !== undefined && flag !== null && flag !== false && Number(flag) !== 0;
-}
-
-function toProperties(given: unknown): Properties {
-  const known = Object.entries(record(given)).filter(([, it]) => typeof it === "object" && it !== null);
-  return Object.fromEntries(known) as Properties;
-}
-
-function record(given: unknown): Readonly<Record<string, unknown>> {
-  return typeof given === "object" && given !== null && !Array.isArray(given)
-    ? (given as Readonly<Record<string, unknown>>)
-    : {};
+  if (typeof flag === "object") return flag !== null;
+  return flag !== undefined && flag !== false && Number(flag) !== 0;
 }

@@ -106,7 +106,7 @@ export class ApiLibrary {
   async #find(client: ProxmoxClient, maxAgeMs: number): Promise<Known> {
     try {
       const { data } = await client.request({ method: "GET", path: ["version"] });
-      const version = String((data as { version?: unknown } | null)?.version ?? "unknown");
+      const version = versionIn(data);
       // Another cluster of this version may be fetching it.
       await this.#reading.get(version);
       const reading = this.#read(client, version, maxAgeMs);
@@ -155,4 +155,11 @@ export class ApiLibrary {
   #others(version: string): ApiSchema[] {
     return [...this.#volumes].flatMap(([other, volume]) => (other === version ? [] : (volume.deref()?.schema ?? [])));
   }
+}
+
+/** The version that a host says it has, as it may stand in answers: a stranger could say anything, at any length. */
+function versionIn(data: unknown): string {
+  const version = typeof data === "object" && data !== null && "version" in data ? data.version : undefined;
+  const said = typeof version === "string" ? version.replaceAll(/[^\x21-\x7e]/g, "").slice(0, 40) : "";
+  return said === "" ? "unknown" : said;
 }

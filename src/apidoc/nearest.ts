@@ -15,10 +15,13 @@ export function nearestTemplates(path: ApiPath, templates: readonly string[], li
     .map(({ template }) => template);
 }
 
+/** Where to go on from where no path is near. */
+export const searchHint = "search_api finds endpoints by what they do.";
+
 /** Where to go on from a path that a schema does not have, as a sentence. */
 export function wordNearest(schema: ApiSchema, path: ApiPath): string {
   const near = schema.nearest(path).map((template) => `${template} (${schema.methods(template).join(", ")})`);
-  return near.length === 0 ? "search_api finds endpoints by what they do." : `Nearest: ${near.join("; ")}.`;
+  return near.length === 0 ? searchHint : `Nearest: ${near.join("; ")}.`;
 }
 
 /** The edit distance between two paths, in segments. */

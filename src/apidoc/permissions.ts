@@ -15,27 +15,32 @@ function describeCheck([kind, ...rest]: readonly unknown[]): string {
   switch (kind) {
     case "and":
     case "or": {
-      const parts = rest.map((part) => (Array.isArray(part) ? describeCheck(part) : String(part)));
+      const parts = rest.map((part) => (Array.isArray(part) ? describeCheck(part) : text(part)));
       return parts.map((part) => (/ (?:and|or) /.test(part) ? `(${part})` : part)).join(` ${kind} `);
     }
     case "perm": {
       const [path, privileges, ...options] = rest;
-      const all = Array.isArray(privileges) ? privileges : [];
+      const all = Array.isArray(privileges) ? privileges.map(text) : [];
       const joined = all.join(options.includes("any") ? " or " : ", ");
       const condition = options.indexOf("require_param");
-      return `${joined} on ${path}${condition < 0 ? "" : `, when ${options[condition + 1]} is given`}`;
+      return `${joined} on ${text(path)}${condition < 0 ? "" : `, when ${text(options[condition + 1])} is given`}`;
     }
     case "perm-modify":
-      return `Permissions.Modify on ${rest[0]}, or what allocates there (VM.Allocate on /vms/..., Datastore.Allocate on /storage/..., Pool.Allocate on /pool/...)`;
+      return `Permissions.Modify on ${text(rest[0])}, or what allocates there (VM.Allocate on /vms/..., Datastore.Allocate on /storage/..., Pool.Allocate on /pool/...)`;
     case "userid-group":
-      return `${Array.isArray(rest[0]) ? rest[0].join(", ") : ""} on one of the user's groups`;
+      return `${Array.isArray(rest[0]) ? rest[0].map(text).join(", ") : ""} on one of the user's groups`;
     case "userid-param":
-      return rest[0] === "self" ? "to be that user" : `${rest[0]} on the user's realm`;
+      return rest[0] === "self" ? "to be that user" : `${text(rest[0])} on the user's realm`;
     default:
       return JSON.stringify([kind, ...rest]);
   }
 }
 
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").trim();
+/** Of a schema that a stranger may have written, where an object could stand in a word's place. */
+function text(given: unknown): string {
+  return oneLine(typeof given === "string" ? given : (JSON.stringify(given) ?? ""));
+}
+
+function oneLine(lines: string): string {
+  return lines.replaceAll(/\s+/g, " ").trim();
 }

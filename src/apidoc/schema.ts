@@ -20,6 +20,12 @@ export interface EndpointName {
 
 const allMethods: readonly Method[] = ["GET", "POST", "PUT", "DELETE"];
 
+/** Ten times as many as Proxmox has: with more than that, what was served is no schema, and would take forever to search. */
+const mostPaths = 5000;
+
+/** A path as all of Proxmox's are: one that holds a line end could write lines of an answer. */
+const usable = /^\/[\x21-\x7e]{0,300}$/;
+
 /** Each method's description as JSON. Most are the same in every version, and a text is kept once. */
 type Texts = ReadonlyMap<string, Readonly<Partial<Record<Method, string>>>>;
 
@@ -96,7 +102,7 @@ export async function readSchema(
   const known = new Map(others.flatMap((other) => other.texts).map((text) => [text, text]));
   const texts = new Map<string, Partial<Record<Method, string>>>();
   collect(nodes, texts, (text) => known.get(text) ?? text);
-  return texts.size === 0 ? undefined : new ApiSchema(version, texts);
+  return texts.size === 0 || texts.size > mostPaths ? undefined : new ApiSchema(version, texts);
 }
 
 function parse(json: string): unknown {
@@ -121,7 +127,7 @@ function collect(
   for (const node of nodes as readonly { path?: unknown; info?: Record<string, unknown>; children?: unknown }[]) {
     const { path, info, children } = node ?? {};
     const methods = allMethods.filter((method) => typeof info?.[method] === "object" && info[method] !== null);
-    if (typeof path === "string" && methods.length > 0) {
+    if (typeof path === "string" && usable.test(path) && methods.length > 0) {
       texts.set(path, Object.fromEntries(methods.map((method) => [method, intern(JSON.stringify(info?.[method]))])));
     }
     collect(children, texts, intern);

@@ -24,6 +24,9 @@ interface Document {
 /** How much a word counts by where it stands. */
 const boosts = { path: 2.2, leaf: 2.5, text: 1.6, idioms: 2.6, parameters: 0.4 };
 
+/** So much of a text is searched, in characters: Proxmox's longest has 786, and a stranger's must not hold others up. */
+const mostText = 4000;
+
 /** What people ask for and the API has not, where the next best word would lead astray: a screenshot is no snapshot. */
 const nowhere = new Set(["screenshot", "screenshots"]);
 
@@ -102,12 +105,12 @@ function toDocument(id: number, endpoint: ApiEndpoint): Document {
     id,
     path: literals.join(" "),
     leaf: literals.at(-1) ?? "",
-    text: endpoint.description,
+    text: endpoint.description.slice(0, mostText),
     idioms: idioms
       .filter(([verb, ending]) => verb === method && template.endsWith(ending))
       .map(([, , said]) => said)
       .join(", "),
-    parameters: Object.keys(endpoint.parameters).join(" "),
+    parameters: Object.keys(endpoint.parameters).join(" ").slice(0, mostText),
   };
 }
 

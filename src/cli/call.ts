@@ -3,6 +3,7 @@ import type { Flags } from "../config/given.ts";
 import { shellWord } from "../config/wording.ts";
 import { formatPath } from "../proxmox/path.ts";
 import { parseUpid } from "../proxmox/upid.ts";
+import { notesOf } from "../tools/api-answer.ts";
 import { command } from "./command.ts";
 import { askInTerminal } from "./consent.ts";
 import { flagsOf } from "./flags.ts";
@@ -52,18 +53,19 @@ export const call = command({
     for (const warning of config.warnings) await write(process.stderr, warning);
     const { cluster } = flags;
     const name = typeof cluster === "string" ? cluster : undefined;
-    const { data, resolved, unchecked } = await askInTerminal(
+    const answer = await askInTerminal(
       guard,
       async (proxmox) => await proxmox.request(name, { ...request, checked: true }),
       typeof flags["consent"] === "string" ? flags["consent"] : undefined,
     );
     clusters.close();
+    const { data, resolved } = answer;
     if (resolved !== undefined) {
       await write(process.stderr, `${formatPath(request.path)} is ${formatPath(resolved)}.`);
     }
     const text = asTable ? grid(data, process.stdout.columns ?? Number.POSITIVE_INFINITY) : json(data);
     if (text !== "") await write(process.stdout, text);
-    if (unchecked !== undefined) await write(process.stderr, `Note: ${unchecked}.`);
+    for (const note of notesOf(answer)) await write(process.stderr, `Note: ${note}.`);
     const task = typeof data === "string" ? parseUpid(data) : undefined;
     if (task !== undefined) {
       const look = ["proxmox-mcp", "call", "get", `/nodes/${task.node}/tasks/${data}/status`, ...sameClusters(flags)];

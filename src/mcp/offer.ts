@@ -43,12 +43,15 @@ export class Offers {
 
 function makeOffer(tools: readonly Tool[], names: readonly string[]): Offer {
   const clusters = names.length === 1 ? `the cluster ${names[0]}` : `${names.length} clusters: ${names.join(", ")}`;
-  const any =
-    tools.find(({ name }) => name === "proxmox_api_call") === undefined
-      ? "read with proxmox_api_read"
-      : "reached with proxmox_api_call";
+  const writes = tools.some(({ annotations }) => !annotations.readOnlyHint);
   return {
-    instructions: `Proxmox VE: ${clusters}. A cluster has nodes (hosts); guests are VMs (qemu) and containers (lxc), known by VMID and name. Look guests up with get_cluster_resources before acting on them; any endpoint of the API is ${any}.`,
+    instructions: [
+      `Proxmox VE: ${clusters}. A cluster has nodes (hosts); guests are VMs (qemu) and containers (lxc), known by VMID and name.`,
+      "get_cluster_resources finds guests, cluster_health what needs attention, list_tasks what happened.",
+      writes
+        ? "guest_power starts and stops guests; everything else of the API is found with search_api and done with proxmox_api_call. What destroys or exposes needs a human's consent: say so, and never make consent up."
+        : "Everything else of the API is found with search_api and read with proxmox_api_read; nothing may be changed here.",
+    ].join(" "),
     listed: tools.map((tool) => ({
       name: tool.name,
       title: tool.title,

@@ -104,6 +104,9 @@ function disk(key: string, value: string): string {
   return `${key} ${volume}${size === undefined ? "" : ` (${size})`}`;
 }
 
+/** The last second that a date can be of; who answers may mean harm. */
+const latest = 8.64e12;
+
 /** So many storages are asked for a guest's backups. */
 const mostStorages = 8;
 
@@ -123,7 +126,7 @@ async function countBackups({ node, vmid }: Guest, look: Look): Promise<string> 
     ...names.slice(mostStorages),
   ];
   const times = found.flatMap(({ rows = [] }) =>
-    rows.flatMap(({ ctime }) => (typeof ctime === "number" ? [ctime] : [])),
+    rows.flatMap(({ ctime }) => (typeof ctime === "number" && ctime < latest ? [ctime] : [])),
   );
   const count = found.reduce((sum, { rows = [] }) => sum + rows.length, 0);
   const newest =

@@ -90,6 +90,7 @@ async function readGuests(
     method: "GET",
     path: ["cluster", "resources"],
     params: { type: "vm" },
+    fresh: true,
     ...(signal !== undefined && { signal }),
     ...(timeoutMs !== undefined && { timeoutMs }),
   });

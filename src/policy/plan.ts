@@ -48,31 +48,29 @@ export async function makePlan(planned: Planned): Promise<Plan> {
   const { cluster, request, classified } = planned;
   const look = lookAt(cluster, request.signal);
   const lines = [headline(planned)];
-  const { guest, overwritten, many } = concerned(planned.subjects);
+  const { own, overwritten, others } = concerned(planned);
   const state: unknown[] = [];
   let words: readonly string[] = [];
   let digest: string | undefined;
-  const vmid = overwritten ?? guest;
-  if (vmid !== undefined) {
-    const found = await findGuest(vmid, planned);
-    if (found !== undefined) {
-      const details = await describeGuest(found, request, classified, look);
-      refuseBlind(planned, details);
-      lines.push(...(planned.mayRead(details.path) ? details.lines : details.lines.slice(0, 1)));
-      state.push(details.state);
-      words = details.words;
-      digest = details.digest;
-    } else if (guest !== undefined) {
-      refuseBlind(planned, { missing: `the cluster does not list guest ${vmid}, or the token may not see it` });
-      lines.push(`Guest ${vmid}: the cluster does not list it, or the token may not see it.`);
-    }
+  const vmid = overwritten ?? own;
+  const found = vmid === undefined ? undefined : await findGuest(vmid, planned);
+  if (found !== undefined) {
+    const details = await describeGuest(found, request, classified, look);
+    refuseBlind(planned, details);
+    lines.push(...(planned.mayRead(details.path) ? details.lines : details.lines.slice(0, 1)));
+    state.push(details.state);
+    words = details.words;
+    digest = details.digest;
+  } else if (own !== undefined) {
+    refuseBlind(planned, { missing: `the cluster does not list guest ${own}, or the token may not see it` });
+    lines.push(`Guest ${own}: the cluster does not list it, or the token may not see it.`);
   }
-  if (many.length > 0) {
-    const { line, state: which } = await describeMany(many, planned);
+  if (others.length > 0) {
+    const { line, state: which } = await describeMany(others, planned);
     lines.push(line);
     state.push(which);
   }
-  if (vmid === undefined && many.length === 0) {
+  if (vmid === undefined) {
     const object = await describeObject(planned, look);
     if (object.line !== undefined) lines.push(object.line);
     state.push(object.state);
@@ -82,7 +80,7 @@ export async function makePlan(planned: Planned): Promise<Plan> {
   return {
     // What somebody put into a name must not look like a line of ours.
     text: lines.map((line) => escapeControls(line, /[\p{Cc}\p{Bidi_Control}]/gu)).join("\n"),
-    words: words.length > 0 ? words : [lastValue(planned)],
+    words: words.length > 0 ? words : namesOf(planned),
     state: JSON.stringify(state),
     digest,
   };
@@ -113,18 +111,16 @@ function headline({ cluster, request, classified }: Planned): string {
   return `${kind} on cluster ${cluster.name}: ${request.method} ${formatPath(request.path)}${shown}`;
 }
 
-/** The one guest that a request is about, the one that it would overwrite, and what names many. */
-function concerned(subjects: readonly Subject[]) {
-  const named = subjects.flatMap((subject) => (subject.type === "guest" ? [subject.vmid] : []));
-  const [guest] = named;
+/** The guest whose path it is, the one that it would overwrite, and all others that it is about. */
+function concerned({ subjects, classified }: Planned) {
+  const own = classified.values["vmid"];
   const overwritten = subjects.find((subject) => subject.type === "new-guest" && subject.overwrites);
-  const others = subjects.filter((subject) => subject.type === "guest" && subject.vmid !== guest);
-  const many = subjects.filter(({ type }) => ["guests-of-node", "guests-of-pool", "all-guests"].includes(type));
-  return {
-    guest,
-    overwritten: overwritten?.type === "new-guest" ? overwritten.vmid : undefined,
-    many: [...many, ...others],
-  };
+  const others = subjects.filter((subject) =>
+    subject.type === "guest"
+      ? subject.vmid !== own
+      : ["guests-of-node", "guests-of-pool", "all-guests"].includes(subject.type),
+  );
+  return { own, overwritten: overwritten?.type === "new-guest" ? overwritten.vmid : undefined, others };
 }
 
 async function findGuest(vmid: string, { guests }: Planned): Promise<Guest | undefined> {
@@ -176,9 +172,14 @@ function isAbout(subject: Subject, guest: Guest): boolean {
   }
 }
 
-/** What else than a guest a request is about, as Proxmox shows it under the same path; many have no such GET. */
+/**
+ * What else than a guest is changed or deleted, as Proxmox shows it under the same path; many have no such GET, and what
+ * is only made or done is not there yet.
+ */
 async function describeObject({ request, mayRead }: Planned, look: Look) {
-  if (!mayRead(request.path)) return { line: undefined, state: undefined, digest: undefined };
+  if (request.method === "POST" || !mayRead(request.path)) {
+    return { line: undefined, state: undefined, digest: undefined };
+  }
   const seen = await look(request.path);
   if ("missing" in seen || typeof seen.data !== "object" || seen.data === null) {
     return { line: undefined, state: undefined, digest: undefined };
@@ -193,12 +194,14 @@ async function describeObject({ request, mayRead }: Planned, look: Look) {
   };
 }
 
-/** What is typed where no guest is meant: the user, the storage, the node that the path ends in, else the cluster. */
-function lastValue({ cluster, classified, request }: Planned): string {
-  const last = Object.entries(classified.values)
-    .filter(([, value]) => request.path.includes(value))
-    .at(-1)?.[1];
-  return last ?? cluster.name;
+/** What is typed where no guest is meant: the user, the storage, the file that the path ends in, else the cluster. */
+function namesOf({ cluster, classified: { template = "", values } }: Planned): readonly string[] {
+  const variables = [...template.matchAll(/\{([^}]+)\}/g)];
+  const last = values[variables.at(-1)?.[1] ?? ""];
+  if (last === undefined) return [cluster.name];
+  // A volume goes by the name of its file, too: `local:backup/vzdump-...` is long enough without its storage.
+  const [file = last] = /[^:/]+$/.exec(last) ?? [];
+  return file === last ? [last] : [file, last];
 }
 
 function upper(text: string): string {

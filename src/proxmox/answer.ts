@@ -14,6 +14,10 @@ export interface ProxmoxAnswer {
   readonly endpoint: string;
   /** The answering node's clock. */
   readonly date?: Date;
+  /** Why another endpoint answered than the one that was asked first, `pve1 did not answer, pve2 did`. */
+  readonly detour?: string;
+  /** How a write whose answer was lost is known to have been done. Its `data` is then the task that was found, or `null`. */
+  readonly recovered?: string;
 }
 
 /**

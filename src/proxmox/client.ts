@@ -1,12 +1,16 @@
 import type { ClusterConfig } from "../config/types.ts";
 import { type ProxmoxAnswer, readAnswer } from "./answer.ts";
-import { Endpoint, type Passage } from "./endpoint.ts";
+import type { Endpoint, Passage } from "./endpoint.ts";
+import { Endpoints, type Way } from "./endpoints.ts";
 import { type Attempted, Fault, ProxmoxError } from "./errors.ts";
 import type { Asker } from "./explain.ts";
-import { allFailed, EndpointOrder, firstAnswer, isEndpointFault } from "./failover.ts";
+import { nodeOf } from "./failures.ts";
+import { type LookUpOptions, recover } from "./lost-write.ts";
 import { invalid, type Message, type Method, type Reply, writeMessage } from "./message.ts";
 import type { Params } from "./params.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
+import { SentWrites } from "./sent-writes.ts";
+import { SharedReads } from "./shared-reads.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./unanswered.ts";
 
 export type { ProxmoxAnswer } from "./answer.ts";
@@ -17,8 +21,12 @@ export interface ProxmoxRequest {
   readonly path: ApiPath;
   readonly params?: Params;
   readonly signal?: AbortSignal;
-  /** Instead of the cluster's own, in milliseconds. */
+  /** Instead of the cluster's own, in milliseconds. How long a read may take is part of what it asks: only equal ones share an answer. */
   readonly timeoutMs?: number;
+  /** On whose behalf a read is: nobody gets what somebody else asked for. All who leave it out are one. */
+  readonly asker?: string;
+  /** A read that decides whether something may be done: never answered from what was read a moment ago. */
+  readonly fresh?: boolean;
 }
 
 /** A page beside the API, which nodes serve to anybody: no token is sent for it. */
@@ -53,47 +61,103 @@ export interface ProxmoxClientOptions {
   readonly connectTimeoutMs?: number;
   /** How long a silent endpoint holds up a read before the next one is asked too, in milliseconds; 5 s. */
   readonly patienceMs?: number;
-  /** How long an endpoint that failed is asked last, in milliseconds; 30 s. */
+  /** How long an endpoint that failed is asked last at most, in milliseconds; 30 s. */
   readonly deadMs?: number;
+  /**
+   * How long a write is looked for whose answer was lost, in milliseconds; 12 s: Proxmox waits for a guest's lock 10 s,
+   * and then carries it out. It comes on top of the time that the request itself may take.
+   */
+  readonly lookUpMs?: number;
 }
 
 /** The API of one cluster, over as many endpoints as are configured. */
 export class ProxmoxClient {
   readonly name: string;
   readonly #config: ClusterConfig;
-  readonly #endpoints: readonly Endpoint[];
-  readonly #order: EndpointOrder;
-  readonly #patienceMs: number;
+  readonly #endpoints: Endpoints;
+  readonly #reads = new SharedReads<ProxmoxAnswer>();
+  readonly #writes = new SentWrites();
+  readonly #lookUpMs: number;
 
   constructor(cluster: ClusterConfig, options: ProxmoxClientOptions = {}) {
     this.name = cluster.name;
     this.#config = cluster;
-    this.#patienceMs = options.patienceMs ?? 5_000;
-    const endpointOptions = {
+    this.#lookUpMs = options.lookUpMs ?? 12_000;
+    this.#endpoints = new Endpoints(cluster, {
       fetch: options.fetch,
       maxAnswerBytes: options.maxAnswerBytes ?? 16 * 1024 * 1024,
       maxParallel: options.maxParallel ?? 20,
       // Each endpoint must get its turn within the whole request's time.
       connectMs: Math.min(options.connectTimeoutMs ?? 10_000, Math.ceil(cluster.timeoutMs / cluster.endpoints.length)),
-    };
-    this.#endpoints = cluster.endpoints.map((url) => new Endpoint(url, cluster, endpointOptions));
-    this.#order = new EndpointOrder(this.#endpoints, options.deadMs ?? 30_000);
+      patienceMs: options.patienceMs ?? 5_000,
+      deadMs: options.deadMs ?? 30_000,
+    });
   }
 
   /**
-   * Sends a request. A read goes to another endpoint when one fails or answers as something that is not Proxmox. A
-   * write goes to another only when it surely never left, and is never sent twice.
+   * Sends a request. A read goes to another endpoint when one fails, answers as something that is not Proxmox or does
+   * not reach the node in the path, and is one request for all who ask the same at a time. A write goes to another only
+   * when it surely never left, and is never sent twice; one whose answer was lost is looked up.
    * @throws ProxmoxError, and nothing else.
    */
   async request(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
-    const attempted = { method: request.method, path: formatPath(request.path), cluster: this.name };
-    return await this.#inTime(attempted, request, async (within) => {
+    return request.method === "GET" ? await this.#share(request) : await this.#change(request);
+  }
+
+  async #share(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
+    const { path, params, signal, timeoutMs, asker = "", fresh = false } = request;
+    const key = JSON.stringify([asker, path, params, timeoutMs, fresh]);
+    try {
+      return await this.#reads.read(key, signal, fresh ? 0 : keptMs(path), async (over) => {
+        const answer = await this.#send({ ...request, signal: over });
+        if (endsTask(path, answer.data)) this.#reads.forget();
+        return answer;
+      });
+    } catch (error) {
+      if (error instanceof ProxmoxError) throw error;
+      // An asker that left while others still wait for the answer; or something that is no request.
+      const fault = signal?.aborted ? aborted({ stage: "sent" }) : unexpected(error, { stage: "waiting" });
+      throw new ProxmoxError(this.#attempted(request), fault.problem);
+    }
+  }
+
+  /** What was read before a change, or while it was under way, answers nobody who asks after it. */
+  async #change(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
+    this.#reads.forget();
+    const write = this.#writes.begin(request);
+    try {
+      const answer = await this.#send(request, write.progress);
+      this.#writes.settle(write, typeof answer.data === "string" ? answer.data : undefined);
+      return answer;
+    } catch (error) {
+      if (error instanceof ProxmoxError && error.sent === "maybe") {
+        return await recover({ request, write, error }, this.#lookUps());
+      }
+      this.#writes.settle(write);
+      throw error;
+    } finally {
+      this.#reads.forget();
+    }
+  }
+
+  #lookUps(): LookUpOptions {
+    const send = async (request: ProxmoxRequest) => await this.#send(request);
+    return { send, writes: this.#writes, token: this.#asker().token, forMs: this.#lookUpMs };
+  }
+
+  async #send(request: ProxmoxRequest, progress: Progress = { stage: "waiting" }): Promise<ProxmoxAnswer> {
+    const attempted = this.#attempted(request);
+    const send = async (within: Omit<Passage, "authorization">) => {
       const message = compose(request);
       const passage = { ...within, authorization: this.#authorization() };
       const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, this.#asker());
-      const way: Way = { message, judge, passage };
-      return request.method === "GET" ? await this.#read(way) : await this.#write(way);
-    });
+      const way: Way = { message, judge, passage, node: nodeOf(attempted) };
+      if (request.method !== "GET") return await this.#endpoints.write(way);
+      const answer = await this.#endpoints.read(way);
+      this.#writes.saw(request, answer.data);
+      return answer;
+    };
+    return await this.#inTime(attempted, request, send, progress);
   }
 
   /**
@@ -108,13 +172,13 @@ export class ProxmoxClient {
         const passage = { ...within, authorization: undefined, signal: AbortSignal.any([within.signal, over]) };
         return readPage(await endpoint.read(message, passage), `${endpoint.url}${path}`, modifiedSince, holds);
       };
-      return await this.#firstOf(ask, within.signal);
+      return await this.#endpoints.first(ask, within.signal);
     });
   }
 
   /** Closes idle connections; requests that run go on. */
   close(): void {
-    for (const endpoint of this.#endpoints) endpoint.close();
+    this.#endpoints.close();
   }
 
   /** Runs within the time that a request may take, and names the request in what goes wrong with it. */
@@ -122,8 +186,8 @@ export class ProxmoxClient {
     attempted: Attempted,
     request: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number },
     run: (within: Omit<Passage, "authorization">) => Promise<T>,
+    progress: Progress = { stage: "waiting" },
   ): Promise<T> {
-    const progress: Progress = { stage: "waiting" };
     try {
       const timeoutMs = request.timeoutMs ?? this.#config.timeoutMs;
       const deadline = performance.now() + timeoutMs;
@@ -142,47 +206,8 @@ export class ProxmoxClient {
     }
   }
 
-  async #read({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
-    const ask = async (endpoint: Endpoint, over: AbortSignal) => {
-      try {
-        const signal = AbortSignal.any([passage.signal, over]);
-        return { endpoint, result: judge(await endpoint.read(message, { ...passage, signal }), endpoint) };
-      } catch (error) {
-        if (error instanceof Fault && !isEndpointFault(error)) return { endpoint, result: error };
-        if (error instanceof Fault) this.#order.failed(endpoint);
-        throw error;
-      }
-    };
-    const first = await this.#firstOf(ask, passage.signal);
-    this.#order.worked(first.endpoint);
-    if (first.result instanceof Fault) throw first.result;
-    return first.result;
-  }
-
-  async #firstOf<T>(ask: (endpoint: Endpoint, over: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-    return await firstAnswer(this.#order.list(), this.#patienceMs, ask).catch((error: unknown) => {
-      signal.throwIfAborted();
-      if (!(error instanceof AggregateError)) throw error;
-      throw allFailed(error.errors.filter((each) => each instanceof Fault));
-    });
-  }
-
-  async #write({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
-    const faults: Fault[] = [];
-    for (const endpoint of this.#order.list()) {
-      try {
-        const answer = judge(await endpoint.write(message, passage), endpoint);
-        this.#order.worked(endpoint);
-        return answer;
-      } catch (error) {
-        if (!(error instanceof Fault)) throw error;
-        if (isEndpointFault(error)) this.#order.failed(endpoint);
-        else this.#order.worked(endpoint);
-        if (error.problem.sent !== "no") throw error;
-        faults.push(error);
-      }
-    }
-    throw allFailed(faults);
+  #attempted({ method, path }: ProxmoxRequest): Attempted {
+    return { method, path: formatPath(path), cluster: this.name };
   }
 
   #asker(): Asker {
@@ -200,12 +225,18 @@ export class ProxmoxClient {
   }
 }
 
-/** A message, how it travels, and how what comes back is judged. */
-interface Way {
-  readonly message: Message;
-  readonly passage: Passage;
-  /** Throws a Fault for what is no answer to the request. */
-  readonly judge: (reply: Reply, endpoint: Endpoint) => ProxmoxAnswer;
+/**
+ * How long a read's answer serves others too, in milliseconds. The list of all that a cluster has is what every question
+ * begins with, and its numbers are up to 10 s old anyway; whatever else is asked for is asked for as it is now.
+ */
+function keptMs(path: ApiPath): number {
+  return path.length === 2 && path[0] === "cluster" && path[1] === "resources" ? 1_000 : 0;
+}
+
+/** Whether an answer says that a task has ended, and with it what some write had begun. */
+function endsTask(path: ApiPath, data: unknown): boolean {
+  if (path[2] !== "tasks" || path[4] !== "status" || typeof data !== "object" || data === null) return false;
+  return (data as Record<string, unknown>)["status"] === "stopped";
 }
 
 function readPage(

@@ -109,6 +109,7 @@ export class Endpoint {
     const { signal, progress } = passage;
     const request = new Request(`${this.url}${message.target}`, { ...this.#init(message, passage), signal });
     progress.stage = "sent";
+    progress.sentAt = performance.now();
     return await until(
       signal,
       fetch(request).then((response) => this.#receive(response)),
@@ -205,6 +206,7 @@ export class Endpoint {
     progress.stage = "connecting";
     const connection = await openConnection(this.#to, signal);
     progress.stage = "sent";
+    progress.sentAt = performance.now();
     const { maxAnswerBytes } = this.#options;
     return await exchange(connection, message, { endpoint: this.url, authorization, maxAnswerBytes, signal });
   }

@@ -39,7 +39,7 @@ export type ProxmoxErrorKind =
   | "failed";
 
 /**
- * Whether the request left: `no` surely not, so it is safe to send it again; `answered` Proxmox answered and nothing
+ * Whether the request left: `no` surely not, or surely without effect, so it is safe to send it again; `answered` Proxmox answered and nothing
  * is in doubt; `maybe` it may have been carried out, so a write must be looked up before it is sent again.
  */
 export type Sent = "no" | "maybe" | "answered";
@@ -139,6 +139,18 @@ export class ProxmoxError extends Error {
     return new ProxmoxError(this, { ...this.#problem, hint });
   }
 
+  /** The same error of a write that was then looked for in vain, and where. */
+  withLookUp(where: string): ProxmoxError {
+    const { hint } = this.#problem;
+    return this.withHint(hint === undefined ? where : `${where} ${hint}`);
+  }
+
+  /** The same error of a write that is known to have had no effect, and whence. */
+  withoutEffect(whence: string): ProxmoxError {
+    const hint = "It can be sent again.";
+    return new ProxmoxError(this, { ...this.#problem, sent: "no", what: `${this.what}; not done: ${whence}`, hint });
+  }
+
   /** Message and hint as one text. */
   describe(): string {
     return this.hint === undefined ? this.message : `${this.message}\n${this.hint}`;
@@ -153,6 +165,6 @@ export class ProxmoxError extends Error {
 function hintFor({ method }: Attempted, { sent, hint }: Problem): string | undefined {
   if (method === "GET" || sent !== "maybe") return hint;
   const doubt =
-    "It may have been carried out. Look before you send it again: the object's own state, and GET /cluster/tasks for a task of it.";
+    "Unknown: it may have been carried out. Check before you send it again: the object's own state, and GET /cluster/tasks for a task of it.";
   return hint === undefined ? doubt : `${doubt} ${hint}`;
 }

@@ -14,12 +14,23 @@ export class EndpointOrder {
     this.#deadMs = deadMs;
   }
 
-  /** The last one that worked first; those that failed a short while ago last, but never left out. */
-  list(): readonly Endpoint[] {
-    const now = performance.now();
-    const turned = [...this.#endpoints.slice(this.#preferred), ...this.#endpoints.slice(0, this.#preferred)];
-    const dead = (endpoint: Endpoint) => (this.#deadUntil.get(endpoint) ?? 0) > now;
-    return [...turned.filter((endpoint) => !dead(endpoint)), ...turned.filter(dead)];
+  /**
+   * The last one that worked first; those that failed a short while ago last, but never left out.
+   * @param own comes second, being the one that knows best should the first be slow.
+   */
+  list(own?: Endpoint): readonly Endpoint[] {
+    const [first, ...others] = [
+      ...this.#endpoints.slice(this.#preferred),
+      ...this.#endpoints.slice(0, this.#preferred),
+    ];
+    const turned = [first, own, ...others].filter((endpoint) => endpoint !== undefined);
+    const once = [...new Set(turned)];
+    return [...once.filter((endpoint) => !this.isDead(endpoint)), ...once.filter((endpoint) => this.isDead(endpoint))];
+  }
+
+  /** Whether it failed a short while ago. */
+  isDead(endpoint: Endpoint): boolean {
+    return (this.#deadUntil.get(endpoint) ?? 0) > performance.now();
   }
 
   worked(endpoint: Endpoint): void {
@@ -27,8 +38,9 @@ export class EndpointOrder {
     this.#deadUntil.delete(endpoint);
   }
 
+  /** It is asked last for a while: a little shorter each time, by chance, lest all servers come back to it at once. */
   failed(endpoint: Endpoint): void {
-    this.#deadUntil.set(endpoint, performance.now() + this.#deadMs);
+    this.#deadUntil.set(endpoint, performance.now() + this.#deadMs * (0.75 + Math.random() / 4));
   }
 }
 

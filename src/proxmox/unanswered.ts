@@ -4,6 +4,8 @@ import { Fault } from "./errors.ts";
 export interface Progress {
   /** A pooled read counts as sent from the start: the runtime does not tell when it has connected. */
   stage: "waiting" | "connecting" | "sent";
+  /** When a write left, by `performance.now()`. */
+  sentAt?: number;
 }
 
 /** The request's time is over. */

@@ -25,22 +25,31 @@ const mostColumns = 100;
 
 /** A whole answer of Proxmox, with what stands beside its data: `total` where it pages, `changes` of a pending network. */
 export function answerText(answer: GuardedAnswer): string {
-  const { cluster, data, total, extra, resolved, unchecked } = answer;
-  const note = unchecked === undefined ? {} : { note: unchecked };
+  const { cluster, data, total, extra, resolved } = answer;
+  const notes = notesOf(answer);
+  const note = notes.length === 0 ? {} : { note: notes.join("; ") };
   const path = resolved === undefined ? {} : { path: formatPath(resolved) };
   const body = tableOf(answer, {});
   if (body === undefined) {
     return JSON.stringify({ cluster, ...path, data, ...(total !== undefined && { total }), ...extra, ...note });
   }
   const at = resolved === undefined ? "" : `, ${formatPath(resolved)}`;
-  const remark = unchecked === undefined ? "" : `\n[${unchecked}]`;
-  return `${body.summary} on ${cluster}${at}${ofAll(answer)}\n${body.text}${beside(extra)}${remark}`;
+  return `${body.summary} on ${cluster}${at}${ofAll(answer)}\n${body.text}${beside(extra)}${lines(notes)}`;
 }
 
-/** What an answer tells beside its data, as lines to follow another text: which path was meant, what was not checked. */
-export function remarks({ resolved, unchecked }: GuardedAnswer): string {
-  const path = resolved === undefined ? "" : `\nPath: ${formatPath(resolved)}`;
-  return unchecked === undefined ? path : `${path}\n[${unchecked}]`;
+/** What an answer tells beside its data, as lines to follow another text: which path was meant, and all notes on it. */
+export function remarks(answer: GuardedAnswer): string {
+  const path = answer.resolved === undefined ? "" : `\nPath: ${formatPath(answer.resolved)}`;
+  return `${path}${lines(notesOf(answer))}`;
+}
+
+/** What there is to know about how an answer came about: what was not checked, which way it took, how it was found again. */
+export function notesOf({ unchecked, detour, recovered }: GuardedAnswer): readonly string[] {
+  return [unchecked, detour && `by a detour: ${detour}`, recovered].filter((note) => note !== undefined);
+}
+
+function lines(notes: readonly string[]): string {
+  return notes.map((note) => `\n[${note}]`).join("");
 }
 
 /** An answer, or what is wanted of it, for a place that names cluster and path itself. */

@@ -12,7 +12,9 @@ export function dataArgument(description: string) {
  * @throws {ParamsError} that names what Proxmox could not read.
  */
 export function readData(given: unknown): Params {
-  return parseParams(fromJsonText(given));
+  const data = fromJsonText(given);
+  // Models write nothing as an empty text, or as null.
+  return parseParams(data === null || (typeof data === "string" && data.trim() === "") ? undefined : data);
 }
 
 /** Models often send an object or a list as its JSON text. What does not parse stays a string, and is refused as one. */

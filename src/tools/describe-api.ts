@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { describeEndpoint, describeMethods, hasAnyOf } from "../apidoc/describe.ts";
-import { wordNearest } from "../apidoc/nearest.ts";
+import { searchHint, wordNearest } from "../apidoc/nearest.ts";
 import type { ApiEndpoint } from "../apidoc/types.ts";
 import { describeDifferences, shortVersion } from "../apidoc/versions.ts";
 import { namesGuest } from "../policy/guests.ts";
 import type { Method } from "../proxmox/message.ts";
 import { type ApiPath, formatPath, parsePath } from "../proxmox/path.ts";
 import { failureText, ToolFailure } from "./failure.ts";
-import { methodArgument } from "./method.ts";
+import { methodArgument, splitMethod } from "./method.ts";
 import { type Edition, openEditions } from "./schemas.ts";
 import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 
@@ -24,13 +24,13 @@ export const describeApi = defineTool({
     params: z.string().optional().describe("Everything about these parameters only, such as `net*,scsi0`"),
   },
   annotations: readOnly,
-  async run({ cluster, path: text, method: said, params }, context) {
-    // Models copy "PUT /nodes/..." whole from a search.
-    const [, written, rest] = /^\s*(GET|POST|PUT|DELETE)\s+(.*)$/is.exec(text) ?? [];
-    const asked = parsePath((rest ?? text).trim());
+  async run({ cluster, path: text, method: said, params: slice }, context) {
+    const params = slice?.trim() === "" ? undefined : slice;
+    const { written, path: bare } = splitMethod(text);
+    const asked = parsePath(bare);
     const path = await kindOfGuest(asked, cluster, context);
     const { editions, missing } = await openEditions(context, cluster);
-    const method = said ?? (written?.toUpperCase() as Method | undefined);
+    const method = said ?? written;
     const found = locate(path, editions);
     if (found === undefined) {
       // Another cluster's API may have it.
@@ -115,6 +115,10 @@ function unknownPath(path: ApiPath, [newest]: readonly [Edition, ...Edition[]], 
   if (other !== undefined) {
     const from = shortVersion(other.schema.version);
     return `${formatPath(path)} is there only from ${from} on: ${other.where} has it, ${newest.where} does not.`;
+  }
+  if (path.length === 0) {
+    const first = new Set(newest.schema.templates.map((template) => `/${template.split("/")[1]}`));
+    return `/ only lists where paths begin: ${[...first].join(", ")}. ${searchHint}`;
   }
   return `There is no path ${formatPath(path)} in the API of ${newest.where}. ${wordNearest(newest.schema, path)}`;
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { explainTask } from "../proxmox/task.ts";
+import { remarks } from "./api-answer.ts";
 import { failureText, ToolFailure } from "./failure.ts";
 import { findGuest, type GuestPlace, guestArgument, whereIs } from "./find-guest.ts";
 import { readGuestState } from "./guest-state.ts";
@@ -72,15 +73,16 @@ async function attempt(press: Press, place: GuestPlace, context: ToolContext): P
     const reason = no[power];
     if (reason !== undefined) throw refuse(reason);
   }
-  const { cluster, data } = await context.proxmox.request(place.cluster, {
+  const answer = await context.proxmox.request(place.cluster, {
     method: "POST",
     path: [...place.path, "status", action],
     ...(asks && timeout !== undefined && { params: { timeout } }),
     signal: context.signal,
   });
-  const task = startedTask(cluster, data);
+  const task = startedTask(answer.cluster, answer.data);
   if (task === undefined) return `${title}: ${action} was sent, and Proxmox started no task for it.`;
-  const news = await watchStarted(task, context);
+  const watched = await watchStarted(task, context);
+  const news = { ...watched, text: `${watched.text}${remarks(answer)}` };
   if (news.outcome === "ok" || news.outcome === "warnings") {
     return `${title} ${await stateAfter(press, place, context)}\n${news.text}`;
   }

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { parsePath } from "../proxmox/path.ts";
 import { answerText, remarks } from "./api-answer.ts";
 import { dataArgument, readData } from "./data.ts";
-import { methodArgument } from "./method.ts";
+import { ToolFailure } from "./failure.ts";
+import { methodArgument, splitMethod } from "./method.ts";
 import { startedTask } from "./task-handle.ts";
 import { textUnlessFailed, watchStarted } from "./task-news.ts";
 import { defineTool } from "./tool.ts";
@@ -29,7 +30,13 @@ Where a write starts a task, a moment is waited for it: the answer says how it e
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async run({ cluster, path, method, data }, context) {
     const { proxmox, signal } = context;
-    const request = { method, path: parsePath(path), params: readData(data), signal, checked: true };
+    const { written = method, path: bare } = splitMethod(path);
+    if (written !== method) {
+      throw new ToolFailure(
+        `Nothing was sent: the path begins with ${written}, and the method is ${method}. Pass the one that is meant as method, and the path alone.`,
+      );
+    }
+    const request = { method, path: parsePath(bare), params: readData(data), signal, checked: true };
     const answer = await proxmox.request(cluster, request);
     const task = method === "GET" ? undefined : startedTask(answer.cluster, answer.data);
     if (task === undefined) return answerText(answer);

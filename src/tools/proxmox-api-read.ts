@@ -2,21 +2,22 @@ import { z } from "zod";
 import { plain } from "../plain.ts";
 import { GuestLists } from "../policy/guests.ts";
 import { formatPath, parsePath } from "../proxmox/path.ts";
-import { type AnswerBody, answerBody, type Selection } from "./api-answer.ts";
+import { type AnswerBody, answerBody, notesOf, type Selection } from "./api-answer.ts";
 import { dataArgument, fromJsonText, readData } from "./data.ts";
 import { failureText, ToolFailure } from "./failure.ts";
+import { splitMethod } from "./method.ts";
 import { cutText, fairShares, mostCharacters } from "./room.ts";
 import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 
 /** So many requests a call may name, and so many may come of them when `*` stands for every cluster. */
 const [mostRequests, mostParts] = [20, 100];
 
-/** A model that copies "GET /nodes" whole, or writes a path alone, means what it seems to mean. */
+/** A model that copies "GET /nodes" whole, writes a path alone or says GET once more means what it seems to mean. */
 const readRequest = z.preprocess(
-  (given) => (typeof given === "string" ? { path: given } : given),
+  asRequest,
   z.strictObject(
     {
-      path: z.string().transform((path) => path.replace(/^\s*GET\s+/i, "").trim()),
+      path: z.string(),
       data: dataArgument("Its parameters"),
       cluster: z.string().optional(),
     },
@@ -34,8 +35,8 @@ interface Part {
   readonly title: string;
   readonly answered: boolean;
   readonly body: AnswerBody;
-  /** Why it was not checked before it was sent. */
-  readonly unchecked?: string | undefined;
+  /** On how the answer came about. */
+  readonly notes: readonly string[];
 }
 
 /** `proxmox_api_read`: many GETs at once, over any clusters. */
@@ -46,7 +47,7 @@ export const proxmoxApiRead = defineTool({
     "Reads up to 20 API paths in parallel, on any clusters (`*`: on each): GET only, so it never changes anything. A path that fails does not lose the others. Narrow long answers with fields and limit.",
   cluster: "each",
   input: {
-    requests: z.preprocess(fromJsonText, z.array(readRequest).min(1).max(mostRequests)),
+    requests: z.preprocess(asList, z.array(readRequest).min(1).max(mostRequests)),
     fields: z
       .preprocess(
         (given) => (typeof given === "string" ? given.split(",").map((field) => field.trim()) : given),
@@ -72,12 +73,25 @@ export const proxmoxApiRead = defineTool({
     const failed = parts.flatMap((part, index) => (part.answered ? [] : [index + 1]));
     const count = `${answered} of ${parts.length} answered`;
     const head = failed.length === 0 ? `${count}.` : `${count}; not answered: ${failed.join(", ")}.`;
-    const remarks = new Set(parts.flatMap(({ unchecked }) => (unchecked === undefined ? [] : `[${unchecked}]`)));
+    const remarks = new Set(parts.flatMap(({ notes }) => notes.map((note) => `[${note}]`)));
     const text = assemble([head, ...remarks].join("\n"), parts);
     if (answered === 0) throw new ToolFailure(text);
     return text;
   },
 });
+
+function asRequest(given: unknown): unknown {
+  if (typeof given === "string") return { path: given };
+  if (typeof given !== "object" || given === null || !("method" in given)) return given;
+  const { method, ...request } = given;
+  return typeof method === "string" && method.toUpperCase() === "GET" ? request : given;
+}
+
+/** The requests as a list, though it came as JSON text, or one of them alone. */
+function asList(given: unknown): unknown {
+  const list = fromJsonText(given);
+  return typeof list === "string" || (typeof list === "object" && !Array.isArray(list)) ? [list] : list;
+}
 
 function overClusters(request: ReadRequest, { proxmox }: ToolContext): readonly ReadRequest[] {
   return request.cluster === "*" ? proxmox.names.map((cluster) => ({ ...request, cluster })) : [request];
@@ -92,16 +106,20 @@ async function read(
 ): Promise<Part> {
   const [only, ...others] = proxmox.names;
   const asked = cluster ?? (others.length === 0 ? only : undefined);
-  const title = `${number}. ${text}${asked === undefined ? "" : ` on ${asked}`}`;
+  const { written, path: bare } = splitMethod(text);
+  const title = `${number}. ${written === "GET" ? bare : text}${asked === undefined ? "" : ` on ${asked}`}`;
   try {
-    const request = { method: "GET", path: parsePath(text), params: readData(data), signal } as const;
+    if (written !== undefined && written !== "GET") {
+      throw new ToolFailure(`${written} was not sent: this tool only reads. Use proxmox_api_call for it.`);
+    }
+    const request = { method: "GET", path: parsePath(bare), params: readData(data), signal } as const;
     const answer = await proxmox.request(cluster, { ...request, guests, plain: true, checked: true });
     const at = answer.resolved === undefined ? "" : `, ${formatPath(answer.resolved)}`;
-    return { title: `${title}${at}`, answered: true, body: answerBody(answer, selection), unchecked: answer.unchecked };
+    return { title: `${title}${at}`, answered: true, body: answerBody(answer, selection), notes: notesOf(answer) };
   } catch (error) {
     const reason = failureText(error);
     if (reason === undefined || signal.aborted) throw error;
-    return { title, answered: false, body: { summary: "error", text: reason } };
+    return { title, answered: false, body: { summary: "error", text: reason }, notes: [] };
   }
 }
 

@@ -6,7 +6,7 @@ import { httpClient, modernClient, sseClient, stdioClient } from "../support/cli
 import { type Product, startProduct } from "../support/product.ts";
 
 /** Longer than Bun's 10 s for quiet connections, than the 60 s after which clients give up silent answers. */
-const slowMs = 90_000;
+const slowMs = 65_000;
 
 let folder: string;
 let config: string;
@@ -66,7 +66,7 @@ async function openStream() {
 }
 
 test(
-  "a call of 90 s is answered on every transport, and so is one on a stream that was quiet as long",
+  "a call of 65 s is answered on every transport, and so is one on a stream that was quiet as long",
   async () => {
     const clients = await Promise.all([
       sseClient(product),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { agreeable, type Human, type Shown, typing } from "../support/clients.ts";
+import { agreeable, type Human, httpClient, type Shown, typing } from "../support/clients.ts";
 import { type Stage, setStage, transports } from "./stage.ts";
 
 let stage: Stage;
@@ -119,4 +119,20 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     expect(await other.call("proxmox_api_call", call)).toMatchObject({ isError: false });
     expect(await stage.admin("GET", path)).not.toHaveProperty("onboot");
   });
+});
+
+test("a backup of a guest that is long gone can be deleted: what is shown and typed is the backup", async () => {
+  const volume = "backups:backup/vzdump-qemu-777-2026_01_01-00_00_00.vma.zst";
+  const shown: Shown[] = [];
+  const human: Human = (question) => {
+    shown.push(question);
+    return agreeable(question);
+  };
+  await using client = await httpClient({ url: stage.product.url, human });
+  const path = `/nodes/pve1/storage/backups/content/${volume}`;
+  await client.call("proxmox_api_call", { method: "DELETE", path });
+  expect(shown[0]?.title).toContain('"vzdump-qemu-777-2026_01_01-00_00_00.vma.zst"');
+  expect(
+    stage.demo.requests.some((request) => request.method === "DELETE" && request.path.includes("vzdump-qemu-777")),
+  ).toBe(true);
 });

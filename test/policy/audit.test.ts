@@ -7,7 +7,7 @@ import { httpClient, sseClient, typing } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { until } from "../support/listening.ts";
 import { runProduct, startProduct } from "../support/product.ts";
-import { replyData, startRawServer } from "../support/raw-server.ts";
+import { reply, replyData, startRawServer } from "../support/raw-server.ts";
 import { type Stage, setStage } from "./stage.ts";
 
 type Line = Readonly<Record<string, unknown>>;
@@ -42,6 +42,7 @@ describe("a scripted afternoon", () => {
 
   beforeAll(async () => {
     stage = await setStage({
+      loses: ({ method, url }) => method === "POST" && url.endsWith("/status/suspend"),
       top: { audit_log: "audit.jsonl" },
       policy: { deny: ["DELETE /access/**"], protect: ["tag:prod"] },
     });
@@ -71,14 +72,18 @@ describe("a scripted afternoon", () => {
     const two = await call(blind, "POST", `${path}/status/stop`);
     const consent = /consent: "([^"]+)"/.exec(two.text)?.[1];
     await call(blind, "POST", `${path}/status/stop`, {}, { consent });
+    await call(asker, "POST", `${path}/status/start`);
+    await call(asker, "POST", `${path}/status/suspend`);
+    await call(asker, "POST", `${path}/status/stop`);
     await call(asker, "DELETE", path, { purge: true });
     await Bun.sleep(50);
     const lines = await linesOf(file);
     const story = lines.map((line) => told(line, vmid));
     expect(`\n${story.join("\n")}\n`).toMatchInlineSnapshot(`
       "
-      anonymous sent: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [change by PUT /nodes/{node}/qemu/{vmid}/config]
-      anonymous ended: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [change by PUT /nodes/{node}/qemu/{vmid}/config] -> done
+      anonymous asked: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [destructive by guest-access]
+      anonymous sent: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [destructive by guest-access] consent: human
+      anonymous ended: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [destructive by guest-access] -> done
       anonymous asked: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop]
       anonymous refused: POST /nodes/pve1/qemu/VMID/status/stop [destructive by consent]
       anonymous refused: DELETE /access/users/x@pve [destructive by deny]
@@ -87,6 +92,13 @@ describe("a scripted afternoon", () => {
       anonymous refused: POST /nodes/pve1/qemu/VMID/agent/set-user-password {"username":"root","password":"[masked]"} [destructive by schema]
       anonymous asked: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop]
       anonymous sent: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] consent: two-step
+      anonymous ended: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] -> done (qmstop)
+      anonymous sent: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start]
+      anonymous ended: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start] -> done (qmstart)
+      anonymous sent: POST /nodes/pve1/qemu/VMID/status/suspend [change by POST /nodes/{node}/qemu/{vmid}/status/suspend]
+      anonymous ended: POST /nodes/pve1/qemu/VMID/status/suspend [change by POST /nodes/{node}/qemu/{vmid}/status/suspend] -> done (qmpause)
+      anonymous asked: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop]
+      anonymous sent: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] consent: human
       anonymous ended: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop] -> done (qmstop)
       anonymous asked: DELETE /nodes/pve1/qemu/VMID {"purge":true} [destructive by DELETE /nodes/{node}/qemu/{vmid}]
       anonymous sent: DELETE /nodes/pve1/qemu/VMID {"purge":true} [destructive by DELETE /nodes/{node}/qemu/{vmid}] consent: human
@@ -140,7 +152,7 @@ describe("a scripted afternoon", () => {
 
 test("an answer that is lost is written down as unknown", async () => {
   await using proxmox = await startRawServer((socket, request) => {
-    if (request.method === "POST") socket.destroy();
+    if (request.method === "POST") reply(502, "Bad Gateway", "<h1>Bad Gateway</h1>")(socket, request);
     else replyData([])(socket, request);
   });
   const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "t", token_secret: "s", timeout_ms: 3000 };

@@ -88,6 +88,17 @@ describe.each(Object.entries(transports).slice(0, 3))("%s, with a client that ca
       expect(await stage.exists(other)).toBe(true);
     });
 
+    test("what was agreed to is not done to a guest that changed since", async () => {
+      const { text } = await destroy();
+      if (fallback === "deny") return;
+      const line = new RegExp(`consent code (\\S+) for .*qemu/${vmid}`);
+      if (fallback === "code") await until(() => line.test(stage.product.stderr()));
+      const consent = fallback === "code" ? line.exec(stage.product.stderr())?.[1] : valueIn(text);
+      await stage.admin("PUT", `/nodes/pve1/qemu/${vmid}/config`, { description: "the last copy: keep" });
+      expect(await destroy({ consent })).toMatchObject({ isError: true });
+      expect(await stage.exists(vmid)).toBe(true);
+    });
+
     test("what can be taken back needs no code, but a second step", async () => {
       await stage.admin("POST", `/nodes/pve1/qemu/${vmid}/status/start`);
       await Bun.sleep(50);

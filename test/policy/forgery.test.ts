@@ -168,6 +168,17 @@ test("another cluster under the same name, after a reload, is another cluster", 
   });
 });
 
+test("consent to one cluster is none to another, though the guest is called the same there", async () => {
+  await using other = await setStage();
+  await other.admin("POST", "/nodes/pve1/qemu", { vmid, name: "target", scsi0: "vmdata:1,format=qcow2" });
+  await withConfig({ clusters: { alpha: stage.cluster, second: other.cluster } }, async () => {
+    const requestState = await ask({ cluster: "alpha" });
+    const result = await call({ cluster: "second" }, { requestState, inputResponses: accepted("target") });
+    await nothingHappened(result, "another cluster");
+    expect(await other.exists(vmid)).toBe(true);
+  });
+});
+
 test("a level that was lowered while the human thought holds", async () => {
   const requestState = await ask();
   await withConfig({ clusters: { alpha: { ...stage.cluster, access: "read-only" } } }, async () => {

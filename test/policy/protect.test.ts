@@ -40,6 +40,7 @@ beforeAll(async () => {
   proxmox = await startRawServer((socket, request) => {
     const { target } = request;
     if (target.includes("/access/permissions")) return replyData(rights)(socket, request);
+    if (target.includes("/status/current")) return replyData({ status: "stopped" })(socket, request);
     if (!target.includes("/cluster/resources")) return replyData(null)(socket, request);
     if (listed.length === 0) return reply(500, "no", '{"message":"no list today","data":null}')(socket, request);
     return replyData(listed)(socket, request);
@@ -153,6 +154,21 @@ describe("a guest with a protected tag cannot be changed", () => {
     await passes("tag", "POST /nodes/pve2/qemu", { vmid: 500 });
     await passes("tag", "GET /nodes/pve1/qemu/100/config");
   });
+});
+
+test("guest_power, which finds its guests itself, finds no way around", async () => {
+  const before = proxmox.requests.length;
+  for (const [cluster, guest] of [
+    ["tag", "web-01"],
+    ["name", 101],
+    ["pool", "DB-01"],
+    ["tag", 120],
+  ] as const) {
+    const { text, isError } = await client.call("guest_power", { cluster, guest, action: "start" });
+    expect({ guest, isError }).toEqual({ guest, isError: true });
+    expect(text).toContain("protect holds");
+  }
+  expect(proxmox.requests.slice(before).filter(({ method }) => method !== "GET")).toEqual([]);
 });
 
 test("each kind of entry holds for what it names", async () => {

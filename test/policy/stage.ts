@@ -34,12 +34,21 @@ export interface StageOptions {
   /** Other keys of the top level. */
   readonly top?: Record<string, unknown>;
   readonly env?: Record<string, string>;
+  /** Requests that Proxmox carries out, and whose answer gets lost. */
+  readonly loses?: (request: Request) => boolean;
 }
 
 /** Sets a stage: `alpha` behind the product, in a process of its own. */
-export async function setStage({ policy = {}, top = {}, env = {} }: StageOptions = {}): Promise<Stage> {
+export async function setStage({ policy = {}, top = {}, env = {}, loses }: StageOptions = {}): Promise<Stage> {
   const [alpha] = createDemo({ authDelayMs: 0, offlineDelayMs: 0, taskMs: 1 }).clusters as readonly [DemoCluster];
-  const demo = await serveDemo(alpha);
+  const demo = await serveDemo({
+    ...alpha,
+    fetch: async (request, node) => {
+      const response = await alpha.fetch(request, node);
+      if (loses?.(request) === true) throw new Error("the answer is lost");
+      return response;
+    },
+  });
   const { user, tokenId, tokenSecret } = alpha.credentials;
   const cluster = { url: demo.url, user, token_id: tokenId, token_secret: tokenSecret, ...policy };
   const config = await configFile({ clusters: { alpha: cluster }, ...top });

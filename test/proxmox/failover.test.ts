@@ -72,7 +72,7 @@ describe.each(ways)("%s", (_, shows, mode) => {
           const reads = warm ? (["GET", "GET", "GET"] as const) : [];
           const error = await last([first.url, second.url], ...reads, method);
           expect(error?.sent).toBe("maybe");
-          expect(error?.hint).toContain("It may have been carried out. Look before you send it again");
+          expect(error?.hint).toContain("Unknown: it may have been carried out. Check before you send it again");
           await Bun.sleep(5);
           expect([count(first, "GET"), count(first, method)]).toEqual([reads.length, 1]);
           expect(count(second, method)).toBe(0);

@@ -42,7 +42,7 @@ test("a write whose answer is too large to read may have been carried out, and i
   const client = new ProxmoxClient(clusterAt([server.url]), { maxAnswerBytes: 1_000_000 });
   const write = await failureOf(client, { method: "POST", path: ["x"] });
   expect(write).toMatchObject({ kind: "too-large", sent: "maybe" });
-  expect(write.describe()).toContain("It may have been carried out");
+  expect(write.describe()).toContain("Unknown: it may have been carried out");
   expect(write.describe()).not.toContain("Ask for less");
   const read = await failureOf(client, { method: "GET", path: ["x"] });
   expect(read).toMatchObject({ kind: "too-large", sent: "answered" });

@@ -92,7 +92,7 @@ test("whatever the Proxmox inside this process throws", async () => {
       for (const method of methods) {
         const error = await rejectionOf(client, { method, path: ["x"] });
         expect(error).toMatchObject({ kind: "unreachable", sent, endpoint: "https://demo:8006" });
-        if (method !== "GET") expect(error.hint).toContain("It may have been carried out.");
+        if (method !== "GET") expect(error.hint).toContain("Unknown: it may have been carried out");
       }
     }
   }

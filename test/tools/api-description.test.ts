@@ -103,6 +103,12 @@ describe("describe_api", () => {
     expect((await ask({ path: "/guests/101/interfaces" })).text).toStartWith("GET /nodes/{node}/lxc/{vmid}/interfaces");
   });
 
+  test("slices by nothing are no slices, and / says where paths begin", async () => {
+    const path = "/nodes/{node}/qemu/{vmid}/resize";
+    expect((await ask({ path, params: " " })).text).toBe((await ask({ path })).text);
+    expect((await ask({ path: "/" })).text).toMatch(/^\/ only lists where paths begin: .*\/nodes.*search_api/);
+  });
+
   test("a path or a method that does not exist gets those that do", async () => {
     const path = await ask({ path: "/nodes/pve1/qemu/104/start" });
     expect(path.isError).toBe(true);

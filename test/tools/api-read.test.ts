@@ -141,6 +141,7 @@ test("only reads, whatever a request says", async () => {
   const { text, isError } = await read([{ ...live("/nodes/few"), method: "DELETE" }]);
   expect(isError).toBe(true);
   expect(text).toContain("always a GET");
+  expect((await read([live("DELETE /nodes/few")])).text).toContain("DELETE was not sent: this tool only reads");
   expect(proxmox.requests.every(({ method }) => method === "GET")).toBe(true);
 });
 
@@ -242,4 +243,8 @@ test("takes what models write: a path alone, a method before it, a list as JSON 
   }
   const { text } = await read(["/nodes/object", live("/nodes/object")]);
   expect(text).toStartWith("1 of 2 answered; not answered: 1.\n");
+  for (const requests of [live("/nodes/object"), [{ ...live("/nodes/object"), method: "get" }]]) {
+    const alone = await client.call("proxmox_api_read", { requests });
+    expect(Object.values(parts(alone.text))).toEqual(['{"a":1,"b":{"c":2},"d":"three"}']);
+  }
 });

@@ -65,6 +65,21 @@ test("a path goes with or without a leading slash or /api2/json", async () => {
   }
 });
 
+test("a method before the path is understood, and never guessed at where it is another", async () => {
+  const call = { cluster: "beta", path: "GET /version" };
+  expect(await answer("proxmox_api_call", call)).toContain('"version":"8.4.21"');
+  expect(await refusal("proxmox_api_call", { ...call, path: "delete /pools" })).toMatchInlineSnapshot(
+    `"Nothing was sent: the path begins with DELETE, and the method is GET. Pass the one that is meant as method, and the path alone."`,
+  );
+});
+
+test("no data is written as an empty text or as null, too", async () => {
+  for (const data of ["", "  ", "null", "{}"]) {
+    const call = { cluster: "beta", path: "/version", data };
+    expect(await answer("proxmox_api_call", call)).toContain('"version":"8.4.21"');
+  }
+});
+
 test("each method's parameters go where Proxmox wants them", async () => {
   const api = (method: string, path: string, data?: unknown) =>
     answer("proxmox_api_call", {

@@ -1,8 +1,11 @@
 interface Translated {
   readonly expression: RegExp;
-  /** The longest value it is tried on: nested repetitions may take time exponential in the length. */
+  /** The longest value it is tried on; how long a test takes may grow with a power of the length, or faster. */
   readonly longest: number;
 }
+
+/** The lengths that values are tried up to, and in how many ways a pattern may be tried on one. */
+const [lengths, mostWays] = [[300, 16, 8], 100_000_000] as const;
 
 const translated = new Map<string, Translated | undefined>();
 
@@ -40,6 +43,7 @@ function translate(pattern: string): Translated | undefined {
   let source = "";
   let rest = pattern;
   let nested = false;
+  let [limited, unlimited] = [0, 0];
   // For every open group, whether something in it may match in more than one length.
   const repeats = [false];
   while (rest !== "") {
@@ -58,13 +62,25 @@ function translate(pattern: string): Translated | undefined {
       repeats.push((repeats.pop() ?? false) || inner);
       source += taken;
     } else {
-      if (repetition.test(taken) && !/^\{\d+\}$/.test(taken)) repeats.splice(-1, 1, true);
+      if (repetition.test(taken) && !/^\{\d+\}$/.test(taken)) {
+        repeats.splice(-1, 1, true);
+        if (taken === "?") limited += 1;
+        else unlimited += 1;
+      }
       source += taken.replace(/^\{,/, "{0,");
     }
   }
+  const longest = lengths.find((length) => !(nested && length > 16) && waysOf(length, limited, unlimited) <= mostWays);
   try {
-    return { expression: new RegExp(`^${source}$`), longest: nested ? 16 : 300 };
+    return longest === undefined ? undefined : { expression: new RegExp(`^${source}$`), longest };
   } catch {
     return undefined;
   }
+}
+
+/** In how many ways repetitions one after the other can share a value of this length, or leave it to each other. */
+function waysOf(length: number, limited: number, unlimited: number): number {
+  let ways = 2 ** limited;
+  for (let one = 1; one <= unlimited; one++) ways *= (length + one) / one;
+  return ways;
 }

@@ -5,6 +5,7 @@ import type { ApiPath } from "../../proxmox/path.ts";
 import { covers } from "../pattern.ts";
 import { findRow } from "./index.ts";
 import { parameterRules } from "./parameters/index.ts";
+import type { ParameterRule } from "./parameters/rule.ts";
 import { type CallClass, classes, type Row } from "./row.ts";
 
 /** What a request is, and what made it that. */
@@ -62,9 +63,8 @@ export function classify({ method, path, params = {} }: Judged): Classified {
   const { row, found } = findRow(method, path);
   const { template, values = {} } = found ?? {};
   const own: Weight = row === undefined ? unknownEndpoint(method, path) : { ...row, rule: row.endpoint };
-  const shape = template === undefined ? path : template.split("/").filter((segment) => segment !== "");
-  const worst = parameterRules
-    .filter((rule) => rule.on.some((pattern) => covers(pattern, method, shape)) && rule.when(params))
+  const worst = rulesFor(method, path, template)
+    .filter((rule) => rule.when(params))
     .map((rule): Weight => ({ ...rule, irreversible: rule.irreversible ?? false, rule: rule.name }))
     .reduce((a, b) => (isWorse(b, a) ? b : a), own);
   return {
@@ -75,6 +75,25 @@ export function classify({ method, path, params = {} }: Judged): Classified {
     template,
     values,
   };
+}
+
+/** Rules by endpoint, found once each: a request is classed several times on its way. */
+const rulesByEndpoint = new Map<string, readonly ParameterRule[]>();
+
+/** No parameter of a GET changes anything. */
+function rulesFor(method: Method, path: ApiPath, template: string | undefined): readonly ParameterRule[] {
+  if (method === "GET") return [];
+  if (template === undefined) return rulesOn(method, path);
+  const endpoint = `${method} ${template}`;
+  const known = rulesByEndpoint.get(endpoint);
+  if (known !== undefined) return known;
+  const rules = rulesOn(method, template.slice(1).split("/"));
+  rulesByEndpoint.set(endpoint, rules);
+  return rules;
+}
+
+function rulesOn(method: Method, path: readonly string[]): readonly ParameterRule[] {
+  return parameterRules.filter(({ on }) => on.some((pattern) => covers(pattern, method, path)));
 }
 
 function isWorse(a: Weight, b: Weight): boolean {

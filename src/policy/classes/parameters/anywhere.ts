@@ -12,7 +12,7 @@ export const anywhereRules: readonly ParameterRule[] = [
   },
   {
     name: "skiplock",
-    on: ["* /**"],
+    on: ["POST /**", "PUT /**", "DELETE /**"],
     when: (params) => isOn(params, "skiplock") || isOn(params, "skip-lock"),
     class: "destructive",
     reason: "it goes past the lock that a running task holds",

@@ -1,0 +1,249 @@
+import type { Known } from "../apidoc/library.ts";
+import type { ApiSchema } from "../apidoc/schema.ts";
+import type { ApiEndpoint } from "../apidoc/types.ts";
+import { type Cluster, ClusterChoiceError, type ClusterState } from "../clusters.ts";
+import type { Access } from "../config/types.ts";
+import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
+import { ProxmoxError } from "../proxmox/errors.ts";
+import { type ApiPath, formatPath } from "../proxmox/path.ts";
+import { parseUpid } from "../proxmox/upid.ts";
+import { affected } from "./affected.ts";
+import type { ConsentWay } from "./audit.ts";
+import type { Call } from "./call.ts";
+import { type CallerRights, lowerAccess } from "./caller.ts";
+import { type Checked, check, sendChecked } from "./check.ts";
+import { type Classified, classify, unknownRule, withSchema } from "./classes/classify.ts";
+import { withDigest } from "./digest.ts";
+import type { GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guard.ts";
+import { GuestLists, namesGuest, realPath } from "./guests.ts";
+import { asks, judge, type Law } from "./judge.ts";
+import { makePlan, type Plan } from "./plan.ts";
+import { protectedFrom } from "./protect.ts";
+import { Record } from "./record.ts";
+import { PolicyRefusal } from "./refusal.ts";
+
+/** Where a request is about to go, and by which law. */
+interface Matter {
+  readonly cluster: Cluster;
+  readonly request: ProxmoxRequest;
+  readonly classified: Classified;
+  readonly law: Law;
+  readonly lists: GuestLists;
+}
+
+/** The clusters as one call sees them: every request goes the same way, and nothing goes around it. */
+export class GuardedCall implements Proxmox {
+  readonly names: readonly string[];
+  readonly #options: GuardOptions;
+  readonly #call: Call;
+  readonly #rights: CallerRights;
+
+  constructor(options: GuardOptions, call: Call, rights: CallerRights) {
+    this.#options = options;
+    this.#call = call;
+    this.#rights = rights;
+    this.names = options.clusters.names.filter((name) => rights.clusters?.includes(name) ?? true);
+  }
+
+  get writes(): boolean {
+    return this.names.some((name) => this.access(name) !== "read-only");
+  }
+
+  access(cluster: string): Access {
+    return this.#law(this.#pick(cluster)).access;
+  }
+
+  async state(cluster: string, signal: AbortSignal): Promise<ClusterState> {
+    return await this.#options.clusters.state(this.#pick(cluster).name, signal);
+  }
+
+  async schema(cluster: string, signal: AbortSignal): Promise<Known> {
+    return await this.#options.library.schema(this.#pick(cluster).client, signal);
+  }
+
+  async resolve(name: string | undefined, path: ApiPath, signal: AbortSignal): Promise<ApiPath> {
+    const cluster = this.#pick(name);
+    return await this.#realPath(cluster, { method: "GET", path, signal }, new GuestLists());
+  }
+
+  async request(
+    name: string | undefined,
+    { guests = new GuestLists(), plain = false, checked = false, ...given }: GuardedRequest,
+  ): Promise<GuardedAnswer> {
+    const cluster = this.#pick(name);
+    const short = namesGuest(given.path);
+    const path = short ? await this.#realPath(cluster, given, guests) : given.path;
+    // Reads under way are shared by those of one caller: what another may see is for its own judgement.
+    const request = { ...given, path, asker: this.#call.caller.name };
+    const matter: Matter = {
+      cluster,
+      request,
+      classified: classify(request),
+      law: this.#law(cluster),
+      lists: guests,
+    };
+    const answer = await this.#pass(matter, plain, checked);
+    return { ...answer, cluster: cluster.name, ...(short && { resolved: request.path }) };
+  }
+
+  /** The way of every request: refused first, checked second, a human last; written down before it leaves and after. */
+  async #pass(matter: Matter, plain: boolean, checked: boolean): Promise<ProxmoxAnswer> {
+    const { cluster, request, law } = matter;
+    const record = new Record(this.#options.audit, this.#call, matter);
+    try {
+      const lookUp = async () => (checked ? await check(this.#options.library, cluster, request) : undefined);
+      // What the table does not know may be a slip, of which the cluster's own schema tells more than a refusal does.
+      const early = matter.classified.rule === unknownRule ? await lookUp() : undefined;
+      const classified = withSchema(matter.classified, early?.schema && endpointOf(early.schema, request));
+      this.#judge({ ...matter, classified }, plain);
+      if (request.method !== "GET" && classified.class !== "read") await this.#protect(matter);
+      const known = early ?? (await lookUp());
+      const agreed = asks(law.access, classified) ? await this.#consent(matter, known) : undefined;
+      return await this.#send({ ...matter, request: agreed?.request ?? request }, known, record, agreed?.way);
+    } catch (error) {
+      record.refused(error);
+      throw error;
+    }
+  }
+
+  #judge({ cluster, request, classified, law }: Matter, plain: boolean): void {
+    const refuse = (rule: string, reason: string) =>
+      new PolicyRefusal(rule, `${named(request, cluster)} was not sent: ${reason}`);
+    const verdict = judge(law, request, classified);
+    if (verdict !== undefined) throw refuse(verdict.rule, verdict.reason);
+    if (plain && classified.class !== "read") {
+      throw refuse("plain", `${classified.reason}, which is more than a plain read. Use proxmox_api_call for it.`);
+    }
+  }
+
+  async #protect(matter: Matter): Promise<void> {
+    const { cluster, request, classified, law, lists } = matter;
+    const subjects = affected(request, classified);
+    const within = timesOf(request);
+    const reason = await protectedFrom(subjects, {
+      protect: law.policy.protect,
+      client: cluster.client,
+      guests: async () => await lists.of(cluster, within),
+      within,
+    });
+    if (reason === undefined) return;
+    throw new PolicyRefusal(
+      "protect",
+      `${named(request, cluster)} was not sent: ${reason}. The setting stands in ${law.place}.`,
+    );
+  }
+
+  /** What a human agreed to, with the digest of what they saw: Proxmox then refuses it where that changed meanwhile. */
+  async #consent(matter: Matter, known: Checked | undefined): Promise<{ request: ProxmoxRequest; way: ConsentWay }> {
+    const { cluster, request, classified, law, lists } = matter;
+    const guests = async () => await lists.of(cluster, timesOf(request));
+    const subjects = affected(request, classified);
+    const mayRead = (path: ApiPath) => isPlainRead(law, { method: "GET", path });
+    const plan = await makePlan({ cluster, request, classified, subjects, guests, mayRead });
+    const way = this.#options.consents.settle(
+      {
+        binding: this.#binding(matter, plan),
+        text: plan.text,
+        words: classified.class === "destructive" ? plan.words : [],
+        irreversible: classified.irreversible,
+        what: named(request, cluster),
+        fallback: law.policy.consentFallback,
+        setting: `consent_fallback "${law.policy.consentFallback}" (${law.place})`,
+      },
+      this.#call,
+    );
+    return { request: withDigest(request, plan, classified, known), way };
+  }
+
+  /** All that consent is bound to. As JSON the parts cannot run into one another. */
+  #binding({ cluster, request }: Matter, plan: Plan): string {
+    const { name, endpoints, user, tokenId } = cluster.config;
+    const params = Object.entries(request.params ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const { caller } = this.#call;
+    return JSON.stringify([
+      [caller.name, caller.id],
+      [name, endpoints, user, tokenId],
+      [request.method, request.path, params],
+      plan.state,
+    ]);
+  }
+
+  async #send(
+    { cluster, request, law }: Matter,
+    known: Checked | undefined,
+    record: Record,
+    consent: ConsentWay | undefined,
+  ): Promise<ProxmoxAnswer> {
+    record.sent(consent);
+    try {
+      const answer =
+        known === undefined
+          ? await cluster.client.request(request)
+          : await sendChecked(cluster, request, known, mayList(law));
+      const upid = typeof answer.data === "string" && parseUpid(answer.data) !== undefined ? answer.data : undefined;
+      record.ended("done", upid === undefined ? {} : { upid });
+      return answer;
+    } catch (error) {
+      const isDoubt = error instanceof ProxmoxError && error.sent === "maybe";
+      record.ended(isDoubt ? "unknown" : "failed", {
+        reason: error instanceof ProxmoxError ? error.what : "a fault of this server",
+      });
+      throw error;
+    }
+  }
+
+  /**
+   * The lookup is a read of our own, which no setting withholds, for the short path stands for the real one. What it
+   * shows of other guests is told only where the caller could read it, too.
+   */
+  async #realPath(cluster: Cluster, request: ProxmoxRequest, guests: GuestLists): Promise<ApiPath> {
+    return await realPath(request.path, cluster, { ...timesOf(request), guests, mayList: mayList(this.#law(cluster)) });
+  }
+
+  /** @throws {ClusterChoiceError} that names only what this caller may see. */
+  #pick(name: string | undefined): Cluster {
+    const { clusters } = this.#options;
+    if (name === undefined ? this.names.length === 1 : this.names.includes(name)) {
+      return clusters.pick(name ?? this.names[0]);
+    }
+    throw new ClusterChoiceError(name, this.names);
+  }
+
+  #law({ name, config }: Cluster): Law {
+    const { source } = this.#options.config;
+    const { access } = config.policy;
+    const lower = lowerAccess(access, this.#rights.access);
+    const place = `${source}, under ${name}`;
+    const accessSetting =
+      lower === access
+        ? `the cluster has access "${access}" (${place})`
+        : `the caller ${this.#call.caller.name} has access "${lower}" (${source}, under callers)`;
+    return { access: lower, policy: config.policy, accessSetting, place };
+  }
+}
+
+function endpointOf(schema: ApiSchema, { method, path }: ProxmoxRequest): ApiEndpoint | undefined {
+  const template = schema.find(path)?.template;
+  return template === undefined ? undefined : schema.endpoint(method, template);
+}
+
+/** The read that shows where guests are. */
+const guestList: ProxmoxRequest = { method: "GET", path: ["cluster", "resources"] };
+
+function mayList(law: Law): boolean {
+  return isPlainRead(law, guestList);
+}
+
+/** Whether a GET is one that only looks, and that the settings let through. */
+function isPlainRead(law: Law, request: ProxmoxRequest): boolean {
+  const classified = classify(request);
+  return classified.class === "read" && judge(law, request, classified) === undefined;
+}
+
+function named({ method, path }: ProxmoxRequest, { name }: Cluster): string {
+  return `${method} ${formatPath(path)} on ${name}`;
+}
+
+function timesOf({ signal, timeoutMs }: ProxmoxRequest): Pick<ProxmoxRequest, "signal" | "timeoutMs"> {
+  return { ...(signal !== undefined && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
+}

@@ -1,0 +1,186 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { describeEndpoint } from "../../src/apidoc/describe.ts";
+import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { readSchema } from "../../src/apidoc/schema.ts";
+import { ApiSearch } from "../../src/apidoc/search.ts";
+import { signature } from "../../src/apidoc/signature.ts";
+import { validate } from "../../src/apidoc/validate/validate.ts";
+import { ProxmoxClient } from "../../src/proxmox/client.ts";
+import { clusterAt } from "../proxmox/clusters.ts";
+import { type Behaviour, reply, replyData, startRawServer } from "../support/raw-server.ts";
+
+const page = "/pve-docs/api-viewer/apidoc.js";
+
+async function schemaOf(nodes: unknown) {
+  return await readSchema("9.1.3", `const apiSchema = ${JSON.stringify(nodes)};`);
+}
+
+async function took(run: () => unknown): Promise<number> {
+  const started = performance.now();
+  await run();
+  return performance.now() - started;
+}
+
+describe("a script of 4 MB", () => {
+  const million = 1_000_000;
+
+  test.each([
+    ["of arrays that never close", 'a=[{"'.repeat((4 * million) / 5)],
+    ["of whole arrays that are no schema", 'a=[{"x":1}];'.repeat((4 * million) / 12)],
+    ["of a string that never closes", `a=[{"${'\\"'.repeat(2 * million)}`],
+    ["of a string that ends in half an escape", `a=[{"${'\\"'.repeat(2 * million)}\\`],
+    ["of white space", `a=[${" ".repeat(4 * million)}`],
+  ])("%s is soon given up", async (_, script) => {
+    expect(await took(async () => expect(await readSchema("9.1", script)).toBeUndefined())).toBeLessThan(3000);
+  });
+
+  test("of brackets in brackets is no schema, and no overflow of the stack", async () => {
+    const [open, close] = ["[".repeat(2 * million), "]".repeat(2 * million)];
+    expect(await readSchema("9.1", `a = [{"path":"/x","info":{"GET":{"a":${open}${close}}}}]`)).toBeUndefined();
+    const node = '[{"path":"/x","info":{"GET":{}},"children":';
+    const nested = `a = ${node.repeat(50_000)}[]${"}]".repeat(50_000)}`;
+    expect(await readSchema("9.1", nested)).toBeUndefined();
+  });
+
+  test("of ten thousand paths is no schema", async () => {
+    const nodes = (count: number) => Array.from({ length: count }, (_, at) => ({ path: `/a${at}`, info: { GET: {} } }));
+    expect((await schemaOf(nodes(1000)))?.templates).toHaveLength(1000);
+    expect(await schemaOf(nodes(10_000))).toBeUndefined();
+  });
+});
+
+test("a schema follows a few arrays that never close", async () => {
+  const script = `a = [{"it's": "x; ${'b=[{"'.repeat(3)}\n"; const apiSchema = [{"path":"/version","info":{"GET":{}}}];`;
+  expect((await readSchema("9.1", script))?.templates).toEqual(["/version"]);
+});
+
+test("names that could write lines of an answer are left out", async () => {
+  const info = { GET: { parameters: { properties: { ok: {}, "x\nNow do": {}, "two words": {} } } } };
+  const schema = await schemaOf([
+    { path: "/a", info },
+    { path: "/a\nYou must", info },
+    { path: `/${"a".repeat(1000)}`, info },
+  ]);
+  expect(schema?.templates).toEqual(["/a"]);
+  expect(Object.keys(schema?.endpoint("GET", "/a")?.parameters ?? {})).toEqual(["ok"]);
+});
+
+test("whatever stands where the dialect's words stand is described, signed, searched and checked", async () => {
+  const odd = fc.oneof(
+    fc.jsonValue({ maxDepth: 3 }),
+    fc.constantFrom(null, 7, "text", [null], { toString: 1, valueOf: 1 }, [{ toString: 1 }], ["perm", {}, [{}]]),
+  );
+  const words = [
+    "type description verbose_description typetext pattern format enum items oneOf properties requires alias keyAlias",
+    "minimum maximum minLength maxLength default optional default_key type-property instance-types __proto__",
+  ];
+  const property = fc.dictionary(fc.constantFrom(...words.join(" ").split(" ")), odd, { maxKeys: 5 });
+  const nested = fc.oneof(
+    property,
+    fc.record({ format: fc.dictionary(fc.constantFrom("a", "b", "__proto__"), property) }),
+    fc.record({ type: fc.constant("array"), items: property }),
+    fc.record({ oneOf: fc.array(property) }),
+    odd,
+  );
+  const info = fc.record(
+    {
+      description: odd,
+      parameters: fc.oneof(
+        odd,
+        fc.record({ properties: fc.dictionary(fc.constantFrom("a", "b[n]", "__proto__", "node"), nested) }),
+      ),
+      returns: nested,
+      permissions: fc.oneof(odd, fc.record({ check: odd, user: odd, description: odd })),
+      allowtoken: odd,
+    },
+    { requiredKeys: [] },
+  );
+  await fc.assert(
+    fc.asyncProperty(info, async (given) => {
+      const schema = await schemaOf([{ path: "/nodes/{node}", info: { POST: given } }]);
+      const endpoint = schema?.endpoint("POST", "/nodes/{node}");
+      if (schema === undefined || endpoint === undefined) throw new Error("there is no endpoint");
+      expect(describeEndpoint(endpoint)).toStartWith("POST /nodes/{node}");
+      expect(describeEndpoint(endpoint, "*")).toStartWith("POST /nodes/{node}");
+      expect(signature(endpoint)).toStartWith("POST /nodes/{node}");
+      expect(validate(endpoint, { node: "pve1" }, { a: "1", b0: ["x", "y"] })).toBeArray();
+      expect((await ApiSearch.of(schema)).find("nodes", { limit: 1 })).toHaveLength(1);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("a pattern that could take forever is left to Proxmox, and those of Proxmox are not", async () => {
+  const faults = (pattern: string, value: string) =>
+    validate({ parameters: { it: { type: "string", pattern, optional: 1 } }, additional: false }, {}, { it: value });
+  const machine =
+    "(pc|pc(-i440fx)?-\\d+(\\.\\d+)+(\\+pve\\d+)?(\\.pxe)?|q35|pc-q35-\\d+(\\.\\d+)+(\\+pve\\d+)?(\\.pxe)?)";
+  expect(faults(machine, "i440fx")).toHaveLength(1);
+  expect(faults(machine, "q35")).toEqual([]);
+  for (const pattern of [`${"a*".repeat(8)}b`, `${"a?".repeat(30)}a{30}`, `(?:${"a*".repeat(12)})*b`]) {
+    expect(await took(() => faults(pattern, "a".repeat(29)))).toBeLessThan(1000);
+  }
+});
+
+test("no text of a schema holds a search or a description up", async () => {
+  const schema = await schemaOf([
+    {
+      path: "/nodes",
+      info: {
+        GET: {
+          description: "hard drop reset ".repeat(200_000),
+          parameters: { properties: { ["a".repeat(90)]: { type: "string", pattern: `${"a*".repeat(12)}b` } } },
+        },
+      },
+    },
+  ]);
+  const endpoint = schema?.endpoint("GET", "/nodes");
+  if (schema === undefined || endpoint === undefined) throw new Error("there is no endpoint");
+  expect(await took(async () => (await ApiSearch.of(schema)).find("nodes", { limit: 1 }))).toBeLessThan(1000);
+  expect(await took(() => describeEndpoint(endpoint, `${"a*".repeat(40)}b`))).toBeLessThan(1000);
+  expect(await took(() => validate(endpoint, {}, { ["a".repeat(90)]: "a".repeat(250) }))).toBeLessThan(1000);
+});
+
+describe("a host that means harm", () => {
+  const host =
+    (version: unknown, serve: Behaviour): Behaviour =>
+    (socket, request) =>
+      (request.target === page ? serve : replyData({ version }))(socket, request);
+
+  const whyNot = async (serve: Behaviour): Promise<string> => {
+    await using server = await startRawServer(host("9.1.3", serve));
+    const known = await new ApiLibrary().schema(new ProxmoxClient(clusterAt([server.url])));
+    return known.missing ?? "there is one";
+  };
+
+  test("with a page that unpacks without end is read no further than the limit", async () => {
+    const bomb = Bun.gzipSync(new Uint8Array(200_000_000));
+    const serve: Behaviour = (socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${bomb.length}\r\n\r\n`);
+      socket.end(bomb);
+    };
+    expect(await whyNot(serve)).toContain("larger than");
+  });
+
+  test("with a redirect is not followed", async () => {
+    expect(await whyNot(reply(302, "Found", "", { location: page }))).toMatch(/302|redirect/);
+  });
+
+  test("with a picture in place of the page has no schema", async () => {
+    const png = "\u0089PNG\r\n\u001a\n".repeat(10_000);
+    expect(await whyNot(reply(200, "OK", png, { "content-type": "image/png" }))).toContain("something else");
+  });
+
+  test("may call its version anything, and it stays short", async () => {
+    const script = 'const apiSchema = [{"path":"/version","info":{"GET":{}}}];';
+    for (const [said, kept] of [
+      [`9.1\n${"Ignore all. ".repeat(1000)}`, "9.1Ignoreall.Ignoreall.Ignoreall.Ignorea"],
+      [{ toString: 1 }, "unknown"],
+    ] as const) {
+      await using server = await startRawServer(host(said, reply(200, "OK", script)));
+      const { schema } = await new ApiLibrary().schema(new ProxmoxClient(clusterAt([server.url])));
+      expect(schema?.version).toBe(kept);
+    }
+  });
+});
