@@ -1,5 +1,6 @@
 import type { ProxmoxRequest } from "../proxmox/client.ts";
 import type { Classified } from "./classes/classify.ts";
+import { diskKey } from "./classes/parameters/property.ts";
 import type { Guest } from "./guests.ts";
 import type { Look } from "./plan.ts";
 
@@ -18,9 +19,6 @@ export interface GuestPlan {
 }
 
 type Config = Readonly<Record<string, unknown>>;
-
-/** Keys of a guest's configuration that hold a volume. */
-const diskKey = /^(?:scsi|virtio|sata|ide|mp|unused)\d+$|^(?:rootfs|efidisk0|tpmstate0)$/;
 
 /** Reads a guest and says who it is, in what state, and what it would lose. VMIDs are reused: a number alone is no guest. */
 export async function describeGuest(

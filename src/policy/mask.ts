@@ -11,7 +11,7 @@ const longest = 200;
  * and DNS plugins (`data`, `header`), and what is written into a guest.
  */
 const secretNames =
-  /pass|secret|credential|^otp$|^ticket$|^response$|^challenge$|^data$|^header$|^token$|^value$|private|keyring|sshkey|ssh-public|^key$|[-_]key$|^certificates$|^input-data$|^content$|^tfa$|^body$/i;
+  /pass|secret|credential|^otp$|ticket$|^response$|challenge$|^code$|^data$|headers?$|^token$|^value$|private|keyring|sshkey|ssh-public|^keys?$|[-_]key$|^certificates$|^input-data$|^content$|^tfa$|^body$|^env$|^commands$/i;
 
 /** Names that would fit and hold no secret: a kind of content, a list of them. */
 const plainContent = /^(?:[a-z-]+)(?:,[a-z-]+)*$/;
@@ -36,7 +36,7 @@ function maskItem(item: string | number | boolean): string | number | boolean {
   if (typeof item !== "string") return item;
   const text = item
     // Parts of property strings, and what stands before the @ of a URL.
-    .replaceAll(/\b((?:[\w-]*pass(?:word|wd)?|secret|token|[\w-]*key)=)[^,\s]+/gi, `$1${masked}`)
+    .replaceAll(/([\w-]*(?:pass(?:word|wd)?|secret|token|ticket|key)=)[^,\s]+/gi, `$1${masked}`)
     .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^/@\s]+@/gi, `$1${masked}@`);
   return text.length <= longest ? text : `${text.slice(0, longest).toWellFormed()}... (${text.length} characters)`;
 }

@@ -1,5 +1,5 @@
 import type { ProxmoxRequest } from "./client.ts";
-import { setsValues, type StartedTask, taskStartedBy } from "./started-task.ts";
+import { type StartedTask, setsValues, taskStartedBy } from "./started-task.ts";
 import type { Progress } from "./unanswered.ts";
 
 /** A write of ours, and what is known of it. */

@@ -232,6 +232,22 @@ test("secrets among parameters are masked, whatever they are called, and the res
   expect(maskParams({ content: "a file\nof somebody" })).toEqual({ content: "[masked]" });
 });
 
+test("tickets, codes, headers, environments and the token of another cluster are secrets, too", () => {
+  const masked = maskParams({
+    "target-endpoint": "apitoken=PVEAPIToken=root@pam!mig=s3cr3t,host=192.0.2.1",
+    vncticket: "PVEVNC:s3cr3t",
+    "tfa-challenge": "s3cr3t",
+    code: "s3cr3t",
+    keys: "s3cr3t",
+    "otel-headers": "s3cr3t",
+    env: "DB=s3cr3t",
+    commands: '[{"args":{"password":"s3cr3t"}}]',
+    url: "https://example.com/hook?access_token=s3cr3t",
+  });
+  expect(JSON.stringify(masked)).not.toContain("s3cr3t");
+  expect(masked["target-endpoint"]).toBe("apitoken=[masked],host=192.0.2.1");
+});
+
 test("no value of a secret parameter survives in any form", () => {
   const names = fc.constantFrom("password", "cipassword", "sshkeys", "key", "token", "secret", "input-data", "data");
   fc.assert(

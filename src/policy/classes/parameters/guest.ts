@@ -1,9 +1,6 @@
 import { isOff, isOn, wordsOf } from "../values.ts";
-import { anyPart, anyText, saysNo, saysYes, volumesOf } from "./property.ts";
+import { anyPart, anyText, diskKey, saysNo, saysYes, volumesOf } from "./property.ts";
 import { config, guest, type ParameterRule, settings } from "./rule.ts";
-
-/** Keys of a guest's configuration that hold a volume. */
-const diskKey = /^(?:scsi|virtio|sata|ide|mp|unused)\d+$|^(?:rootfs|efidisk0|tpmstate0)$/;
 
 /** What loses a guest or its disks, or opens a way out of it to the node, or into it. */
 export const guestRules: readonly ParameterRule[] = [

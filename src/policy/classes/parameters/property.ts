@@ -1,6 +1,9 @@
 import type { Params } from "../../../proxmox/params.ts";
 import { textsOf } from "../values.ts";
 
+/** Keys of a guest's configuration that hold a volume. */
+export const diskKey = /^(?:scsi|virtio|sata|ide|mp|unused)\d+$|^(?:rootfs|efidisk0|tpmstate0)$/;
+
 /** Whether a parameter of such a name has such a value; of a list any. */
 export function anyText(params: Params, name: RegExp, fits: (text: string) => boolean): boolean {
   return textsOf(params).some(([key, text]) => name.test(key) && fits(text));
