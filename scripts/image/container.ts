@@ -84,10 +84,10 @@ export function startContainer(
     },
     async [Symbol.asyncDispose]() {
       // `unshare --kill-child` would not do: the kernel forgets that wish when the process changes its user.
-      await inside().then(
-        (pid) => process.kill(pid, "SIGKILL"),
-        () => {},
-      );
+      // It may be gone, also between the look and the signal: a server that refuses to start ends by itself.
+      await inside()
+        .then((pid) => process.kill(pid, "SIGKILL"))
+        .catch(() => {});
       await child.exited;
     },
   };
