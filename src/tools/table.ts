@@ -1,4 +1,4 @@
-import { escapeControls } from "../plain.ts";
+import { plainLine } from "../plain.ts";
 
 /** What a cell may hold; nothing is an empty cell. */
 export type Cell = string | number | boolean | null | undefined;
@@ -8,7 +8,7 @@ export function table(header: readonly string[], rows: readonly (readonly Cell[]
   return [header, ...rows].map((row) => row.map(cell).join("\t")).join("\n");
 }
 
-/** A cell must not break its row: what would is shown as an escape. */
+/** A cell must not break its row, nor turn it around: what would is shown as an escape. */
 function cell(value: Cell): string {
-  return escapeControls(String(value ?? ""), /\p{Cc}/gu);
+  return plainLine(String(value ?? ""));
 }

@@ -1,3 +1,4 @@
+import { plainLine } from "../../plain.ts";
 import { table } from "../table.ts";
 import { type Finding, urgencies } from "./finding.ts";
 import { counted, duration } from "./wording.ts";
@@ -13,9 +14,11 @@ export interface Placed extends Finding {
 const mostRows = 80;
 
 /**
- * The whole answer. `seen` says what was looked at (`2 clusters, 3 nodes, 16 guests`), `gaps` what was not, a line each.
+ * The whole answer. `seen` says what was looked at (`2 clusters, 3 nodes, 16 guests`), `gaps` what was not, a line each, also
+ * where a node's or storage's name would break it.
  */
-export function report(findings: readonly Placed[], seen: string, gaps: readonly string[]): string {
+export function report(findings: readonly Placed[], seen: string, missed: readonly string[]): string {
+  const gaps = missed.map(plainLine);
   if (findings.length === 0) {
     const head = gaps.length === 0 ? "All well" : "Nothing found, as far as could be looked";
     return [`${head}: ${seen}.`, ...gaps].join("\n");

@@ -187,6 +187,15 @@ test("a cluster that claims thousands of nodes and guests does not hurt", async 
   expect(requests.length).toBeLessThan(10);
 });
 
+test("a storage cannot name itself into a finding of ours", async () => {
+  const { alpha } = healthyDemo();
+  const [member] = membersOf([alpha], "audit");
+  const job = { id: "nightly", all: 1, enabled: 1, schedule: "daily", storage: "s\nnow\talpha\tnode pve1" };
+  const text = await healthOf([instead(member, { "/cluster/backup": saying([job]) })]);
+  expect(text).toContain("backups on s\\nnow\\talpha\\tnode pve1 (");
+  expect(text).not.toContain("\nnow\talpha\tnode");
+});
+
 test("an unknown cluster is refused with the names of those that there are", async () => {
   const { alpha, beta } = healthyDemo();
   await expect(healthOf(membersOf([alpha, beta]), "gamma")).rejects.toThrow(/no cluster "gamma".*"alpha", "beta"/);
