@@ -123,7 +123,9 @@ async function readAddresses(guests: readonly PlacedGuest[]) {
 
 function addresses(config: unknown): string[] {
   const values = Object.entries(z.record(z.string(), z.unknown()).parse(config));
-  const interfaces = values.filter(([name]) => /^net\d+$/.test(name)).map(([, value]) => String(value));
+  const interfaces = values.flatMap(([name, value]) =>
+    /^net\d+$/.test(name) && typeof value === "string" ? [value] : [],
+  );
   const found = interfaces.flatMap(
     (value) => /(?:^|=)((?:[0-9a-f]{2}:){5}[0-9a-f]{2})(?:,|$)/i.exec(value.replaceAll(",", ",="))?.[1] ?? [],
   );

@@ -39,12 +39,18 @@ const text = z.string();
 
 function rows<Shape extends z.ZodRawShape>(shape: Shape) {
   const schema = z.array(z.object(shape));
-  return (data: unknown) => schema.parse(data);
+  return (data: unknown) => schema.parse(Array.isArray(data) ? data.map(withoutNulls) : data);
 }
 
 function object<Shape extends z.ZodRawShape>(shape: Shape) {
   const schema = z.object(shape);
-  return (data: unknown) => schema.parse(data);
+  return (data: unknown) => schema.parse(withoutNulls(data));
+}
+
+/** What is null is not there: it is no text, and above all not the number 0. */
+function withoutNulls(data: unknown): unknown {
+  if (data === null || typeof data !== "object" || Array.isArray(data)) return data;
+  return Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
 }
 
 /** What there is: the one reading without which nothing else can be looked at. */

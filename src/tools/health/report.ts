@@ -13,12 +13,18 @@ export interface Placed extends Finding {
 /** More than this no human acts on at once; what is least urgent is left out. */
 const mostRows = 80;
 
+/** Longer no cell is, in characters: names and versions come from the cluster. */
+const longestCell = 800;
+
+/** Nor what was not looked at on one cluster. */
+const longestGap = 4000;
+
 /**
  * The whole answer. `seen` says what was looked at (`2 clusters, 3 nodes, 16 guests`), `gaps` what was not, a line each, also
  * where a node's or storage's name would break it.
  */
 export function report(findings: readonly Placed[], seen: string, missed: readonly string[]): string {
-  const gaps = missed.map(plainLine);
+  const gaps = missed.map((gap) => cut(plainLine(gap), longestGap));
   if (findings.length === 0) {
     const head = gaps.length === 0 ? "All well" : "Nothing found, as far as could be looked";
     return [`${head}: ${seen}.`, ...gaps].join("\n");
@@ -31,7 +37,7 @@ export function report(findings: readonly Placed[], seen: string, missed: readon
   const shown = counts.filter(({ count }) => count > 0).map(({ urgency, count }) => `${count} ${urgency}`);
   const rows = sorted.slice(0, mostRows).map(({ urgency, cluster, object, what, age, next }) => {
     const ago = age === undefined ? "" : `${duration(age)} ago`;
-    return [urgency, cluster, object, what, ago, next];
+    return [urgency, cluster, ...[object, what, ago, next].map((text) => cut(text, longestCell))];
   });
   const rest = sorted.length > mostRows ? [`And ${sorted.length - mostRows} more of the least urgent.`] : [];
   return [
@@ -40,4 +46,8 @@ export function report(findings: readonly Placed[], seen: string, missed: readon
     ...rest,
     ...gaps,
   ].join("\n");
+}
+
+function cut(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest)}...` : text;
 }

@@ -74,6 +74,24 @@ describe("cluster_health understands", () => {
     expect(await rowsWith(path, rows(5, {}))).toEqual([]);
   });
 
+  test("a manager of HA that fell silent, and a state that it has no words for", async () => {
+    const master = { id: "master", type: "master", node: "bpve", status: "bpve (old timestamp - dead?)" };
+    const rows = [
+      { ...master, timestamp: now() - 7200 },
+      { ...service, state: "started", crm_state: "constructor" },
+    ];
+    expect(await rowsWith("/cluster/ha/status/current", rows)).toEqual([
+      "HA | its manager, last on bpve, is silent: no guest is restarted elsewhere | 2h ago",
+    ]);
+  });
+
+  test("what is null as not told", async () => {
+    const disk = { devpath: "/dev/sda", health: "PASSED", wearout: null, model: null };
+    const { beta } = healthyDemo();
+    const answers = { "/nodes/bpve/disks/list": () => Response.json({ data: [disk] }) };
+    expect(await healthOf([instead(membersOf([beta])[0], answers)])).toStartWith("All well: beta");
+  });
+
   test("numbers that come as text", async () => {
     expect(await rowsWith("/cluster/status", [{ type: "cluster", name: "beta", quorate: "0" }])).toHaveLength(1);
   });

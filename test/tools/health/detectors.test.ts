@@ -96,6 +96,13 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
     inject: ({ alpha }) => addTask(alpha, { type: "vzdump", hoursAgo: 5, status: "job errors" }),
     row: /^soon \| alpha \| backups \| 1 failure in 3 days: vzdump on pve1 5h ago: job errors \| 5h ago \| GET /,
   },
+  "a backup job that fails while another on the same node succeeds": {
+    inject: ({ alpha }) => {
+      addTask(alpha, { type: "vzdump", hoursAgo: 5, status: "job errors" });
+      addTask(alpha, { type: "vzdump", hoursAgo: 4, status: "OK" });
+    },
+    row: /^soon \| alpha \| backups \| 1 failure in 3 days: vzdump on pve1 5h ago: job errors \| 5h ago \| GET /,
+  },
   "a guest whose backups stay away": {
     inject: ({ alpha }) => backedUp(alpha, 100, hours(alpha, 80)),
     row: "soon | alpha | backups | 1 guest of backup jobs without a recent backup: 100 web-01 (3d ago) | 3d ago | Look whether the jobs run (pvescheduler, their tasks of type vzdump) and start one by hand.",

@@ -196,6 +196,24 @@ test("a storage cannot name itself into a finding of ours", async () => {
   expect(text).not.toContain("\nnow\talpha\tnode");
 });
 
+test("a configuration of a form that Proxmox's never has loses nobody's answer", async () => {
+  const { alpha, beta } = healthyDemo();
+  const odd = instead(membersOf([alpha])[0], {
+    "/nodes/pve1/qemu/100/config": saying({ net0: { toString: 1, valueOf: 1 } }),
+  });
+  expect(await healthOf([odd, ...membersOf([beta])])).toStartWith("All well: alpha, beta");
+});
+
+test("a version without end is cut", async () => {
+  const { alpha } = healthyDemo();
+  const endless = instead(membersOf([alpha])[0], {
+    "/nodes/pve1/version": saying({ version: "9".repeat(3_000_000) }),
+  });
+  const text = await healthOf([endless]);
+  expect(text).toContain("999...");
+  expect(text.length).toBeLessThan(4000);
+});
+
 test("an unknown cluster is refused with the names of those that there are", async () => {
   const { alpha, beta } = healthyDemo();
   await expect(healthOf(membersOf([alpha, beta]), "gamma")).rejects.toThrow(/no cluster "gamma".*"alpha", "beta"/);

@@ -5,20 +5,22 @@ import { defineDetector } from "../view.ts";
 const mostSilence = 60;
 
 /** States in which HA no longer does for a guest what it should. */
-const troubles: Readonly<Record<string, { readonly what: string; readonly next: string }>> = {
-  error: {
-    what: "HA gave up on it (error) and leaves it alone",
-    next: "Find out why in its tasks; then set its HA state to disabled, and to started when it is mended.",
-  },
-  fence: {
-    what: "its node is being fenced",
-    next: "It is restarted elsewhere once the node is surely off; if that hangs, look at the node's watchdog.",
-  },
-  recovery: {
-    what: "waits for a node that can take it over",
-    next: "Look whether another node has room for it and its storage; GET /cluster/ha/status/manager_status.",
-  },
-};
+const troubles: ReadonlyMap<string, { readonly what: string; readonly next: string }> = new Map(
+  Object.entries({
+    error: {
+      what: "HA gave up on it (error) and leaves it alone",
+      next: "Find out why in its tasks; then set its HA state to disabled, and to started when it is mended.",
+    },
+    fence: {
+      what: "its node is being fenced",
+      next: "It is restarted elsewhere once the node is surely off; if that hangs, look at the node's watchdog.",
+    },
+    recovery: {
+      what: "waits for a node that can take it over",
+      next: "Look whether another node has room for it and its storage; GET /cluster/ha/status/manager_status.",
+    },
+  }),
+);
 
 /** High availability that cannot help. */
 export const availability = defineDetector({
@@ -27,7 +29,7 @@ export const availability = defineDetector({
   find({ availability: rows = [], hosts, now }) {
     const services = rows.filter(({ type }) => type === "service");
     const failing = services.flatMap(({ sid = "", state = "", crm_state = "", node }): Finding[] => {
-      const trouble = troubles[crm_state] ?? troubles[state];
+      const trouble = troubles.get(crm_state) ?? troubles.get(state);
       return trouble === undefined ? [] : [{ urgency: "now", object: `HA ${sid} on ${node}`, ...trouble }];
     });
     // Without guests to watch it does not matter.
@@ -38,12 +40,23 @@ export const availability = defineDetector({
       const next = `\`systemctl status pve-ha-lrm\` on ${node}.`;
       return [{ urgency: "soon", object: `HA on ${node}`, what: "not running", since: timestamp, next }];
     });
+    const leaderless = rows.flatMap(({ type, node = "", timestamp = now }): Finding[] => {
+      if (type !== "master" || now - timestamp <= mostSilence) return [];
+      const what = `its manager, last on ${node}, is silent: no guest is restarted elsewhere`;
+      const next = "`systemctl status pve-ha-crm` on the nodes.";
+      return [{ urgency: "now", object: "HA", what, since: timestamp, next }];
+    });
     const disarmed: Finding = {
       urgency: "soon",
       object: "HA",
       what: "disarmed: no guest is restarted elsewhere",
       next: "Arm it again when the maintenance is over.",
     };
-    return [...failing, ...silent, ...(rows.some((row) => row["armed-state"] === "disarmed") ? [disarmed] : [])];
+    return [
+      ...failing,
+      ...leaderless,
+      ...silent,
+      ...(rows.some((row) => row["armed-state"] === "disarmed") ? [disarmed] : []),
+    ];
   },
 });

@@ -18,7 +18,7 @@ export const failedTasks = defineDetector({
   find: (view) => told(view, "tasks", ({ type }) => type !== "vzdump" && !consoles.test(type)),
 });
 
-/** Backups that failed and did not succeed since. */
+/** Backups that failed and did not succeed since; those of several guests are told as long as they are looked at. */
 export const failedBackups = defineDetector({
   name: "failed backups",
   reads: ["tasks"],
@@ -44,8 +44,11 @@ function told(view: View<"tasks">, object: string, about: (task: Task) => boolea
 /** Of each kind of task on the same thing the last one counts; the newest first. */
 function stillFailing(tasks: readonly Task[]): Task[] {
   const newestFirst = [...tasks].sort((a, b) => b.starttime - a.starttime);
-  // What concerns no guest concerns its node.
-  const same = Map.groupBy(newestFirst, ({ type, id, node }) => `${type} ${id || node}`);
+  // What concerns no guest concerns its node. But a backup of several guests does not tell its job: the success of one
+  // job must not hide that another fails every night.
+  const same = Map.groupBy(newestFirst, ({ type, id, node, upid }) =>
+    type === "vzdump" && id === "" ? upid : `${type} ${id || node}`,
+  );
   return [...same.values()].flatMap(([last]) => (last !== undefined && hasFailed(last) ? [last] : []));
 }
 
