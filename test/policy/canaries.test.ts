@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { httpClient, type McpClient, modernClient, sseClient, typing } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
+import { until } from "../support/listening.ts";
 import { runProduct, startProduct } from "../support/product.ts";
 import { type Behaviour, closedPort, type RawRequest, reply, startRawServer } from "../support/raw-server.ts";
 
@@ -106,9 +107,9 @@ test("secrets leave through no error, answer, log, audit or help", async () => {
     seen.push(stdout, stderr);
   }
   await config.write({ ...content, clusters: { full: { ...token, url: "x y", verify_ssl: canaries.secret } } });
-  await Bun.sleep(2500);
+  await until(() => product.stderr().includes("the old one stays"));
   seen.push(product.stderr(), await Bun.file(join(config.folder, "audit.jsonl")).text());
   expect(seen.length).toBeGreaterThan(400);
   expect(seen.filter((text) => canary.test(text)).map((text) => text.slice(0, 300))).toEqual([]);
   expect(proxmox.requests.some(({ headers }) => headers["authorization"]?.includes(canaries.secret))).toBe(true);
-});
+}, 30_000);
