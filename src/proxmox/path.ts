@@ -76,7 +76,8 @@ function decode(piece: string, text: string): string {
 
 function withoutPrefix(segments: readonly string[], text: string): readonly string[] {
   if (segments[0] !== "api2") return segments;
-  if (segments[1] === "json") return segments.slice(2);
+  // Twice is refused: what is left would mean something else when it is read once more.
+  if (segments[1] === "json" && segments[2] !== "api2") return segments.slice(2);
   throw new PathError(
     `The path ${shown(text)} asks for another format than /api2/json; leave "/api2/..." out, it is added.`,
   );

@@ -1,10 +1,11 @@
 import { detectors } from "./health/detectors/index.ts";
 import { findDoubles } from "./health/doubles.ts";
+import type { Finding } from "./health/finding.ts";
 import { gapLine } from "./health/gaps.ts";
 import { type Look, look } from "./health/look.ts";
 import { type Placed, report } from "./health/report.ts";
 import type { Detector, View } from "./health/view.ts";
-import { counted, listed } from "./health/wording.ts";
+import { counted, listed, quoted } from "./health/wording.ts";
 import { defineTool, readOnly } from "./tool.ts";
 
 const wanted = new Set(detectors.flatMap(({ reads }) => reads));
@@ -22,30 +23,43 @@ export const clusterHealth = defineTool({
     const names = cluster === undefined || cluster === "*" ? context.proxmox.names : [cluster];
     const looks = await Promise.all(names.map((name) => look(context, name, wanted)));
     const doubles = await findDoubles(looks);
+    const detected = looks.map(detect);
     const found = [
       ...looks.flatMap(({ cluster: name, findings }) => findings.map((each) => ({ ...each, cluster: name }))),
-      ...detectors.flatMap((detector) =>
-        looks.flatMap(({ view }) => (view === undefined ? [] : placed(detector, view))),
-      ),
+      // What is as urgent stands in the order of the detectors, whichever cluster it is of.
+      ...detectors.flatMap((detector) => detected.flatMap((byDetector) => byDetector.get(detector) ?? [])),
       ...doubles.findings,
     ];
     const gaps = [
       ...looks.flatMap((each) => gapLine(each.cluster, each.asker.gaps) ?? []),
       ...(doubles.gap === undefined ? [] : [`Not looked at: ${doubles.gap}.`]),
     ];
-    return report(found, seen(looks), gaps);
+    return report(found, seen(looks, doubles.compared), gaps);
   },
 });
 
-function placed(detector: Detector, view: View): Placed[] {
-  return detector.find(view).map((finding) => {
-    const age = finding.since === undefined ? undefined : view.now - finding.since;
-    return { ...finding, cluster: view.cluster, age };
-  });
+/** What each detector finds on one cluster. One that stumbles over an answer leaves a gap, and the others as they are. */
+function detect({ view, asker }: Look): ReadonlyMap<Detector, readonly Placed[]> {
+  if (view === undefined) return new Map();
+  return new Map(
+    detectors.map((detector) => {
+      try {
+        return [detector, detector.find(view).map((finding) => placed(finding, view))];
+      } catch (error) {
+        const reason = `proxmox-mcp failed over what it read: ${quoted(String(error))}`;
+        asker.gaps.push({ what: detector.name, reason });
+        return [detector, []];
+      }
+    }),
+  );
 }
 
-/** `alpha, beta: 4 nodes, 16 guests` */
-function seen(looks: readonly Look[]): string {
+function placed(finding: Finding, { cluster, now }: View): Placed {
+  return { ...finding, cluster, age: finding.since === undefined ? undefined : now - finding.since };
+}
+
+/** `alpha, beta (4 nodes, 16 guests)` */
+function seen(looks: readonly Look[], compared: number | undefined): string {
   const views = looks.flatMap(({ view }) => view ?? []);
   const sum = (count: (view: View) => number) => views.reduce((all, view) => all + count(view), 0);
   const nodes = counted(
@@ -58,5 +72,6 @@ function seen(looks: readonly Look[]): string {
   );
   const clusters = looks.map(({ cluster }) => cluster);
   if (views.length === 0) return listed(clusters);
-  return `${listed(clusters)} (${nodes}, ${guests})`;
+  const addresses = compared === undefined ? "" : `, MAC addresses of ${compared} compared`;
+  return `${listed(clusters)} (${nodes}, ${guests}${addresses})`;
 }

@@ -5,17 +5,23 @@ import type { Placed } from "./report.ts";
 import type { Guest } from "./view.ts";
 import { guestName, listed } from "./wording.ts";
 
-/** MAC addresses stand only in the guests' configurations, a request for each: so many guests are looked at. */
-const mostGuests = 100;
+/**
+ * MAC addresses stand only in the guests' configurations, a request for each: so many guests are looked at, first those
+ * that are likely copies.
+ */
+const mostGuests = 256;
 
 interface PlacedGuest extends Guest {
   readonly cluster: string;
   readonly asker: Asker;
 }
 
-/** What clusters have twice, and what was not compared. */
+/** What clusters have twice, and how well that was looked at. */
 export interface Doubles {
   readonly findings: readonly Placed[];
+  /** How many guests' MAC addresses were compared, where there are too many to compare all. */
+  readonly compared: number | undefined;
+  /** What could not be read. */
   readonly gap: string | undefined;
 }
 
@@ -35,9 +41,11 @@ export async function findDoubles(looks: readonly Look[]): Promise<Doubles> {
   const guests = looks.flatMap(({ cluster, view, asker }) =>
     (view?.guests ?? []).filter(({ template }) => !template).map((guest) => ({ ...guest, cluster, asker })),
   );
-  if (new Set(guests.map(({ cluster }) => cluster)).size < 2) return { findings: [], gap: undefined };
+  if (new Set(guests.map(({ cluster }) => cluster)).size < 2) {
+    return { findings: [], compared: undefined, gap: undefined };
+  }
   const named = onSeveral(guests, (guest) => (guest.name === undefined ? [] : [guestName(guest)]));
-  const { known, gap } = await readAddresses(guests);
+  const { known, compared, gap } = await readAddresses(guests);
   const copies = new Set(named.map(([, of]) => key(of)));
   const addressed = onSeveral([...known.keys()], (guest) => known.get(guest) ?? []).filter(
     ([, of]) => !copies.has(key(of)),
@@ -49,7 +57,7 @@ export async function findDoubles(looks: readonly Look[]): Promise<Doubles> {
       return { guests: of, what: "the same MAC address", told };
     }),
   ];
-  return { findings: [...Map.groupBy(doubles, alike).values()].flatMap(finding), gap };
+  return { findings: [...Map.groupBy(doubles, alike).values()].flatMap(finding), compared, gap };
 }
 
 /** Those that share something with a guest of another cluster, by what they share. */
@@ -104,10 +112,8 @@ async function readAddresses(guests: readonly PlacedGuest[]) {
   const names = new Set(onSeveral(guests, ({ name }) => (name === undefined ? [] : [name])).flatMap(([, of]) => of));
   const vmids = new Set(onSeveral(guests, ({ vmid }) => [String(vmid)]).flatMap(([, of]) => of));
   const rank = (guest: PlacedGuest) => (names.has(guest) ? 0 : vmids.has(guest) ? 1 : 2);
-  const chosen = guests
-    .filter(({ status }) => status !== "unknown")
-    .sort((a, b) => rank(a) - rank(b))
-    .slice(0, mostGuests);
+  const visible = guests.filter(({ status }) => status !== "unknown");
+  const chosen = visible.toSorted((a, b) => rank(a) - rank(b)).slice(0, mostGuests);
   const known = new Map<PlacedGuest, readonly string[]>();
   await Promise.all(
     chosen.map(async (guest) => {
@@ -116,9 +122,10 @@ async function readAddresses(guests: readonly PlacedGuest[]) {
       if (outcome.error === undefined) known.set(guest, outcome.value);
     }),
   );
-  const left = guests.length - known.size;
-  const why = chosen.length === mostGuests ? `at most ${mostGuests} are asked for` : "their nodes do not show them";
-  return { known, gap: left === 0 ? undefined : `MAC addresses of ${left} of ${guests.length} guests (${why})` };
+  const unread = guests.length - visible.length + chosen.length - known.size;
+  const gap =
+    unread === 0 ? undefined : `MAC addresses of ${unread} of ${guests.length} guests (their nodes do not show them)`;
+  return { known, compared: chosen.length < visible.length ? known.size : undefined, gap };
 }
 
 function addresses(config: unknown): string[] {

@@ -7,9 +7,9 @@ export function inventory(rows: ReturnType<(typeof resources)["parse"]>): {
   readonly storages: readonly Storage[];
   readonly hosts: readonly Host[];
 } {
-  const guests = rows.flatMap(({ type, vmid, node, status = "unknown", name, pool, template }): Guest[] =>
+  const guests = rows.flatMap(({ type, vmid, node, status = "unknown", name, pool, template, uptime = 0 }): Guest[] =>
     (type === "qemu" || type === "lxc") && vmid !== undefined && node !== undefined
-      ? [{ type, vmid, node, status, name, pool, template: template === 1 }]
+      ? [{ type, vmid, node, status, name, pool, template: template === 1, uptime }]
       : [],
   );
   const storages = rows.flatMap((row): Storage[] => {

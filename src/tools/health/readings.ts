@@ -66,6 +66,7 @@ export const resources = {
     vmid: number.optional(),
     pool: text.optional(),
     template: number.optional(),
+    uptime: number.optional(),
     storage: text.optional(),
     plugintype: text.optional(),
     shared: number.optional(),

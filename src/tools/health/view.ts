@@ -12,6 +12,8 @@ export interface Guest {
   readonly status: string;
   readonly pool: string | undefined;
   readonly template: boolean;
+  /** Seconds; 0 while it is off. */
+  readonly uptime: number;
 }
 
 /** A storage as one node has it. */

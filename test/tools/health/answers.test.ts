@@ -1,4 +1,6 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
+import type { DemoCluster } from "../../../src/demo/index.ts";
+import { ceph } from "../../../src/tools/health/detectors/ceph.ts";
 import { healthOf, healthyDemo, instead, membersOf } from "./fleet.ts";
 
 /** What is said of a healthy beta that answers one path with this; each row without its cluster. */
@@ -48,6 +50,8 @@ describe("cluster_health understands", () => {
       "HA on bpve | not running | 10m ago",
       "HA | disarmed: no guest is restarted elsewhere | ",
     ]);
+    const unread = { id: "lrm:bpve", type: "lrm", node: "bpve", status: "bpve (unable to read lrm status)" };
+    expect(await rowsWith("/cluster/ha/status/current", [unread, started])).toEqual(["HA on bpve | not running | "]);
     // Nothing is lost where HA has no guests.
     expect(await rowsWith("/cluster/ha/status/current", [fencing, own])).toEqual([]);
   });
@@ -94,6 +98,55 @@ describe("cluster_health understands", () => {
 
   test("numbers that come as text", async () => {
     expect(await rowsWith("/cluster/status", [{ type: "cluster", name: "beta", quorate: "0" }])).toHaveLength(1);
+  });
+});
+
+test("a detector that fails over an answer costs its own findings only, and that is said", async () => {
+  const { alpha, beta } = healthyDemo();
+  for (const { faults } of [alpha, beta]) faults.ceph = { status: "HEALTH_ERR", checks: {} };
+  using _ = spyOn(ceph, "find").mockImplementationOnce(() => {
+    throw new TypeError("undefined is not\nan object");
+  });
+  const text = await healthOf(membersOf([alpha, beta]));
+  expect(text).toContain("now\tbeta\tCeph\tHEALTH_ERR");
+  expect(text).not.toContain("alpha\tCeph");
+  expect(text).toEndWith(
+    "Not looked at on alpha: Ceph (proxmox-mcp failed over what it read: TypeError: undefined is not an object).",
+  );
+});
+
+describe("a guest that was never backed up", () => {
+  const told = async (daysUp: number, arrange: (beta: DemoCluster) => void = () => undefined) => {
+    const { beta } = healthyDemo();
+    beta.world.jobs.splice(0, 1, { id: "w", vmid: "105,200", enabled: 1, schedule: "sat 02:00", storage: "local" });
+    beta.world.storages.get("local")?.volumes.splice(0);
+    const container = beta.world.guests.get(200);
+    if (container?.run !== undefined) container.run = { ...container.run, since: Date.now() - daysUp * day * 1000 };
+    arrange(beta);
+    const rows = (await healthOf(membersOf([beta]))).split("\n").map((line) => line.split("\t"));
+    return rows.flatMap(([urgency, , , what]) => (what?.includes("of backup jobs") ? `${urgency}: ${what}` : []));
+  };
+
+  test("counts at once where it runs for longer than its job takes to come round", async () => {
+    expect(await told(9)).toEqual([
+      "soon: 1 guest of backup jobs without a recent backup: 200 beta-ct (never)",
+      "later: 1 guest of backup jobs with no backup yet: 105 beta-db",
+    ]);
+  });
+
+  test("is told without alarm where it may be younger than that", async () => {
+    expect(await told(7)).toEqual(["later: 2 guests of backup jobs with no backup yet: 105 beta-db, 200 beta-ct"]);
+  });
+
+  test("is not told of where it was made since", async () => {
+    const made = (beta: DemoCluster) => {
+      const start = now() - day;
+      const upid = `UPID:bpve:00000001:00000001:${start.toString(16).toUpperCase()}:vzrestore:200:root@pam:`;
+      const more = { pid: 1, pstart: 1, log: [], script: (function* () {})(), wake: 0 };
+      const task = { upid, node: "bpve", type: "vzrestore", id: "200", user: "root@pam" };
+      beta.world.tasks.push({ ...task, start, end: start + 5, status: "OK", ...more });
+    };
+    expect(await told(0.5, made)).toEqual(["later: 1 guest of backup jobs with no backup yet: 105 beta-db"]);
   });
 });
 

@@ -111,6 +111,19 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
     inject: ({ alpha }) => backedUp(alpha, 101, undefined),
     row: "soon | alpha | backups | 1 guest of backup jobs without a recent backup: 101 db-01 (never) |  | Look whether the jobs run (pvescheduler, their tasks of type vzdump) and start one by hand.",
   },
+  "a guest without a backup that may be yesterday's clone": {
+    inject: ({ alpha }) => {
+      backedUp(alpha, 103, undefined);
+      backedUp(alpha, 100, undefined);
+      const running = alpha.world.guests.get(100);
+      if (running?.run !== undefined) running.run = { ...running.run, since: hours(alpha, 49) * 1000 };
+      addTask(alpha, { type: "qmclone", id: "9000", hoursAgo: 20, status: "OK" });
+    },
+    row: [
+      "soon | alpha | backups | 1 guest of backup jobs without a recent backup: 100 web-01 (never) |  | Look whether the jobs run (pvescheduler, their tasks of type vzdump) and start one by hand.",
+      "later | alpha | backups | 1 guest of backup jobs with no backup yet: 103 locked-vm |  | What was made since its job last ran gets one at the next run; of the others, start one by hand.",
+    ],
+  },
   "guests in no backup job": {
     inject: ({ alpha }) => {
       const kept = [...alpha.world.guests.keys()].filter((vmid) => vmid !== 110 && vmid !== 9000 && vmid !== 201);

@@ -103,10 +103,10 @@ describe("what cluster_health could not look at is said:", () => {
 
   test("MAC addresses of more guests than are asked for one by one", async () => {
     const { alpha, beta } = healthyDemo();
-    for (let vmid = 1000; vmid < 1200; vmid++) {
+    for (let vmid = 1000; vmid < 1400; vmid++) {
       const config = {
         name: `web-${vmid}`,
-        net0: `virtio=BC:24:11:AA:00:${(vmid - 1000).toString(16).padStart(2, "0")}`,
+        net0: `virtio=BC:24:11:AA:${vmid.toString(16).padStart(4, "0").replace(/..$/, ":$&")}`,
       };
       alpha.world.guests.set(vmid, {
         kind: "qemu",
@@ -120,15 +120,16 @@ describe("what cluster_health could not look at is said:", () => {
     }
     beta.world.guests.set(2000, {
       ...{ kind: "qemu", vmid: 2000, node: "bpve", pending: new Map(), snapshots: new Map(), run: undefined },
-      config: { name: "web-1199", net0: "virtio=BC:24:11:AA:00:C7" },
+      config: { name: "web-1399", net0: "virtio=BC:24:11:AA:05:77" },
     });
     const [one, two] = membersOf([alpha, beta]).map(counting);
     const text = await healthOf([one, two].flatMap((each) => each?.member ?? []));
     const configs = [one, two].flatMap((each) => each?.requests ?? []).filter((path) => path.endsWith("/config"));
-    expect(configs).toHaveLength(100);
-    expect(text).toContain("Not looked at: MAC addresses of 116 of 216 guests (at most 100 are asked for).");
+    expect(configs).toHaveLength(256);
+    expect(text).toContain(" on alpha, beta (4 nodes, 417 guests, MAC addresses of 256 compared).\n");
+    expect(text).not.toContain("Not looked at: MAC");
     // The one that is named like another cluster's guest is among those that were asked.
-    expect(text).toContain("the same MAC address: 1199 web-1199 on alpha, 2000 web-1199 on beta (BC:24:11:AA:00:C7)");
+    expect(text).toContain("the same MAC address: 1399 web-1399 on alpha, 2000 web-1399 on beta (BC:24:11:AA:05:77)");
   });
 });
 

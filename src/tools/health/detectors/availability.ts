@@ -35,10 +35,11 @@ export const availability = defineDetector({
     // Without guests to watch it does not matter.
     if (services.length === 0) return failing;
     const online = new Set(hosts.filter(({ status }) => status === "online").map(({ name }) => name));
-    const silent = rows.flatMap(({ type, node = "", timestamp = now }): Finding[] => {
-      if (type !== "lrm" || !online.has(node) || now - timestamp <= mostSilence) return [];
+    // Without a time there is nothing to read of it (PVE::API2::HA::Status: "unable to read lrm status").
+    const silent = rows.flatMap(({ type, node = "", timestamp: since }): Finding[] => {
+      if (type !== "lrm" || !online.has(node) || now - (since ?? 0) <= mostSilence) return [];
       const next = `\`systemctl status pve-ha-lrm\` on ${node}.`;
-      return [{ urgency: "soon", object: `HA on ${node}`, what: "not running", since: timestamp, next }];
+      return [{ urgency: "soon", object: `HA on ${node}`, what: "not running", since, next }];
     });
     const leaderless = rows.flatMap(({ type, node = "", timestamp = now }): Finding[] => {
       if (type !== "master" || now - timestamp <= mostSilence) return [];

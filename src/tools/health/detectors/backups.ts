@@ -1,39 +1,42 @@
-import { day } from "../readings.ts";
+import { coveredGuests } from "../backup-jobs.ts";
+import type { Finding } from "../finding.ts";
+import { day, mostTasks, taskDays } from "../readings.ts";
+import { holds } from "../rights.ts";
 import { defineDetector, type Guest, type View } from "../view.ts";
 import { counted, duration, guestName, listed } from "../wording.ts";
 
-type Job = NonNullable<View<"jobs">["jobs"]>[number];
-
-/** A backup may be this much later than its job's schedule says, in days. */
-const grace = 1;
-
-/** Guests of a backup job whose last backup is older than the job's schedule allows. */
+/** Guests of a backup job whose last backup is older than the job's schedule allows, or that have none. */
 export const missingBackups = defineDetector({
   name: "missing backups",
   reads: ["jobs", "backupFiles", "tasks", "permissions"],
   find(view) {
-    const { now, guests, jobs = [], backupFiles } = view;
-    if (backupFiles === undefined) return [];
-    const made = new Set(view.nodes.flatMap(({ tasks = [] }) => tasks.filter(isCreation).map(({ id }) => Number(id))));
-    const late = guests.flatMap((guest) => {
-      const covering = jobs.filter((job) => job.enabled !== 0 && covers(job, guest));
-      const judged = covering.filter(({ storage }) => storage !== undefined && backupFiles.has(storage));
-      // Where one of its backups cannot be seen, the guest may well be backed up.
-      if (judged.length === 0 || judged.length < covering.length) return [];
-      const last = Math.max(...judged.map(({ storage = "" }) => backupFiles.get(storage)?.get(guest.vmid) ?? 0));
-      const allowed = (Math.min(...judged.map(({ schedule = "" }) => interval(schedule))) + grace) * day;
-      if (now - last <= allowed || (last === 0 && made.has(guest.vmid))) return [];
-      return [{ guest, last }];
-    });
-    if (late.length === 0) return [];
-    const dated = late.filter(({ last }) => last > 0).sort((a, b) => a.last - b.last);
+    const { now } = view;
+    const ages = agesOf(view);
+    const late = coveredGuests(view)
+      .filter(({ last = 0, allowed }) => now - last > allowed)
+      .map((each) => ({ ...each, age: each.last === undefined ? ages(each.guest, each.allowed) : "old" }));
+    const missing = late.filter(({ age }) => age === "old");
+    const dated = missing.flatMap(({ guest, last }) => (last === undefined ? [] : [{ guest, last }]));
+    dated.sort((a, b) => a.last - b.last);
     const told = [
-      ...late.filter(({ last }) => last === 0).map(({ guest }) => `${guestName(guest)} (never)`),
+      ...missing.filter(({ last }) => last === undefined).map(({ guest }) => `${guestName(guest)} (never)`),
       ...dated.map(({ guest, last }) => `${guestName(guest)} (${duration(now - last)} ago)`),
     ];
-    const what = `${counted(late.length, "guest")} of backup jobs without a recent backup: ${listed(told)}`;
-    const next = "Look whether the jobs run (pvescheduler, their tasks of type vzdump) and start one by hand.";
-    return [{ urgency: "soon", object: "backups", what, since: dated.at(0)?.last, next }];
+    const without: Finding = {
+      urgency: "soon",
+      object: "backups",
+      what: `${counted(missing.length, "guest")} of backup jobs without a recent backup: ${listed(told)}`,
+      since: dated.at(0)?.last,
+      next: "Look whether the jobs run (pvescheduler, their tasks of type vzdump) and start one by hand.",
+    };
+    const perhapsNew = late.filter(({ age }) => age === "unknown").map(({ guest }) => guestName(guest));
+    const none: Finding = {
+      urgency: "later",
+      object: "backups",
+      what: `${counted(perhapsNew.length, "guest")} of backup jobs with no backup yet: ${listed(perhapsNew)}`,
+      next: "What was made since its job last ran gets one at the next run; of the others, start one by hand.",
+    };
+    return [...(missing.length > 0 ? [without] : []), ...(perhapsNew.length > 0 ? [none] : [])];
   },
 });
 
@@ -52,27 +55,28 @@ export const uncovered = defineDetector({
   },
 });
 
-/** A guest on a node that is offline shows neither pool nor anything to back up; its node is spoken of. */
-function covers(job: Job, { vmid, pool, node, status, template }: Guest): boolean {
-  if (status === "unknown" || template || (job.node !== undefined && job.node !== node)) return false;
-  if (job.all === 1) return !numbers(job.exclude).includes(vmid);
-  return (job.pool !== undefined && job.pool === pool) || numbers(job.vmid).includes(vmid);
+/**
+ * Tells whether a guest is older than so many seconds: by how long it runs, else by the tasks that make guests. A clone's
+ * task names its source only, and its configuration copies the source's time of creation (PVE::API2::Qemu, clone_vm), so
+ * that after a clone the age of no stopped guest of that kind is known.
+ */
+function agesOf(view: View<"tasks" | "permissions">): (guest: Guest, seconds: number) => "new" | "old" | "unknown" {
+  const tasks = view.nodes.flatMap((node) => node.tasks ?? []);
+  const isWhole = seesAllTasks(view);
+  return ({ vmid, type: kind, uptime }, seconds) => {
+    if (uptime > seconds) return "old";
+    const tool = kind === "qemu" ? "qm" : "vz";
+    const within = tasks.filter(({ starttime }) => view.now - starttime <= seconds);
+    const made = within.some(({ type, id }) => [`${tool}create`, `${tool}restore`].includes(type) && id === `${vmid}`);
+    if (made) return "new";
+    const reachesBack = isWhole && seconds <= taskDays * day;
+    return reachesBack && !within.some(({ type }) => type === `${tool}clone`) ? "old" : "unknown";
+  };
 }
 
-function numbers(list = ""): number[] {
-  return list.split(/[,; ]+/).map(Number);
-}
-
-function isCreation({ type }: { readonly type: string }): boolean {
-  return /^(?:qm|vz)(?:create|restore)$/.test(type);
-}
-
-/** The longest time between two runs of a calendar event, in days; generous where it is complicated. */
-function interval(schedule: string): number {
-  if (/year|annual|quarter/i.test(schedule)) return 366;
-  // A date, `*-*-1` or `sat *-1..7`.
-  if (/monthly|[\d*]-[\d*]/i.test(schedule)) return 35;
-  if (/mon\.\.sun/i.test(schedule)) return 1;
-  if (/mon\.\.fri/i.test(schedule)) return 3;
-  return /weekly|mon|tue|wed|thu|fri|sat|sun/i.test(schedule) ? 7 : 1;
+/** Whether every task of the last days was read: of every node, of every user. */
+function seesAllTasks({ hosts, nodes, permissions }: View<"tasks" | "permissions">): boolean {
+  if (permissions === undefined || !holds(permissions, "/nodes", "Sys.Audit")) return false;
+  const isWhole = nodes.every(({ tasks }) => tasks !== undefined && tasks.length < mostTasks);
+  return isWhole && nodes.length === hosts.length;
 }
