@@ -1,12 +1,16 @@
-import type { resources } from "./readings.ts";
+import { type ResourceRow, resourceOf } from "../resources/resource.ts";
 import type { Guest, Host, Storage } from "./view.ts";
 
 /** What there is in a cluster, taken from the rows of `GET /cluster/resources`. */
-export function inventory(rows: ReturnType<(typeof resources)["parse"]>): {
+export function inventory(
+  answer: readonly ResourceRow[],
+  cluster: string,
+): {
   readonly guests: readonly Guest[];
   readonly storages: readonly Storage[];
   readonly hosts: readonly Host[];
 } {
+  const rows = answer.map((row) => resourceOf(row, cluster));
   const guests = rows.flatMap(({ type, vmid, node, status = "unknown", name, pool, template, uptime = 0 }): Guest[] =>
     (type === "qemu" || type === "lxc") && vmid !== undefined && node !== undefined
       ? [{ type, vmid, node, status, name, pool, template: template === 1, uptime }]

@@ -39,7 +39,7 @@ export async function look(context: ToolContext, cluster: string, wanted: Readon
   ]);
   if (found.error !== undefined) return unseen(cluster, ask, found.error);
   const now = Math.floor((found.date?.getTime() ?? Date.now()) / 1000);
-  const { guests, storages, hosts: known } = inventory(found.value);
+  const { guests, storages, hosts: known } = inventory(found.value, cluster);
   const [{ hosts, nodes }, cephStatus] = await Promise.all([
     readNodes(ask, known, now, wanted),
     wanted.has("ceph") ? readCeph(ask, storages) : undefined,

@@ -53,26 +53,11 @@ function withoutNulls(data: unknown): unknown {
   return Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
 }
 
-/** What there is: the one reading without which nothing else can be looked at. */
+/** What there is: the one reading without which nothing else can be looked at. An odd value in it is passed over. */
 export const resources = {
   label: "everything",
   path: ["cluster", "resources"],
-  parse: rows({
-    type: text,
-    id: text,
-    node: text.optional(),
-    status: text.optional(),
-    name: text.optional(),
-    vmid: number.optional(),
-    pool: text.optional(),
-    template: number.optional(),
-    uptime: number.optional(),
-    storage: text.optional(),
-    plugintype: text.optional(),
-    shared: number.optional(),
-    disk: number.optional(),
-    maxdisk: number.optional(),
-  }),
+  parse: (data) => z.array(z.looseObject({ id: text })).parse(data),
 } satisfies Reading<unknown>;
 
 /** Read once for a cluster. */

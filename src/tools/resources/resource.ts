@@ -48,26 +48,36 @@ const numbers = [
 const mostNumber = 1e20;
 
 /**
- * The rows that a cluster answered. Proxmox sends numbers as strings now and then; what is neither text nor number where
- * it should be is left out, so that a row of one cluster spoils nobody else's.
+ * The rows that a cluster answered.
  * @throws {ToolFailure} for an answer that is no list of resources.
  */
 export function readResources(answer: GuardedAnswer): readonly Resource[] {
-  return rowsOf<{ readonly id: string }>(answer, "id").map((given) => {
-    const row = given as Readonly<Record<string, unknown>> & { readonly id: string };
-    const text = (key: string) => (typeof row[key] === "string" && row[key] !== "" ? [[key, row[key]]] : []);
-    const number = (key: string) => {
-      const value = typeof row[key] === "string" && row[key] !== "" ? Number(row[key]) : row[key];
-      const isSound = typeof value === "number" && Math.abs(value) < mostNumber;
-      return isSound && (key !== "vmid" || Number.isSafeInteger(value)) ? [[key, value]] : [];
-    };
-    return {
-      ...Object.fromEntries([...texts.flatMap(text), ...numbers.flatMap(number)]),
-      id: row.id,
-      type: typeof row["type"] === "string" ? row["type"] : "unknown",
-      cluster: answer.cluster,
-    };
-  });
+  return rowsOf<ResourceRow>(answer, "id").map((row) => resourceOf(row, answer.cluster));
+}
+
+/** A row as it came. */
+export interface ResourceRow {
+  readonly id: string;
+  readonly [key: string]: unknown;
+}
+
+/**
+ * A row made sound. Proxmox sends numbers as strings now and then; what is neither text nor number where it should be is
+ * left out, so that a row of one cluster spoils nobody else's.
+ */
+export function resourceOf(row: ResourceRow, cluster: string): Resource {
+  const text = (key: string) => (typeof row[key] === "string" && row[key] !== "" ? [[key, row[key]]] : []);
+  const number = (key: string) => {
+    const value = typeof row[key] === "string" && row[key] !== "" ? Number(row[key]) : row[key];
+    const isSound = typeof value === "number" && Math.abs(value) < mostNumber;
+    return isSound && (key !== "vmid" || Number.isSafeInteger(value)) ? [[key, value]] : [];
+  };
+  return {
+    ...Object.fromEntries([...texts.flatMap(text), ...numbers.flatMap(number)]),
+    id: row.id,
+    type: typeof row["type"] === "string" ? row["type"] : "unknown",
+    cluster,
+  };
 }
 
 /** What `type` may ask for: Proxmox's types, and `vm` for both kinds of guests, as Proxmox's own parameter has it. */

@@ -96,6 +96,14 @@ describe("cluster_health understands", () => {
     expect(await healthOf([instead(membersOf([beta])[0], answers)])).toStartWith("All well: beta");
   });
 
+  test("a list in which single values are odd, by the others", async () => {
+    const odd = { type: "storage", id: "storage/bpve/odd", storage: { a: 1 }, node: "bpve", disk: [], template: "" };
+    const local = { ...odd, storage: "local", disk: "96", maxdisk: 100, status: "available", shared: null };
+    expect(await rowsWith("/cluster/resources", [host, odd, local])).toContain(
+      "storage local on bpve | 96.0% of 100 B used | ",
+    );
+  });
+
   test("numbers that come as text", async () => {
     expect(await rowsWith("/cluster/status", [{ type: "cluster", name: "beta", quorate: "0" }])).toHaveLength(1);
   });
