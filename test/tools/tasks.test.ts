@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { startProduct } from "../support/product.ts";
+import { startRawServer } from "../support/raw-server.ts";
 
 const upidOf = (text: string) => /UPID:\S+/.exec(text)?.[0] ?? "";
 
@@ -116,6 +117,18 @@ describe("wait_for_task", () => {
     expect(text).toContain("No answer from alpha: GET /nodes/pve3/tasks/");
     expect(text).not.toContain("No answer from beta");
   });
+
+  test("asks no cluster for longer than 5 s whether it knows the task, and waits for the one that does", async () => {
+    await using silent = await startRawServer(() => undefined);
+    const credentials = { user: "mcp@pve", token_id: "agent", token_secret: "s" };
+    await using other = await startFleet({ taskMs: 100, others: { gamma: { url: silent.url, ...credentials } } });
+    await using asker = await httpClient(other.product);
+    const upid = await other.send("POST", "/nodes/pve1/qemu/100/status/reset", {});
+    const began = performance.now();
+    const { text } = await asker.call("wait_for_task", { task: String(upid) });
+    expect(text).toStartWith("qmreset of 100 on pve1 (alpha) ended OK");
+    expect(performance.now() - began).toBeWithin(4000, 9000);
+  }, 30_000);
 
   test("says why a task of yesterday failed", async () => {
     const list = await call("list_tasks", { cluster: "alpha", type: "vzdump" });
