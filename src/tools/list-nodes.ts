@@ -1,21 +1,15 @@
 import { askClusters } from "./ask-clusters.ts";
 import { failureText } from "./failure.ts";
+import type { Resource } from "./resources/resource.ts";
 import { rowsOf } from "./rows.ts";
 import { type Cell, table } from "./table.ts";
 import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 import { load, uptime, usage } from "./units.ts";
 
 /** A row of `GET /nodes`; the numbers are missing for an offline node and for a token without Sys.Audit. */
-interface NodeRow {
+interface NodeRow extends Pick<Resource, "cpu" | "maxcpu" | "mem" | "maxmem" | "disk" | "maxdisk" | "uptime"> {
   readonly node: string;
   readonly status: string;
-  readonly cpu?: number;
-  readonly maxcpu?: number;
-  readonly mem?: number;
-  readonly maxmem?: number;
-  readonly disk?: number;
-  readonly maxdisk?: number;
-  readonly uptime?: number;
 }
 
 /** Proxmox supports clusters of some 32 nodes; for many more than that (or an answer that claims so) versions are left out. */
