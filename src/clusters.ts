@@ -2,6 +2,7 @@ import type { ClusterConfig } from "./config/types.ts";
 import { didYouMean } from "./config/wording.ts";
 import { ProxmoxClient, type ProxmoxClientOptions } from "./proxmox/client.ts";
 import { ProxmoxError } from "./proxmox/errors.ts";
+import { until } from "./proxmox/until.ts";
 
 /** A request named no cluster where several exist, or one that does not exist. The message lists those that do. */
 export class ClusterChoiceError extends Error {
@@ -90,7 +91,7 @@ export class ClusterManager {
       this.#states.set(name, state);
     }
     // The look belongs to all who ask for it: one asker's abort ends the waiting, not the look.
-    return await Promise.race([state, rejectionOf(signal)]);
+    return await until(signal, state);
   }
 
   /** Closes idle connections to all clusters. */
@@ -103,10 +104,6 @@ export class ClusterManager {
 function textIn(data: unknown, key: string): string | undefined {
   const value: unknown = typeof data === "object" && data !== null ? (data as Record<string, unknown>)[key] : undefined;
   return typeof value === "string" ? value : undefined;
-}
-
-function rejectionOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }
 
 async function look({ client }: Cluster): Promise<ClusterState> {

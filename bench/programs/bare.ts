@@ -17,6 +17,7 @@ const library = new ApiLibrary();
 const unguarded: Proxmox = {
   names: clusters.names,
   writes: true,
+  detours: [],
   state: (cluster, signal) => clusters.state(cluster, signal),
   access: () => "full",
   schema: async (cluster, signal) => await library.schema(clusters.pick(cluster).client, signal),

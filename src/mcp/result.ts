@@ -1,6 +1,6 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { plain } from "../plain.ts";
-import { cutText, mostCharacters } from "../tools/room.ts";
+import { cutText, mostCharacters, mostNotes } from "../tools/room.ts";
 
 /** A tool's answer as MCP wants it. Text only: Claude Code shows `structuredContent` instead of text when both come. */
 export function answer(text: string): CallToolResult {
@@ -13,7 +13,7 @@ export function failure(text: string): CallToolResult {
 }
 
 function cut(text: string): string {
-  if (text.length <= mostCharacters) return text;
+  if (text.length <= mostCharacters + mostNotes) return text;
   const note = `\n[Cut here: ${text.length} characters in all, at most ${mostCharacters} are given. Ask for less: a narrower path, type or search.]`;
   return cutText(text, mostCharacters - note.length) + note;
 }

@@ -33,12 +33,21 @@ export interface GuardedRequest extends ProxmoxRequest {
   readonly checked?: boolean;
 }
 
+/** A way on which an answer came that is not the usual one. */
+export interface Detour {
+  readonly cluster: string;
+  /** `pve1 did not answer, pve2 did` */
+  readonly detour: string;
+}
+
 /** What tools see of the clusters: every request of theirs passes the policy before it is sent. */
 export interface Proxmox {
   /** The clusters this caller may use, in the order of the configuration. */
   readonly names: readonly string[];
   /** Whether this caller may change anything anywhere. */
   readonly writes: boolean;
+  /** The detours of this call's answers so far, each once. */
+  readonly detours: readonly Detour[];
   /**
    * How a cluster is right now; an unreachable one is a state, not an error. It rests on fixed reads of our own
    * (`/version`, `/nodes`, `/cluster/status`), which no setting withholds: nobody could tell what is limited otherwise.

@@ -14,7 +14,7 @@ import { type CallerRights, lowerAccess } from "./caller.ts";
 import { type Checked, check, sendChecked } from "./check.ts";
 import { type Classified, classify, unknownRule, withSchema } from "./classes/classify.ts";
 import { withDigest } from "./digest.ts";
-import type { GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guard.ts";
+import type { Detour, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guard.ts";
 import { GuestLists, namesGuest, realPath } from "./guests.ts";
 import { asks, judge, type Law } from "./judge.ts";
 import { makePlan, type Plan } from "./plan.ts";
@@ -37,6 +37,8 @@ export class GuardedCall implements Proxmox {
   readonly #options: GuardOptions;
   readonly #call: Call;
   readonly #rights: CallerRights;
+  /** By cluster and detour. */
+  readonly #detours = new Map<string, Detour>();
 
   constructor(options: GuardOptions, call: Call, rights: CallerRights) {
     this.#options = options;
@@ -47,6 +49,10 @@ export class GuardedCall implements Proxmox {
 
   get writes(): boolean {
     return this.names.some((name) => this.access(name) !== "read-only");
+  }
+
+  get detours(): readonly Detour[] {
+    return [...this.#detours.values()];
   }
 
   access(cluster: string): Access {
@@ -83,6 +89,8 @@ export class GuardedCall implements Proxmox {
       lists: guests,
     };
     const answer = await this.#pass(matter, plain, checked);
+    const { detour } = answer;
+    if (detour !== undefined) this.#detours.set(`${cluster.name} ${detour}`, { cluster: cluster.name, detour });
     return { ...answer, cluster: cluster.name, ...(short && { resolved: request.path }) };
   }
 

@@ -52,7 +52,7 @@ export function asks(access: Access, classified: Classified): boolean {
 }
 
 /** `destructive (it destroys the guest and its disks)`. */
-export function describeClass({ class: name, reason }: Classified): string {
+function describeClass({ class: name, reason }: Classified): string {
   const article = name === "change" || name === "read" ? `a ${name}` : name;
   return reason === "" ? article : `${article} (${reason})`;
 }

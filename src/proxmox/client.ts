@@ -154,8 +154,9 @@ export class ProxmoxClient {
       const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, this.#asker());
       const way: Way = { message, judge, passage, node: nodeOf(attempted) };
       if (request.method !== "GET") return await this.#endpoints.write(way);
+      const sentAt = performance.now();
       const answer = await this.#endpoints.read(way);
-      this.#writes.saw(request, answer.data);
+      this.#writes.saw(request, answer.data, sentAt);
       return answer;
     };
     return await this.#inTime(attempted, request, send, progress);
@@ -173,7 +174,7 @@ export class ProxmoxClient {
         const passage = { ...within, authorization: undefined, signal: AbortSignal.any([within.signal, over]) };
         return readPage(await endpoint.read(message, passage), `${endpoint.url}${path}`, modifiedSince, holds);
       };
-      return await this.#endpoints.first(ask, within.signal);
+      return await this.#endpoints.first(ask, within);
     });
   }
 

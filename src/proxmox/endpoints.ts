@@ -56,7 +56,7 @@ export class Endpoints {
       }
     };
     const own = node === undefined ? undefined : this.#nodes.of(node);
-    const { endpoint, result } = await this.first(ask, passage.signal, own);
+    const { endpoint, result } = await this.first(ask, passage, own);
     this.#order.worked(endpoint);
     if (result instanceof Fault) return await this.#askNode(way, endpoint, result);
     if (message.target === statusMessage.target) this.#nodes.learn(endpoint, result.data);
@@ -64,15 +64,18 @@ export class Endpoints {
   }
 
   /**
-   * The first answer to something that may be asked of several at a time.
+   * The first answer to something that may be asked of several at a time. A silent one is waited for no longer than
+   * leaves the others their part of the time.
    * @param own the endpoint that knows best, asked second.
    */
   async first<T>(
     ask: (endpoint: Endpoint, over: AbortSignal) => Promise<T>,
-    signal: AbortSignal,
+    { signal, deadline }: Pick<Passage, "signal" | "deadline">,
     own?: Endpoint,
   ): Promise<T> {
-    return await firstAnswer(this.#order.list(own), this.#patienceMs, ask).catch((error: unknown) => {
+    const order = this.#order.list(own);
+    const patienceMs = Math.min(this.#patienceMs, (deadline - performance.now()) / order.length);
+    return await firstAnswer(order, patienceMs, ask).catch((error: unknown) => {
       signal.throwIfAborted();
       if (!(error instanceof AggregateError)) throw error;
       throw allFailed(error.errors.filter((each) => each instanceof Fault));

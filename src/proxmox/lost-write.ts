@@ -50,8 +50,8 @@ const pausesMs = [50, 200, 500, 1_000, 2_000];
  * @throws {ProxmoxError} the same one, that then says that it was not done, or what was looked for.
  */
 export async function recover(lost: LostWrite, options: LookUpOptions): Promise<ProxmoxAnswer> {
-  const { write, error, request } = lost;
-  const outcome = request.signal?.aborted ? undefined : await lookUp(lost, options);
+  const { write, error } = lost;
+  const outcome = await lookUp(lost, options);
   if (outcome === undefined || outcome.done === "unknown") {
     options.writes.lose(write);
     throw outcome === undefined ? error : error.withLookUp(outcome.how);

@@ -48,8 +48,7 @@ export class SentWrites {
     };
     this.#prune();
     this.#writes.add(write);
-    // What was read of it before this write tells nothing of how it will be before the next one.
-    for (const path of this.#digests.keys()) if (isPartOf(path, write.thing)) this.#digests.delete(path);
+    this.#outdate(write.thing);
     return write;
   }
 
@@ -64,12 +63,20 @@ export class SentWrites {
     this.#end(write, "lost");
   }
 
-  /** A configuration was read. */
-  saw({ path, params }: ProxmoxRequest, data: unknown): void {
+  /**
+   * A configuration was read.
+   * @param sentAt when that was asked, by `performance.now()`: what a write was under way on meanwhile, or a lost one may
+   * still change, is remembered as neither the one nor the other.
+   */
+  saw({ path, params }: ProxmoxRequest, data: unknown, sentAt: number): void {
     if (Object.keys(params ?? {}).length > 0 || typeof data !== "object" || data === null) return;
     const { digest } = data as Readonly<Record<string, unknown>>;
     if (typeof digest !== "string") return;
     const key = keyOf(path);
+    const isUnsteady = [...this.#writes].some(({ thing, state, ended = Number.POSITIVE_INFINITY }) => {
+      return isPartOf(key, thing) && (state !== "settled" || ended >= sentAt);
+    });
+    if (isUnsteady) return;
     this.#digests.delete(key);
     this.#digests.set(key, digest);
     const [oldest] = this.#digests.keys();
@@ -101,6 +108,12 @@ export class SentWrites {
   #end(write: SentWrite, state: "lost" | "settled"): void {
     write.state = state;
     write.ended = performance.now();
+    this.#outdate(write.thing);
+  }
+
+  /** What was read of a thing before a write tells nothing of how it will be before the next one. */
+  #outdate(thing: string): void {
+    for (const path of this.#digests.keys()) if (isPartOf(path, thing)) this.#digests.delete(path);
   }
 
   /** They stand in the order in which they began, so the first young one ends the search; lost ones are few. */

@@ -38,7 +38,7 @@ const passing: readonly ProxmoxErrorKind[] = [
 
 /**
  * Waits until a task ends, or the time is over. A node that does not answer is asked again until then.
- * @throws {ProxmoxError} when the task was never known or may not be read; the signal's reason when it is aborted.
+ * @throws {ProxmoxError} when the task was never known or may not be read; an AbortError, or the signal's reason, when it is aborted.
  */
 export async function waitForTask(send: Send, task: TaskId, { signal, timeoutMs, onLine }: Patience): Promise<Waited> {
   const deadline = performance.now() + timeoutMs;

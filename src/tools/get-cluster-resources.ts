@@ -123,7 +123,7 @@ function summary(found: readonly Resource[], all: readonly Resource[], place: st
   });
   const where = ` on ${place}`;
   if (guests.length === 0)
-    return others.length === 0 ? `Nothing found${where}.` : `${upper(others.join(", "))}${where}.`;
+    return others.length === 0 ? `Nothing found${where}.` : `${upper(others.join(", "))}${where}.${age}`;
   const states = Map.groupBy(guests, ({ status }) => status ?? "unknown");
   const counts = [...states].sort(([a], [b]) => order(a) - order(b)).map(([status, of]) => `${of.length} ${status}`);
   const nodes = all.filter(({ type }) => type === "node");

@@ -21,10 +21,21 @@ export const guestPower = defineTool({
   input: {
     guest: guestArgument.describe("VMID or name"),
     action: z.enum(powerActionNames),
-    timeout: z.int().min(1).max(3600).optional().describe("Seconds for shutdown and reboot; Proxmox's default is 60"),
+    timeout: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(3600)
+      .optional()
+      .describe("Seconds for shutdown and reboot; Proxmox's default is 60"),
   },
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   async run({ guest, action, cluster, timeout }, context) {
+    if (timeout !== undefined && powerActions[action].asks === undefined) {
+      throw new ToolFailure(
+        `timeout: ${action} takes none, only shutdown and reboot do. Nothing was done; leave it out.`,
+      );
+    }
     const press: Press = { action, timeout };
     const place = await findGuest(guest, cluster, context);
     const answer = await pressButton(press, place, context);
@@ -77,7 +88,7 @@ async function attempt(press: Press, place: GuestPlace, context: ToolContext): P
   const answer = await context.proxmox.request(place.cluster, {
     method: "POST",
     path: [...place.path, "status", action],
-    ...(asks && timeout !== undefined && { params: { timeout } }),
+    ...(timeout !== undefined && { params: { timeout } }),
     signal: context.signal,
   });
   const task = startedTask(answer.cluster, answer.data);

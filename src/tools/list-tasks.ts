@@ -30,7 +30,7 @@ export const listTasks = defineTool({
     user: z.string().optional(),
     type: z.string().optional().describe("vzdump, qmstart, qmigrate, ..."),
     since: z.string().transform(readSince).optional().describe("2h, 3d, or an ISO date"),
-    limit: z.int().min(1).max(200).default(30),
+    limit: z.coerce.number().int().min(1).max(200).default(30),
   },
   annotations: readOnly,
   async run({ cluster, guest, limit, ...filters }, context) {

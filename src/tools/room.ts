@@ -4,6 +4,9 @@
  */
 export const mostCharacters = 36_000;
 
+/** What may stand behind an answer that has as much, in characters: how it came. */
+export const mostNotes = 1_000;
+
 /**
  * The beginning of a text, as much as there is room for. A row is not cut in two, unless that would lose most of the
  * answer: compact JSON is a single line.

@@ -41,6 +41,9 @@ export interface TaskPage {
 /** Proxmox supports clusters of some 32 nodes; an answer that claims many more is not followed. */
 const mostNodes = 64;
 
+/** A frozen node holds its list back for 30 s; the other nodes' must not wait for it. In milliseconds. */
+const listMs = 8000;
+
 interface Row {
   readonly upid: string;
   readonly endtime?: unknown;
@@ -107,7 +110,8 @@ async function tasksOf(cluster: string, node: string, wanted: Wanted, context: T
   };
   try {
     const path = ["nodes", node, "tasks"];
-    const answer = await context.proxmox.request(cluster, { method: "GET", path, params, signal: context.signal });
+    const within = { signal: context.signal, timeoutMs: listMs };
+    const answer = await context.proxmox.request(cluster, { method: "GET", path, params, ...within });
     const tasks = rowsOf<Row>(answer, "upid").flatMap((row) => readRow(cluster, row) ?? []);
     return { tasks, total: Math.max(answer.total ?? 0, tasks.length) };
   } catch (error) {

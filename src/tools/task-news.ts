@@ -40,7 +40,7 @@ const longestLine = 300;
 
 /**
  * Waits for a task, telling the client how it gets on, and words what became of it.
- * @throws {ProxmoxError} or what the policy says, when its state may not be read; the signal's reason when it is aborted.
+ * @throws {ProxmoxError} or what the policy says, when its state may not be read; an AbortError, or the signal's reason, when it is aborted.
  */
 export async function watchTask(
   handle: TaskHandle,
@@ -96,7 +96,7 @@ function ended(
   });
   if (result === "ok") return news(`${titleOf(handle)} ended OK${when}.`, ...log);
   const reason = plainLine(exitstatus);
-  const decisive = decisiveLines(log).filter((line) => line !== `TASK ERROR: ${reason}`);
+  const decisive = decisiveLines(log).filter((line) => line !== shortened(`TASK ERROR: ${reason}`));
   if (result === "warnings") return news(`${titleOf(handle)} ended with ${reason}${when}.`, ...decisive);
   const { what, hint } = explainTask(handle, exitstatus);
   const meaning = [what && `${what.charAt(0).toUpperCase()}${what.slice(1)}.`, hint].filter(Boolean).join(" ");

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Proxmox } from "../policy/guard.ts";
 import { argumentReader } from "./arguments.ts";
+import { withDetours } from "./detours.ts";
 
 /** How a tool takes the `cluster` argument, which is added to its schema in one place. */
 export type ClusterArgument =
@@ -58,7 +59,10 @@ interface ToolDefinition<Input extends z.ZodRawShape> extends ToolDeclaration {
 /** Makes a tool of its definition: `run` gets the arguments parsed and typed by `input`. */
 export function defineTool<Input extends z.ZodRawShape>({ run, ...declaration }: ToolDefinition<Input>): Tool {
   const read = argumentReader(declaration);
-  return { ...declaration, call: async (given, context) => await run(read(given), context) };
+  return {
+    ...declaration,
+    call: async (given, context) => withDetours(await run(read(given), context), context.proxmox.detours),
+  };
 }
 
 /** The annotations of a tool that only looks. */

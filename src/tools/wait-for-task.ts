@@ -18,7 +18,7 @@ export const waitForTask = defineTool({
   cluster: "found",
   input: {
     task: z.string().describe("Its handle, cluster/UPID, as other tools give it"),
-    timeout: z.number().min(0).max(mostSeconds).default(mostSeconds).describe("Seconds"),
+    timeout: z.coerce.number().min(0).max(mostSeconds).default(mostSeconds).describe("Seconds"),
   },
   annotations: readOnly,
   async run({ task, cluster, timeout }, context) {

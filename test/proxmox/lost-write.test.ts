@@ -71,6 +71,32 @@ test("a write that never arrived is looked for until it cannot come any more, an
   expect(lossy.asked.filter((line) => !line.startsWith("GET "))).toEqual([start, config]);
 });
 
+test("a read that overlaps a write is not what the next write is compared with", async () => {
+  const digests = ["before", "between", "before"];
+  let puts = 0;
+  let held: (() => void) | undefined;
+  await using server = await startRawServer((socket, request) => {
+    if (request.method === "PUT") {
+      puts++;
+      return puts === 1 ? replyData(null)(socket, request) : socket.destroy();
+    }
+    if (!request.target.endsWith("/config")) return replyData({ status: "running" })(socket, request);
+    const answer = replyData({ digest: digests[puts], net0: "virtio=BC:24:11:00:00:01,bridge=vmbr0" });
+    if (held !== undefined) return answer(socket, request);
+    held = () => answer(socket, request);
+  });
+  const client = new ProxmoxClient(clusterAt([server.url]), { lookUpMs: 300 });
+  const overlapping = client.request(readConfig);
+  await until(() => held !== undefined);
+  await client.request(write(config, { net0: "virtio,bridge=vmbr1" }));
+  held?.();
+  await overlapping;
+  // It restores what was there at first, in other words, and its answer is lost.
+  const lost = await failureOf(client, write(config, { net0: "virtio,bridge=vmbr0" }));
+  expect(lost.sent).toBe("maybe");
+  expect(lost.describe()).not.toContain("not done");
+});
+
 describe("a task is not taken for a lost write's own", () => {
   /** Somebody else does the same; then a write of ours gets lost on its way. */
   async function outcome(theirs: string, ours: string, apartMs: number, token?: string) {

@@ -162,10 +162,16 @@ test("columns that hold nothing are left out, and what all rows share is said on
   expect(text).toMatch(/\nGuests, all: type lxc, status running, node bpve\nvmid\tname\tcpu\tmem\tuptime\ttags\n/);
 });
 
+test("name: finds what the column name shows, of every kind", async () => {
+  expect(await ask({ cluster: "alpha", search: "name:vmda type:storage" })).toContain("\nvmdata\t");
+  expect(await ask({ cluster: "alpha", search: "name:pve1" })).toStartWith("Nodes: 1 on alpha.");
+  expect(await ask({ cluster: "alpha", search: "storage" })).toStartWith("Nothing found");
+});
+
 test("a storage that nodes share is one row, whatever a silent node says of it", async () => {
   const text = await ask({ cluster: "alpha", type: "storage", search: "storage:backups" });
   expect(text).toMatch(
-    /^Storage: 1 on alpha\.\n\nStorage\nname\tnode\tstatus\ttype\tdisk\tcontent\nbackups\tpve1,pve2,pve3\tavailable\tdir\t13%\/252G\tbackup$/,
+    /^Storage: 1 on alpha\. Figures are up to 10 s old\.\n\nStorage\nname\tnode\tstatus\ttype\tdisk\tcontent\nbackups\tpve1,pve2,pve3\tavailable\tdir\t13%\/252G\tbackup$/,
   );
   const row = (node: string, status: string): Resource => ({
     cluster: "a",

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { type Fleet, startFleet } from "../support/fleet.ts";
 import { startProduct } from "../support/product.ts";
-import { startRawServer } from "../support/raw-server.ts";
+import { replyData, startRawServer } from "../support/raw-server.ts";
 
 const upidOf = (text: string) => /UPID:\S+/.exec(text)?.[0] ?? "";
 
@@ -129,6 +129,18 @@ describe("wait_for_task", () => {
     expect(text).toStartWith("qmreset of 100 on pve1 (alpha) ended OK");
     expect(performance.now() - began).toBeWithin(4000, 9000);
   }, 30_000);
+
+  test("finds the task of a cluster whose first endpoint is silent", async () => {
+    await using silent = await startRawServer(() => undefined);
+    await using knowing = await startRawServer(replyData({ status: "stopped", exitstatus: "OK" }));
+    const credentials = { user: "mcp@pve", token_id: "agent", token_secret: "s" };
+    const gamma = { url: [silent.url, knowing.url], ...credentials };
+    await using other = await startFleet({ others: { gamma } });
+    await using asker = await httpClient(other.product);
+    const task = "UPID:pve1:00000001:00000001:60000000:qmstart:100:root@pam:";
+    const { text } = await asker.call("wait_for_task", { task });
+    expect(text).toStartWith("qmstart of 100 on pve1 (gamma) ended OK");
+  }, 15_000);
 
   test("says why a task of yesterday failed", async () => {
     const list = await call("list_tasks", { cluster: "alpha", type: "vzdump" });

@@ -1,6 +1,6 @@
 import type { Cell } from "../table.ts";
 import { compactBytes, compactDuration, percentOf } from "../units.ts";
-import { isOn, type Resource, ratio } from "./resource.ts";
+import { isOn, nameOf, type Resource, ratio } from "./resource.ts";
 
 /** A column: its name, which `fields` and `sort` take, what stands in it, and what it is sorted by where that differs. */
 export interface Column {
@@ -22,11 +22,6 @@ function used(part: number | undefined, whole: number | undefined, isOn: boolean
   return percent === undefined ? size : `${percent}/${size}`;
 }
 
-/** Nodes and pools are called by the key of their type. */
-function ownName({ type, node, pool }: Resource): string | undefined {
-  return type === "node" ? node : type === "pool" ? pool : undefined;
-}
-
 /** Every column there is. */
 const columns = {
   cluster: column("cluster", (r) => r.cluster),
@@ -36,7 +31,7 @@ const columns = {
     (r) => r.vmid,
   ),
   type: column("type", (r) => (r.template === 1 ? `${r.type} template` : (r.plugintype ?? r.type))),
-  name: column("name", (r) => r.name ?? r.storage ?? r.network ?? r.sdn ?? ownName(r)),
+  name: column("name", nameOf),
   status: column("status", (r) => (r.lock === undefined ? r.status : `${r.status}, locked (${r.lock})`)),
   node: column("node", (r) => r.node),
   cpu: column(

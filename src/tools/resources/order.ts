@@ -34,7 +34,9 @@ export function orderBy(column: Column | undefined, descending: boolean, cluster
       a.section - b.section ||
       a.cluster - b.cluster ||
       a.vmid - b.vmid ||
-      a.id.localeCompare(b.id, "en", { numeric: true }),
+      a.id.localeCompare(b.id, "en", { numeric: true }) ||
+      // Numbers that differ by leading zeros only are the same to it.
+      Number(a.id > b.id) - Number(a.id < b.id),
   };
 }
 

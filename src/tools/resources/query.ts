@@ -1,6 +1,6 @@
 import { nearest } from "../../config/nearest.ts";
 import { ToolFailure } from "../failure.ts";
-import { isOn, type Resource, ratio } from "./resource.ts";
+import { isOn, nameOf, type Resource, ratio } from "./resource.ts";
 
 /** One condition of a search; all of them must hold. */
 interface Term {
@@ -20,7 +20,7 @@ const textKeys: Readonly<Record<string, { readonly part?: true; values(resource:
     values: ({ type }) => [type, type === "qemu" || type === "lxc" ? "vm" : type === "network" ? "sdn" : undefined],
   },
   vmid: { values: ({ vmid }) => [vmid] },
-  name: { part: true, values: ({ name }) => [name] },
+  name: { part: true, values: (resource) => [nameOf(resource)] },
   node: { values: ({ node }) => node?.split(",") ?? [] },
   status: { values: ({ status }) => [status] },
   tag: { values: ({ tags }) => tags?.split(/[;, ]+/) ?? [] },
@@ -70,7 +70,7 @@ function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined
 const hiddenKeys = new Set(["name", "tag", "pool"]);
 
 /** The keys that a search may have. */
-export const searchKeys: readonly string[] = [...new Set([...Object.keys(textKeys), ...Object.keys(numberKeys)])];
+const searchKeys: readonly string[] = [...new Set([...Object.keys(textKeys), ...Object.keys(numberKeys)])];
 
 /** A word, or a key with a sign and a value; quotes hold spaces together. */
 const token = /([-+]?)(?:([a-z]+)(:|[<>]=?|=))?("(?:[^"\\]|\\.)*"?|[^\s"]*)/giy;
@@ -115,8 +115,8 @@ export function mightMatch(query: Query, resource: Resource): boolean {
 }
 
 function hasWord(resource: Resource, word: string): boolean {
-  const { cluster, id, name, vmid, node, status, tags, pool, storage } = resource;
-  const text = [cluster, id, name, vmid, node, status, tags, pool, storage].join("\n").toLowerCase();
+  const { cluster, vmid, node, status, tags, pool } = resource;
+  const text = [cluster, nameOf(resource), vmid, node, status, tags, pool].join("\n").toLowerCase();
   return text.includes(word.toLowerCase());
 }
 

@@ -80,6 +80,11 @@ export function resourceOf(row: ResourceRow, cluster: string): Resource {
   };
 }
 
+/** What a resource is called: nodes and pools by the key of their type, storage and networks by theirs. */
+export function nameOf({ name, storage, network, sdn, type, node, pool }: Resource): string | undefined {
+  return name ?? storage ?? network ?? sdn ?? (type === "node" ? node : type === "pool" ? pool : undefined);
+}
+
 /** What `type` may ask for: Proxmox's types, and `vm` for both kinds of guests, as Proxmox's own parameter has it. */
 export const resourceTypes = ["vm", "qemu", "lxc", "node", "storage", "pool", "sdn"] as const;
 

@@ -13,8 +13,13 @@ export const quorum = defineDetector({
       .filter(({ online }) => online === 0)
       .map(({ name }) => name)
       .sort();
-    const what = `no quorum: ${nodes.length - lost.length} of ${nodes.length} nodes in sight, not ${listed(lost)}; reads go on, nothing can be changed or started`;
-    const next = "Bring those nodes or the cluster network back; `pvecm status` on a node shows who sees whom.";
+    const missing = lost.length === 0 ? "" : `, not ${listed(lost)}`;
+    const what = `no quorum: ${nodes.length - lost.length} of ${nodes.length} nodes in sight${missing}; reads go on, nothing can be changed or started`;
+    // With every node in sight it is the votes that do not add up.
+    const next =
+      lost.length === 0
+        ? "`pvecm status` on a node shows votes and expected votes: look whether a QDevice is gone, or votes were changed."
+        : "Bring those nodes or the cluster network back; `pvecm status` on a node shows who sees whom.";
     return [{ urgency: "now", object: "cluster", what, next }];
   },
 });
