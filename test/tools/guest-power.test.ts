@@ -268,6 +268,17 @@ describe("without a cluster", () => {
   });
 });
 
+test.each(["start", "stop", "reset", "suspend", "resume"])(
+  "%s refuses the timeout that it has no use for",
+  async (action) => {
+    const before = writes();
+    const { isError, text } = await power({ guest: 100, cluster: "alpha", action, timeout: 5 });
+    expect(isError).toBe(true);
+    expect(text).toBe(`timeout: ${action} takes none, only shutdown and reboot do. Nothing was done; leave it out.`);
+    expect(writes()).toBe(before);
+  },
+);
+
 describe("a guest that moves between look-up and call", () => {
   /** Moves guest 110 from pve2 to pve1 when the first button is pressed. */
   const moving =
@@ -308,6 +319,28 @@ describe("a guest that moves between look-up and call", () => {
     );
     const posts = other.alpha.requests.filter(({ method }) => method === "POST").map(({ path }) => path);
     expect(posts).toEqual(["/api2/json/nodes/pve2/qemu/110/status/stop", "/api2/json/nodes/pve1/qemu/110/status/stop"]);
+  });
+
+  test("is not pressed again where the first half of a reboot may have been done", async () => {
+    const task = upid.replace("qmstop", "qmreboot");
+    let isMoved = false;
+    const around: Around = async (request, answer) => {
+      const path = decodeURIComponent(new URL(request.url).pathname);
+      if (path.endsWith("/status/reboot")) {
+        isMoved = true;
+        return Response.json({ data: task });
+      }
+      const exitstatus = "unable to find configuration file for VM 110 on node 'pve2'";
+      if (path.endsWith(`${task}/status`)) return Response.json({ data: { status: "stopped", exitstatus } });
+      if (!isMoved || !path.endsWith("/cluster/resources")) return await answer(request);
+      return Response.json({ data: [{ id: "qemu/110", type: "qemu", vmid: 110, name: "monitoring", node: "pve1" }] });
+    };
+    await using other = await startFleet({ around });
+    await using asker = await httpClient(other.product);
+    const { isError, text } = await power({ guest: "monitoring", action: "reboot" }, asker);
+    expect(isError).toBe(true);
+    expect(text).toStartWith("110 (monitoring, VM on pve2 of alpha): reboot failed.");
+    expect(other.alpha.writes()).toBe(1);
   });
 
   test("is not looked for without end", async () => {

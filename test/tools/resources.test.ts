@@ -288,6 +288,25 @@ test("a row that is not as Proxmox's are spoils neither its neighbours nor anoth
   expect(page.text).toContain("1 of 3. For more: cursor ");
 });
 
+test("a page begins behind the last one, also among ids that differ by leading zeros only", async () => {
+  const rows = ["nfs001", "nfs01", "nfs1"].map((storage) => {
+    return { id: `storage/pve1/${storage}`, type: "storage", storage, node: "pve1", status: "available" };
+  });
+  const token = { user: "mcp@pve", token_id: "t", token_secret: "s" };
+  await using proxmox = await startRawServer(replyData(rows));
+  await using file = await configFile({ clusters: { one: { url: proxmox.url, ...token } } });
+  await using other = await startProduct(["--config", file.path]);
+  await using asker = await httpClient(other);
+  const seen: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const { text } = await asker.call("get_cluster_resources", { limit: 1, ...(cursor !== undefined && { cursor }) });
+    seen.push(...(text.match(/^nfs\d+/gm) ?? []));
+    cursor = /cursor (\S+)/.exec(text)?.[1];
+  } while (cursor !== undefined);
+  expect(seen).toEqual(["nfs001", "nfs01", "nfs1"]);
+});
+
 test("guests whose node does not report are told where a search could have meant them", async () => {
   const say = (search: string, type?: string) => ask({ cluster: "alpha", search, ...(type && { type }) });
   expect(await say("name:old-ct", "lxc")).toMatch(

@@ -63,9 +63,12 @@ describe("proxmox_api_call", () => {
     expect(text).toMatch(/^vzdump of 200 on pve1 \(alpha\) is still running, \d+s after its start\.$/m);
     expect(text).toContain("Its log ends in: INFO: creating vzdump archive");
     expect(text).toContain(`Task: alpha/${upidOf(text)}`);
-    expect(await call("list_tasks", { status: "running" }, asker)).toMatch(
-      /^1 task on 2 clusters: 1 running\.\n.*\nrunning\tvzdump\t200\tpve1\t.*\d+s so far\talpha\/UPID/,
-    );
+    const running = /^1 task on 2 clusters: 1 running\.\n.*\nrunning\tvzdump\t200\tpve1\t.*\d+s so far\talpha\/UPID/;
+    expect(await call("list_tasks", { status: "running" }, asker)).toMatch(running);
+    // What was started later has ended already; what runs stands first all the same.
+    const later = await slow.send("POST", "/nodes/pve1/qemu/104/status/start", {});
+    await slow.send("DELETE", `/nodes/pve1/tasks/${later}`);
+    expect((await call("list_tasks", { node: "pve1" }, asker)).split("\n")[2]).toStartWith("running\tvzdump\t200\t");
   }, 20_000);
 
   test("never loses that a task was started, even where nobody may read how it gets on", async () => {
@@ -195,6 +198,21 @@ describe("wait_for_task", () => {
     expect(text).toContain("oops\\nqmstart of 100 ended OK");
   });
 
+  test("tells a long reason once, and cut", async () => {
+    const upid = "UPID:pve1:000001CC:0006EAA0:6B02C95E:qmstart:100:mcp@pve!tok:";
+    const reason = `start failed: ${"command ".repeat(60)}`.trim();
+    const around = async (request: Request, answer: (request: Request) => Promise<Response>) => {
+      const path = decodeURIComponent(new URL(request.url).pathname);
+      if (path.endsWith(`${upid}/status`)) return Response.json({ data: { status: "stopped", exitstatus: reason } });
+      if (!path.endsWith(`${upid}/log`)) return await answer(request);
+      return Response.json({ data: [{ n: 1, t: `TASK ERROR: ${reason}` }], total: 1 });
+    };
+    await using other = await startFleet({ around });
+    await using asker = await httpClient(other.product);
+    const text = await refused("wait_for_task", { task: `alpha/${upid}` }, asker);
+    expect(text.split("start failed")).toHaveLength(2);
+  });
+
   test("goes on over a node that falls silent, and says so when it stays silent", async () => {
     let silent = false;
     const around = async (request: Request, answer: (request: Request) => Promise<Response>) =>
@@ -255,6 +273,34 @@ describe("list_tasks", () => {
       "No such tasks on 2 clusters. Without Sys.Audit a token sees its own tasks only.",
     );
     expect(await call("list_tasks", { user: "root@pam", limit: 1 })).toStartWith("First 1 of 4 tasks on 2 clusters: ");
+  });
+
+  test("waits 8 s for a frozen node, and shows what the others have", async () => {
+    const around = async (request: Request, answer: (request: Request) => Promise<Response>) => {
+      if (new URL(request.url).pathname.endsWith("/nodes/pve2/tasks")) await Bun.sleep(30_000);
+      return await answer(request);
+    };
+    await using other = await startFleet({ around });
+    await using asker = await httpClient(other.product);
+    const began = performance.now();
+    const text = await call("list_tasks", { type: "vzdump" }, asker);
+    expect(performance.now() - began).toBeWithin(7000, 12_000);
+    expect(text).toStartWith("2 tasks on 2 clusters: 2 failed.");
+    expect(text).toContain("No tasks from pve2 of alpha: ");
+  }, 20_000);
+
+  test("counts among the failed none that ended with warnings", async () => {
+    const asked: string[] = [];
+    const around = async (request: Request, answer: (request: Request) => Promise<Response>) => {
+      asked.push(request.url);
+      return await answer(request);
+    };
+    await using other = await startFleet({ around });
+    await using asker = await httpClient(other.product);
+    await call("list_tasks", { status: "failed", type: "vzdump" }, asker);
+    const filters = asked.flatMap((url) => new URL(url).searchParams.get("statusfilter") ?? []);
+    expect(new Set(filters)).toEqual(new Set(["error,unknown"]));
+    expect(asked.filter((url) => new URL(url).searchParams.has("errors"))).toEqual([]);
   });
 
   test("says of a node or a VMID that there is none, and not that it has no tasks", async () => {

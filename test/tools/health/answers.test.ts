@@ -104,6 +104,13 @@ describe("cluster_health understands", () => {
     );
   });
 
+  test("a quorum that is lost with every node in sight", async () => {
+    const node = { type: "node", name: "bpve", online: 1 };
+    expect(await rowsWith("/cluster/status", [{ type: "cluster", name: "beta", quorate: 0 }, node])).toEqual([
+      "cluster | no quorum: 1 of 1 nodes in sight; reads go on, nothing can be changed or started | ",
+    ]);
+  });
+
   test("numbers that come as text", async () => {
     expect(await rowsWith("/cluster/status", [{ type: "cluster", name: "beta", quorate: "0" }])).toHaveLength(1);
   });

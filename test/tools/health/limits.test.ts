@@ -188,6 +188,19 @@ test("a cluster that claims thousands of nodes and guests does not hurt", async 
   expect(requests.length).toBeLessThan(10);
 });
 
+test("what was not looked at stands at the end of the longest answer", async () => {
+  const { beta } = healthyDemo();
+  const disks = Array.from({ length: 200 }, (_, n) => ({
+    devpath: `/dev/disk/${n}/${"x".repeat(500)}`,
+    health: "FAILED!",
+    model: "m".repeat(500),
+  }));
+  const answers = { "/nodes/bpve/disks/list": saying(disks), "/nodes/bpve/time": failing(501, "not implemented") };
+  const text = await healthOf([instead(membersOf([beta])[0], answers)]);
+  expect(text.length).toBeWithin(25_000, 36_000);
+  expect(text).toMatch(/\nAnd 1[67]\d more of the least urgent\.\nNot looked at on beta: clock on bpve \(.*\)\.$/);
+});
+
 test("a storage cannot name itself into a finding of ours", async () => {
   const { alpha } = healthyDemo();
   const [member] = membersOf([alpha], "audit");
