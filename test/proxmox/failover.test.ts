@@ -257,6 +257,24 @@ test("stays with the endpoint that works, and asks a dead one last until a while
   expect(await get()).toBe("first");
 });
 
+test("an endpoint that works again is preferred to one that fell silent since", async () => {
+  let isDown = true;
+  await using first = await startRawServer((socket, request) =>
+    isDown ? socket.destroy() : replyData("first")(socket, request),
+  );
+  await using second = await startRawServer((socket, request) =>
+    isDown ? replyData("second")(socket, request) : undefined,
+  );
+  const client = new ProxmoxClient(clusterAt([first.url, second.url]), { patienceMs: 20 });
+  const get = async () => (await client.request({ method: "GET", path: ["x"] })).data;
+  expect(await get()).toBe("second");
+  isDown = false;
+  expect(await get()).toBe("first");
+  const before = second.requests.length;
+  expect(await get()).toBe("first");
+  expect(second.requests.length).toBe(before);
+});
+
 test("an endpoint that failed in the middle of a write is asked last for a while", async () => {
   await using first = await startRawServer((socket) => socket.destroy());
   await using second = await startRawServer(replyData("second"));
