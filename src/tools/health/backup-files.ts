@@ -1,10 +1,19 @@
 import { z } from "zod";
 import type { Asker } from "./asker.ts";
+import { isEnabled } from "./backup-jobs.ts";
 import { holds } from "./rights.ts";
 import type { View } from "./view.ts";
 
-/** When each guest was last backed up (seconds since 1970), by the storage of backup jobs; only storages that could be read. */
-export type BackupFiles = ReadonlyMap<string, ReadonlyMap<number, number>>;
+/** The backups on one storage. */
+export interface StoredBackups {
+  /** When each guest was last backed up to it, in seconds since 1970, by VMID. */
+  readonly newest: ReadonlyMap<number, number>;
+  /** The nodes whose guests' backups were looked at: of a storage that is not shared, those that could be asked. */
+  readonly nodes: ReadonlySet<string>;
+}
+
+/** What backups there are, by the storage of backup jobs; only storages that could be read. */
+export type BackupFiles = ReadonlyMap<string, StoredBackups>;
 
 /** A list of backups may be megabytes long; nobody has that many storages for them. */
 const mostStorages = 8;
@@ -18,8 +27,14 @@ export async function readBackupFiles(
   asker: Asker,
 ): Promise<BackupFiles | undefined> {
   if (view.jobs === undefined) return undefined;
-  const names = new Set(view.jobs.flatMap(({ enabled, storage }) => (enabled === 0 ? [] : (storage ?? []))));
-  const files = new Map<string, ReadonlyMap<number, number>>();
+  const enabled = view.jobs.filter(isEnabled);
+  for (const { id, storage } of enabled) {
+    if (storage === undefined) {
+      asker.gaps.push({ what: `backups of job ${id}`, reason: "it names no storage: vzdump.conf on the nodes does" });
+    }
+  }
+  const names = new Set(enabled.flatMap(({ storage }) => storage ?? []));
+  const files = new Map<string, StoredBackups>();
   await Promise.all(
     [...names].map(async (name, index) => {
       const what = `backups on ${name}`;
@@ -29,30 +44,44 @@ export async function readBackupFiles(
         asker.gaps.push({ what, reason });
         return;
       }
-      const answering = new Set(view.nodes.map((node) => node.name));
-      const at = view.storages.filter((it) => it.name === name && it.active && answering.has(it.node));
-      const [first] = at;
-      if (first === undefined) {
-        asker.gaps.push({ what, reason: "the storage is not active, or not visible to the token" });
-        return;
-      }
-      const lists = await Promise.all(
-        (first.shared ? [first] : at).map(({ node }) =>
-          asker.read(
-            { label: what, path: ["nodes", node, "storage", name, "content"], params: { content: "backup" }, parse },
-            node,
-          ),
-        ),
-      );
-      if (lists.includes(undefined)) return;
-      const newest = new Map<number, number>();
-      for (const { vmid, ctime = 0 } of lists.flatMap((list) => list ?? [])) {
-        if (vmid !== undefined) newest.set(vmid, Math.max(newest.get(vmid) ?? 0, ctime));
-      }
-      files.set(name, newest);
+      const stored = await readBackups(name, what, view, asker);
+      if (stored !== undefined) files.set(name, stored);
     }),
   );
   return files;
+}
+
+async function readBackups(name: string, what: string, view: View, asker: Asker): Promise<StoredBackups | undefined> {
+  const answering = new Set(view.nodes.map((node) => node.name));
+  const everywhere = view.storages.filter((it) => it.name === name);
+  const at = everywhere.filter((it) => it.active && answering.has(it.node));
+  const [first] = at;
+  if (first === undefined) {
+    asker.gaps.push({ what, reason: "the storage is not active, or not visible to the token" });
+    return undefined;
+  }
+  const asked = first.shared ? [first] : at;
+  const lists = await Promise.all(
+    asked.map(({ node }) =>
+      asker.read(
+        { label: what, path: ["nodes", node, "storage", name, "content"], params: { content: "backup" }, parse },
+        node,
+      ),
+    ),
+  );
+  if (lists.includes(undefined)) return undefined;
+  const newest = new Map<number, number>();
+  for (const { vmid, ctime = 0 } of lists.flatMap((list) => list ?? [])) {
+    if (vmid !== undefined) newest.set(vmid, Math.max(newest.get(vmid) ?? 0, ctime));
+  }
+  if (first.shared) return { newest, nodes: new Set(view.hosts.map((host) => host.name)) };
+  for (const { node } of everywhere) {
+    // A node that does not answer is spoken of by itself.
+    if (answering.has(node) && !asked.some((it) => it.node === node)) {
+      asker.gaps.push({ what, node, reason: "the storage is not active there" });
+    }
+  }
+  return { newest, nodes: new Set(asked.map(({ node }) => node)) };
 }
 
 /** Proxmox leaves backups out of the list that the token may not restore (PVE::Storage::check_volume_access). */

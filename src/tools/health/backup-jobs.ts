@@ -1,38 +1,50 @@
 import { day } from "./readings.ts";
 import type { Guest, View } from "./view.ts";
 
-type Job = NonNullable<View<"jobs">["jobs"]>[number];
+/** A backup job, as `GET /cluster/backup` lists it. */
+export type Job = NonNullable<View<"jobs">["jobs"]>[number];
 
-/** A guest of enabled backup jobs all of whose backups can be seen. */
-export interface Covered {
+/** A guest on a storage that enabled jobs write its backups to, where those can be seen. */
+export interface Duty {
   readonly guest: Guest;
-  /** When it was last backed up, in seconds since 1970; `undefined` where none of its jobs' storages has a backup of it. */
+  readonly storage: string;
+  /** When it was last backed up there, in seconds since 1970; `undefined` for never. */
   readonly last: number | undefined;
-  /** How old its last backup may be by its jobs' schedules, in seconds. */
+  /** How old its last backup there may be by the jobs' schedules, in seconds. */
   readonly allowed: number;
+  /** Whether the jobs have a backup there of any of their guests: else they may have yet to run for the first time. */
+  readonly hasRun: boolean;
 }
 
 /** A backup may be this much later than its job's schedule says, in days. */
 const grace = 1;
 
-/** The guests of backup jobs, and how they stand. Where one of a guest's backups cannot be seen, it may well be backed up. */
-export function coveredGuests({ guests, jobs = [], backupFiles }: View<"jobs" | "backupFiles">): Covered[] {
+/** What enabled backup jobs have to do, and how that stands, as far as it can be seen. */
+export function dutiesOf({ guests, jobs = [], backupFiles }: View<"jobs" | "backupFiles">): Duty[] {
   if (backupFiles === undefined) return [];
-  return guests.flatMap((guest) => {
-    const covering = jobs.filter((job) => job.enabled !== 0 && covers(job, guest));
-    const seen = covering.flatMap(({ storage = "", schedule = "" }) => {
-      const newest = backupFiles.get(storage);
-      return newest === undefined ? [] : [{ last: newest.get(guest.vmid), days: interval(schedule) }];
+  return [...backupFiles].flatMap(([storage, { newest, nodes }]) => {
+    const own = jobs.filter((job) => isEnabled(job) && job.storage === storage);
+    const running = new Set(own.filter((job) => guests.some((guest) => covers(job, guest) && newest.has(guest.vmid))));
+    return guests.flatMap((guest): Duty[] => {
+      const covering = own.filter((job) => covers(job, guest));
+      if (covering.length === 0 || !nodes.has(guest.node)) return [];
+      const days = Math.min(...covering.map(({ schedule = "" }) => longestPause(schedule)));
+      const hasRun = covering.some((job) => running.has(job));
+      return [{ guest, storage, last: newest.get(guest.vmid), allowed: (days + grace) * day, hasRun }];
     });
-    if (seen.length === 0 || seen.length < covering.length) return [];
-    const made = seen.flatMap(({ last }) => last ?? []);
-    const last = made.length === 0 ? undefined : Math.max(...made);
-    return [{ guest, last, allowed: (Math.min(...seen.map(({ days }) => days)) + grace) * day }];
   });
 }
 
-/** A guest on a node that is offline shows neither pool nor anything to back up; its node is spoken of. */
-function covers(job: Job, { vmid, pool, node, status, template }: Guest): boolean {
+/** Whether a job runs by its schedule. */
+export function isEnabled({ enabled }: Job): boolean {
+  return enabled !== 0;
+}
+
+/**
+ * Whether a job, were it enabled, backs a guest up. A guest on a node that is offline shows neither pool nor anything to
+ * back up; its node is spoken of.
+ */
+export function covers(job: Job, { vmid, pool, node, status, template }: Guest): boolean {
   if (status === "unknown" || template || (job.node !== undefined && job.node !== node)) return false;
   if (job.all === 1) return !numbers(job.exclude).includes(vmid);
   return (job.pool !== undefined && job.pool === pool) || numbers(job.vmid).includes(vmid);
@@ -42,12 +54,37 @@ function numbers(list = ""): number[] {
   return list.split(/[,; ]+/).map(Number);
 }
 
+/** In days; a month has some more where its first Saturday is meant. */
+const named: ReadonlyMap<string, number> = new Map([
+  ["weekly", 7],
+  ["monthly", 35],
+  ["quarterly", 93],
+  ["semiannually", 185],
+  ["semi-annually", 185],
+  ["yearly", 366],
+  ["annually", 366],
+]);
+
+const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
 /** The longest time between two runs of a calendar event, in days; generous where it is complicated. */
-function interval(schedule: string): number {
-  if (/year|annual|quarter/i.test(schedule)) return 366;
-  // A date, `*-*-1` or `sat *-1..7`.
-  if (/monthly|[\d*]-[\d*]/i.test(schedule)) return 35;
-  if (/mon\.\.sun/i.test(schedule)) return 1;
-  if (/mon\.\.fri/i.test(schedule)) return 3;
-  return /weekly|mon|tue|wed|thu|fri|sat|sun/i.test(schedule) ? 7 : 1;
+export function longestPause(schedule: string): number {
+  const words = schedule.trim().toLowerCase().split(/\s+/);
+  const [first = ""] = words;
+  const known = named.get(first);
+  if (known !== undefined) return known;
+  // A date, `*-*-1`, `*-1..7` or `*-1,7-1`: the part before the last is the month.
+  const date = words.find((word) => word.includes("-"));
+  if (date !== undefined) return date.split("-").at(-2) === "*" ? 35 : 366;
+  const days = [...new Set(first.split(",").flatMap(daysOf))].sort((a, b) => a - b);
+  const pauses = days.map((each, index) => (days[index + 1] ?? (days[0] ?? 0) + weekdays.length) - each);
+  return Math.max(1, ...pauses);
+}
+
+/** `mon..fri`, `fri..mon`, `saturday`; nothing of what is no weekday. */
+function daysOf(range: string): number[] {
+  const [from = -1, to = from] = range.split("..").map((name) => weekdays.indexOf(name.slice(0, 3)));
+  if (from < 0 || to < 0) return [];
+  const length = ((to - from + weekdays.length) % weekdays.length) + 1;
+  return Array.from({ length }, (_, index) => (from + index) % weekdays.length);
 }

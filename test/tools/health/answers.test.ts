@@ -1,5 +1,6 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import type { DemoCluster } from "../../../src/demo/index.ts";
+import { longestPause } from "../../../src/tools/health/backup-jobs.ts";
 import { ceph } from "../../../src/tools/health/detectors/ceph.ts";
 import { healthOf, healthyDemo, instead, membersOf } from "./fleet.ts";
 
@@ -133,8 +134,10 @@ test("a detector that fails over an answer costs its own findings only, and that
 describe("a guest that was never backed up", () => {
   const told = async (daysUp: number, arrange: (beta: DemoCluster) => void = () => undefined) => {
     const { beta } = healthyDemo();
-    beta.world.jobs.splice(0, 1, { id: "w", vmid: "105,200", enabled: 1, schedule: "sat 02:00", storage: "local" });
-    beta.world.storages.get("local")?.volumes.splice(0);
+    beta.world.jobs.splice(0, 1, { id: "w", vmid: "100,105,200", enabled: 1, schedule: "sat 02:00", storage: "local" });
+    const volumes = beta.world.storages.get("local")?.volumes ?? [];
+    const others = volumes.filter(({ row }) => row["vmid"] === 100);
+    volumes.splice(0, volumes.length, ...others);
     const container = beta.world.guests.get(200);
     if (container?.run !== undefined) container.run = { ...container.run, since: Date.now() - daysUp * day * 1000 };
     arrange(beta);
@@ -147,6 +150,17 @@ describe("a guest that was never backed up", () => {
       "soon: 1 guest of backup jobs without a recent backup: 200 beta-ct (never)",
       "later: 1 guest of backup jobs with no backup yet: 105 beta-db",
     ]);
+  });
+
+  test("is told without alarm where its job may never have run yet", async () => {
+    const { beta } = healthyDemo();
+    beta.world.storages.get("local")?.volumes.splice(0);
+    for (const guest of beta.world.guests.values()) {
+      if (guest.run !== undefined) guest.run = { ...guest.run, since: Date.now() - 99 * day * 1000 };
+    }
+    const text = await healthOf(membersOf([beta]));
+    expect(text).toStartWith("1 finding (1 later) on beta");
+    expect(text).toContain("3 guests of backup jobs with no backup yet: 100 beta-vm, 105 beta-db, 200 beta-ct\t");
   });
 
   test("is told without alarm where it may be younger than that", async () => {
@@ -163,6 +177,137 @@ describe("a guest that was never backed up", () => {
     };
     expect(await told(0.5, made)).toEqual(["later: 1 guest of backup jobs with no backup yet: 105 beta-db"]);
   });
+});
+
+describe("a backup is judged", () => {
+  const rowsOf = async (
+    arrange: (beta: DemoCluster, backup: (vmid: number, daysAgo: number, on: string) => void) => void,
+  ) => {
+    const { beta } = healthyDemo();
+    arrange(beta, (vmid, daysAgo, on) => {
+      const volumes = beta.world.storages.get(on)?.volumes ?? [];
+      const kept = volumes.filter(({ row }) => row["vmid"] !== vmid);
+      const row = {
+        content: "backup",
+        ctime: now() - daysAgo * day,
+        format: "vma.zst",
+        size: 1,
+        subtype: "qemu",
+        vmid,
+      };
+      const own = { volid: `${on}:backup/vzdump-qemu-${vmid}-x.vma.zst`, node: undefined, row };
+      volumes.splice(0, volumes.length, ...kept, own);
+    });
+    const [, , ...rows] = (await healthOf(membersOf([beta]))).split("\n");
+    return rows.map((row) => row.split("\t").slice(0, 5).join(" | "));
+  };
+  const task = (beta: DemoCluster, type: string, id: string) => {
+    const start = now() - 3600;
+    const upid = `UPID:bpve:00000001:00000001:${start.toString(16).toUpperCase()}:${type}:${id}:root@pam:`;
+    const more = { pid: 1, pstart: 1, log: [], script: (function* () {})(), wake: 0 };
+    beta.world.tasks.push({
+      upid,
+      node: "bpve",
+      type,
+      id,
+      user: "root@pam",
+      start,
+      end: start + 5,
+      status: "OK",
+      ...more,
+    });
+  };
+
+  test("by each job's own storage and schedule", async () => {
+    const rows = await rowsOf((beta, backup) => {
+      const local = beta.world.storages.get("local");
+      if (local !== undefined) beta.world.storages.set("offsite", { ...local, volumes: [] });
+      beta.world.jobs.push({ id: "w", vmid: "100,105", enabled: 1, schedule: "sat 18:15", storage: "offsite" });
+      backup(100, 60, "offsite");
+      backup(105, 5, "offsite");
+    });
+    expect(rows).toEqual([
+      "soon | beta | backups | 1 guest of backup jobs without a recent backup: 100 beta-vm (60d ago on offsite) | 60d ago",
+    ]);
+  });
+
+  test.each(["qmcreate", "qmrestore", "qmtunnel"])(
+    "without one of the guest that had its VMID before, where %s made it since",
+    async (type) => {
+      const rows = await rowsOf((beta, backup) => {
+        backup(105, 90, "local");
+        task(beta, type, "105");
+      });
+      expect(rows).toEqual([]);
+    },
+  );
+
+  test("not where every job that has it is disabled, and that is said", async () => {
+    const rows = await rowsOf((beta) => {
+      beta.world.jobs.splice(0, 1, { id: "n", all: 1, enabled: 0, schedule: "02:00", storage: "local" });
+      beta.world.jobs.push({ id: "m", vmid: "105", enabled: 1, schedule: "02:00", storage: "local" });
+    });
+    expect(rows).toContain(
+      "later | beta | backups | 2 guests only in backup jobs that are disabled: 100 beta-vm, 200 beta-ct | ",
+    );
+  });
+
+  test("nowhere for a job that names no storage, and that is said", async () => {
+    const { beta } = healthyDemo();
+    beta.world.jobs.splice(0, 1, { id: "n", all: 1, enabled: 1, schedule: "02:00" });
+    expect(await healthOf(membersOf([beta]))).toContain(
+      "\nNot looked at on beta: backups of job n (it names no storage: vzdump.conf on the nodes does).",
+    );
+  });
+
+  test("only of guests on nodes whose part of the storage could be read", async () => {
+    const { alpha } = healthyDemo();
+    const backups = alpha.world.storages.get("backups");
+    if (backups !== undefined) {
+      const volumes = backups.volumes.filter(({ row }) => ![110, 111, 210].includes(Number(row["vmid"])));
+      alpha.world.storages.set("backups", { ...backups, volumes });
+    }
+    const [member] = membersOf([alpha]);
+    const resources = async () => {
+      const request = new Request("https://alpha.invalid/api2/json/cluster/resources", {
+        headers: { authorization: `PVEAPIToken=${member?.token}` },
+      });
+      const { data } = (await (await alpha.fetch(request)).json()) as { data: Record<string, unknown>[] };
+      const own = (row: Record<string, unknown>) => ({
+        ...row,
+        shared: 0,
+        ...(row["node"] === "pve2" && { status: "unknown" }),
+      });
+      return Response.json({ data: data.map((row) => (row["storage"] === "backups" ? own(row) : row)) });
+    };
+    const text = await healthOf([instead(member, { "/cluster/resources": resources })]);
+    expect(text).toContain("storage backups on pve2\tnot active");
+    expect(text).not.toContain("of backup jobs");
+    expect(text).toContain("backups on backups on pve2 (the storage is not active there)");
+  });
+});
+
+test.each([
+  ["02:00", 1],
+  ["*:0/30", 1],
+  ["2,14:30", 1],
+  ["mon..fri 21:00", 3],
+  ["monday..friday", 3],
+  ["mon,wed,fri 03:00", 3],
+  ["tue..sat", 3],
+  ["fri..mon 1:00", 4],
+  ["mon..sun", 1],
+  ["sat 18:15", 7],
+  ["weekly", 7],
+  ["sun *-1..7 2:00", 35],
+  ["*-*-1 02:00", 35],
+  ["*-1,4,7,10-1 03:00", 366],
+  ["*-1/3-1", 366],
+  ["quarterly", 93],
+  ["yearly", 366],
+  ["daily", 1],
+])("a job that runs at %s pauses for %p days at the longest", (schedule, days) => {
+  expect(longestPause(schedule)).toBe(days);
 });
 
 describe("a backup counts as missing", () => {
@@ -186,19 +331,18 @@ describe("a backup counts as missing", () => {
   });
 
   const jobs: [string, Record<string, string | number>, string | undefined][] = [
-    ["that names it", { vmid: "100,105" }, "100 beta-vm (never), 105 beta-db (never)"],
-    ["of all guests but some", { all: 1, exclude: "100" }, "105 beta-db (never), 200 beta-ct (never)"],
-    ["of its pool", { pool: "two" }, "105 beta-db (never)"],
+    ["that names it", { vmid: "100,105" }, "100 beta-vm, 105 beta-db"],
+    ["of all guests but some", { all: 1, exclude: "100" }, "105 beta-db, 200 beta-ct"],
+    ["of its pool", { pool: "two" }, "105 beta-db"],
     ["of another node", { all: 1, node: "other" }, undefined],
     ["that is off", { all: 1, enabled: 0 }, undefined],
-    ["whose backups are not seen, beside one whose are", { all: 1, storage: "elsewhere" }, undefined],
+    ["whose backups are not seen", { all: 1, storage: "elsewhere" }, undefined],
   ];
   test.each(jobs)("where it is in a job %s", async (_, job, told) => {
     const { beta } = healthyDemo();
     beta.world.pools.set("two", { comment: undefined, guests: new Set([105]), storages: new Set() });
     beta.world.jobs.splice(0, 1, { id: "j", enabled: 1, schedule: "02:00", storage: "local", ...job });
-    if (job["storage"] !== undefined) beta.world.jobs.push({ id: "k", all: 1, schedule: "02:00", storage: "local" });
     beta.world.storages.get("local")?.volumes.splice(0);
-    expect(/without a recent backup: ([^\t]*)\t/.exec(await healthOf(membersOf([beta])))?.[1]).toBe(told);
+    expect(/with no backup yet: ([^\t]*)\t/.exec(await healthOf(membersOf([beta])))?.[1]).toBe(told);
   });
 });

@@ -121,7 +121,7 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
     },
     row: [
       "soon | alpha | backups | 1 guest of backup jobs without a recent backup: 100 web-01 (never) |  | Look whether the jobs run (pvescheduler, their tasks of type vzdump) and start one by hand.",
-      "later | alpha | backups | 1 guest of backup jobs with no backup yet: 103 locked-vm |  | What was made since its job last ran gets one at the next run; of the others, start one by hand.",
+      "later | alpha | backups | 1 guest of backup jobs with no backup yet: 103 locked-vm |  | What is new, or in a new job, gets one at the job's next run (next-run in GET /cluster/backup); of the others, start one by hand.",
     ],
   },
   "guests in no backup job": {
@@ -147,7 +147,7 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
     inject: ({ alpha }) => {
       alpha.faults.replication = { "100-0": "no space left on device" };
     },
-    row: "soon | alpha | replication 100-0 of 100 web-01 | failed 8 times to pve2: no space left on device | 2h ago | GET /nodes/pve1/replication/100-0/log; what is on pve2 is as old as the last sync.",
+    row: /^soon \| alpha \| replication 100-0 of 100 web-01 \| failed 8 times to pve2: no space left on device \| (2h|1h 59m) ago \| GET \/nodes\/pve1\/replication\/100-0\/log; what is on pve2 is as old as the last sync\.$/,
   },
   "a certificate that ends": {
     inject: ({ alpha }) => fault(alpha, "pve2", { certificateDays: 6 }),

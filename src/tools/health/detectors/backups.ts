@@ -1,4 +1,4 @@
-import { coveredGuests } from "../backup-jobs.ts";
+import { covers, dutiesOf, type Duty, isEnabled } from "../backup-jobs.ts";
 import type { Finding } from "../finding.ts";
 import { day, mostTasks, taskDays } from "../readings.ts";
 import { holds } from "../rights.ts";
@@ -12,29 +12,39 @@ export const missingBackups = defineDetector({
   find(view) {
     const { now } = view;
     const ages = agesOf(view);
-    const late = coveredGuests(view)
-      .filter(({ last = 0, allowed }) => now - last > allowed)
-      .map((each) => ({ ...each, age: each.last === undefined ? ages(each.guest, each.allowed) : "old" }));
-    const missing = late.filter(({ age }) => age === "old");
-    const dated = missing.flatMap(({ guest, last }) => (last === undefined ? [] : [{ guest, last }]));
+    const duties = dutiesOf(view);
+    const late = duties.filter(({ last = 0, allowed }) => now - last > allowed);
+    const kept = new Set(duties.filter((duty) => !late.includes(duty)).map(({ guest }) => guest));
+    // An older backup of a guest that was made since is of another one, which had its VMID before.
+    const judged = late.map((duty) => ({ ...duty, age: ages(duty.guest, duty.allowed) }));
+    const missing = judged.filter(({ age, last, hasRun }) => {
+      return last === undefined ? age === "old" && hasRun : age !== "new";
+    });
+    const dated = missing.flatMap(({ last, ...duty }) => (last === undefined ? [] : [{ ...duty, last }]));
     dated.sort((a, b) => a.last - b.last);
+    const where = ({ guest, storage }: Duty) => (kept.has(guest) ? ` on ${storage}` : "");
     const told = [
-      ...missing.filter(({ last }) => last === undefined).map(({ guest }) => `${guestName(guest)} (never)`),
-      ...dated.map(({ guest, last }) => `${guestName(guest)} (${duration(now - last)} ago)`),
+      ...missing
+        .filter(({ last }) => last === undefined)
+        .map((duty) => `${guestName(duty.guest)} (never${where(duty)})`),
+      ...dated.map((duty) => `${guestName(duty.guest)} (${duration(now - duty.last)} ago${where(duty)})`),
     ];
     const without: Finding = {
       urgency: "soon",
       object: "backups",
-      what: `${counted(missing.length, "guest")} of backup jobs without a recent backup: ${listed(told)}`,
+      what: `${counted(new Set(missing.map(({ guest }) => guest)).size, "guest")} of backup jobs without a recent backup: ${listed([...new Set(told)])}`,
       since: dated.at(0)?.last,
       next: "Look whether the jobs run (pvescheduler, their tasks of type vzdump) and start one by hand.",
     };
-    const perhapsNew = late.filter(({ age }) => age === "unknown").map(({ guest }) => guestName(guest));
+    const first = judged.filter(({ age, last, hasRun }) => {
+      return last === undefined && (age === "unknown" || (age === "old" && !hasRun));
+    });
+    const perhapsNew = [...new Set(first.map(({ guest }) => guestName(guest)))];
     const none: Finding = {
       urgency: "later",
       object: "backups",
       what: `${counted(perhapsNew.length, "guest")} of backup jobs with no backup yet: ${listed(perhapsNew)}`,
-      next: "What was made since its job last ran gets one at the next run; of the others, start one by hand.",
+      next: "What is new, or in a new job, gets one at the job's next run (next-run in GET /cluster/backup); of the others, start one by hand.",
     };
     return [...(missing.length > 0 ? [without] : []), ...(perhapsNew.length > 0 ? [none] : [])];
   },
@@ -44,16 +54,33 @@ export const missingBackups = defineDetector({
 export const uncovered = defineDetector({
   name: "guests without a backup job",
   reads: ["uncovered", "jobs"],
-  find({ uncovered: rows = [], guests, jobs }) {
+  find({ uncovered: rows = [], guests, jobs = [] }) {
     const templates = new Set(guests.filter(({ template }) => template).map(({ vmid }) => vmid));
     const bare = rows.filter(({ vmid }) => !templates.has(vmid)).sort((a, b) => a.vmid - b.vmid);
-    if (bare.length === 0) return [];
-    const which = jobs?.length === 0 ? "no backup job at all" : "no backup job";
-    const what = `${counted(bare.length, "guest")} in ${which}: ${listed(bare.map(guestName))}`;
-    const next = "Add those that matter to a job (/cluster/backup); the others can stay.";
-    return [{ urgency: "later", object: "backups", what, next }];
+    const which = jobs.length === 0 ? "no backup job at all" : "no backup job";
+    const without: Finding = {
+      urgency: "later",
+      object: "backups",
+      what: `${counted(bare.length, "guest")} in ${which}: ${listed(bare.map(guestName))}`,
+      next: "Add those that matter to a job (/cluster/backup); the others can stay.",
+    };
+    // Proxmox counts jobs that are disabled, too (PVE::API2::Cluster::BackupInfo).
+    const idle = guests.filter((guest) => {
+      const own = jobs.filter((job) => covers(job, guest));
+      return own.length > 0 && !own.some(isEnabled);
+    });
+    const disabled: Finding = {
+      urgency: "later",
+      object: "backups",
+      what: `${counted(idle.length, "guest")} only in backup jobs that are disabled: ${listed(idle.map(guestName))}`,
+      next: "Enable the job (PUT /cluster/backup/{id} with enabled=1), or add those that matter to another.",
+    };
+    return [...(bare.length > 0 ? [without] : []), ...(idle.length > 0 ? [disabled] : [])];
   },
 });
+
+/** Tasks that make a guest, behind `qm` or `vz`; by the last one it comes from another cluster. */
+const makers = new Set(["create", "restore", "tunnel"]);
 
 /**
  * Tells whether a guest is older than so many seconds: by how long it runs, else by the tasks that make guests. A clone's
@@ -67,7 +94,7 @@ function agesOf(view: View<"tasks" | "permissions">): (guest: Guest, seconds: nu
     if (uptime > seconds) return "old";
     const tool = kind === "qemu" ? "qm" : "vz";
     const within = tasks.filter(({ starttime }) => view.now - starttime <= seconds);
-    const made = within.some(({ type, id }) => [`${tool}create`, `${tool}restore`].includes(type) && id === `${vmid}`);
+    const made = within.some(({ type, id }) => makers.has(type.slice(2)) && type.startsWith(tool) && id === `${vmid}`);
     if (made) return "new";
     const reachesBack = isWhole && seconds <= taskDays * day;
     return reachesBack && !within.some(({ type }) => type === `${tool}clone`) ? "old" : "unknown";
