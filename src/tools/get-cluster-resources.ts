@@ -6,7 +6,7 @@ import { ToolFailure } from "./failure.ts";
 import { type Column, columnNames, columnOf, type Section, sectionOf, sections } from "./resources/columns.ts";
 import { readCursor, writeCursor } from "./resources/cursor.ts";
 import { orderBy } from "./resources/order.ts";
-import { matches, mightMatch, readQuery } from "./resources/query.ts";
+import { excludesHidden, matches, mightMatch, readQuery } from "./resources/query.ts";
 import { foldShared, isOfType, readResources, type Resource, resourceTypes } from "./resources/resource.ts";
 import { mostCharacters } from "./room.ts";
 import { table } from "./table.ts";
@@ -62,7 +62,7 @@ export const getClusterResources = defineTool({
     const nameless = all.filter((resource) => isOfType(resource, type) && mightMatch(query, resource));
     const head = [
       summary(resources, all, several ? `${answers.length} clusters` : answers.map((one) => one.cluster).join()),
-      ...unnamed(nameless.filter((resource) => !resources.includes(resource))),
+      ...unnamed(nameless.filter((resource) => excludesHidden(query) || !resources.includes(resource))),
     ];
     const pageOf = (count: number): string => {
       const page = rest.slice(0, count);

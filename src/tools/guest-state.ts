@@ -24,10 +24,11 @@ export async function readGuestState(place: GuestPlace, { proxmox, signal }: Too
     throw new ToolFailure(`${cluster} does not tell whether guest ${place.vmid} (${whereIs(place)}) is running.`);
   }
   const managed = Number((ha as { readonly managed?: unknown } | undefined)?.managed ?? 0) === 1;
+  const power = powerOf(status, qmpstatus, lock);
   return {
     name: typeof name === "string" && name !== "" ? name : undefined,
-    power: powerOf(status, qmpstatus, lock),
-    halted: qmpstatus !== "paused" && isHalted(qmpstatus) ? qmpstatus : undefined,
+    power,
+    halted: power === "paused" && qmpstatus !== "paused" && isHalted(qmpstatus) ? qmpstatus : undefined,
     managed,
   };
 }
@@ -53,6 +54,8 @@ function isHalted(qmpstatus: unknown): qmpstatus is string {
  * when the system inside crashed or sleeps; one suspended to disk is off, and locked until it is resumed.
  */
 function powerOf(status: "running" | "stopped", qmpstatus: unknown, lock: unknown): Power {
+  // A VM that is off is backed up by a QEMU that does not run it; Proxmox starts it out of that (PVE::QemuServer, vm_start).
+  if (status === "running" && qmpstatus === "prelaunch" && lock === "backup") return "off";
   if (status === "running") return isHalted(qmpstatus) ? "paused" : "running";
   return lock === "suspended" ? "suspended to disk" : "off";
 }

@@ -185,6 +185,24 @@ test("a locked guest is an error that says who holds it", async () => {
   expect(text).toContain("Task: alpha/UPID");
 });
 
+test("a VM that is off is off while it is backed up, too, and can be started", async () => {
+  let isStarted = false;
+  await using other = await startFleet({
+    taskMs: 1,
+    around: async (request, answer) => {
+      const { pathname } = new URL(request.url);
+      isStarted ||= pathname.endsWith("/104/status/start");
+      if (isStarted || !pathname.endsWith("/104/status/current")) return await answer(request);
+      return Response.json({ data: { status: "running", qmpstatus: "prelaunch", lock: "backup", name: "pending-vm" } });
+    },
+  });
+  await using asker = await httpClient(other.product);
+  const press = async (action: string) => (await power({ guest: 104, action, cluster: "alpha" }, asker)).text;
+  expect(await press("shutdown")).toBe("104 (pending-vm, VM on pve1 of alpha) is off already; nothing was done.");
+  expect(other.alpha.writes()).toBe(0);
+  expect(await press("start")).toStartWith("104 (pending-vm, VM on pve1 of alpha) is running now.");
+});
+
 test("a guest that high availability manages may follow later, and that is said", async () => {
   await using other = await startFleet({
     taskMs: 1,

@@ -313,7 +313,8 @@ test("guests whose node does not report are told where a search could have meant
     /^Nothing found on alpha\.\n\nNot searched by name, tag and pool, which are unknown while their node does not report: 220, [\d, ]+ and \d+ more on pve3 of alpha\.$/,
   );
   expect(await say("legacy-app vmid:120")).toContain("does not report: 120 on pve3 of alpha.");
-  for (const search of ["status:running web-01", "-tag:dev vmid:120", "cpu>80", "tag:prod node:pve1", "vmid:120"]) {
+  expect(await say("-tag:dev vmid:120")).toContain("does not report: 120 on pve3 of alpha.");
+  for (const search of ["status:running web-01", "cpu>80", "tag:prod node:pve1", "vmid:120"]) {
     expect(await say(search)).not.toContain("Not searched by name");
   }
 });
@@ -378,6 +379,11 @@ describe("the language of searches", () => {
     ["type:vm", true],
     ["type:lxc", false],
     ["vmid:104", true],
+    ["vmid:103,104", true],
+    ["tag:dev,prod status:stopped,running", true],
+    ["tag:dev,test", false],
+    ['"or"', false],
+    ["-order", true],
     ["id:10", false],
     ["vmid>100 vmid<=104", true],
     ["cpu>49", true],
@@ -414,6 +420,15 @@ describe("the language of searches", () => {
     ["constructor:x", "constructor is no key"],
     ["uptime<1constructor", "uptime needs a unit"],
     ['"open', 'a quote (") is not closed'],
+    ["cpu > 80", "this is no word"],
+    ["status: running", "nothing stands after status:"],
+    ["node:", "nothing stands after node:"],
+    ["status!=running", "this is no word"],
+    ["!tag:prod", "this is no word"],
+    ["not tag:prod", "this is no word"],
+    ["web OR db", "this is no word"],
+    ["(status:running)", "this is no word"],
+    ["vmid:100-103", "a VMID has digits only; write vmid:100,101 or vmid>=100 vmid<=199"],
   ])("%p is refused: %s", (search, why) => {
     expect(() => readQuery(search)).toThrow(ToolFailure);
     expect(() => readQuery(search)).toThrow(why);

@@ -3,6 +3,7 @@ import type { Asker } from "./asker.ts";
 import { isEnabled } from "./backup-jobs.ts";
 import { holds } from "./rights.ts";
 import type { View } from "./view.ts";
+import { listed } from "./wording.ts";
 
 /** The backups on one storage. */
 export interface StoredBackups {
@@ -28,10 +29,10 @@ export async function readBackupFiles(
 ): Promise<BackupFiles | undefined> {
   if (view.jobs === undefined) return undefined;
   const enabled = view.jobs.filter(isEnabled);
-  for (const { id, storage } of enabled) {
-    if (storage === undefined) {
-      asker.gaps.push({ what: `backups of job ${id}`, reason: "it names no storage: vzdump.conf on the nodes does" });
-    }
+  const unnamed = enabled.flatMap(({ id, storage }) => (storage === undefined ? id : []));
+  if (unnamed.length > 0) {
+    const reason = "no storage is named: vzdump.conf on the nodes does that";
+    asker.gaps.push({ what: `backups of jobs without a storage, ${listed(unnamed)}`, reason });
   }
   const names = new Set(enabled.flatMap(({ storage }) => storage ?? []));
   const files = new Map<string, StoredBackups>();

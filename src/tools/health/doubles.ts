@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Asker } from "./asker.ts";
+import { fairShares } from "../room.ts";
 import type { Look } from "./look.ts";
 import type { Placed } from "./report.ts";
 import type { Guest } from "./view.ts";
@@ -31,6 +32,8 @@ interface Double {
   readonly what: string;
   /** The guests and what they share, for people. */
   readonly told: string;
+  /** Their MAC addresses are known, and are not the same. */
+  readonly areApart: boolean;
 }
 
 /**
@@ -47,14 +50,17 @@ export async function findDoubles(looks: readonly Look[]): Promise<Doubles> {
   const named = onSeveral(guests, (guest) => (guest.name === undefined ? [] : [guestName(guest)]));
   const { known, compared, gap } = await readAddresses(guests);
   const copies = new Set(named.map(([, of]) => key(of)));
+  const isApart = (of: readonly PlacedGuest[]) =>
+    of.every((guest) => (known.get(guest) ?? []).length > 0) &&
+    !addressed.some(([, other]) => other.some((guest) => of.includes(guest)));
   const addressed = onSeveral([...known.keys()], (guest) => known.get(guest) ?? []).filter(
     ([, of]) => !copies.has(key(of)),
   );
   const doubles: Double[] = [
-    ...named.map(([name, of]) => ({ guests: of, what: "the same VMID and name", told: name })),
+    ...named.map(([name, of]) => ({ guests: of, what: "the same VMID and name", told: name, areApart: isApart(of) })),
     ...addressed.map(([mac, of]) => {
       const told = `${listed(of.map((guest) => `${guestName(guest)} on ${guest.cluster}`))} (${mac})`;
-      return { guests: of, what: "the same MAC address", told };
+      return { guests: of, what: "the same MAC address", told, areApart: false };
     }),
   ];
   return { findings: [...Map.groupBy(doubles, alike).values()].flatMap(finding), compared, gap };
@@ -85,24 +91,27 @@ function clustersOf({ guests }: Double): string {
 }
 
 function alike(double: Double): string {
-  return [double.what, clustersOf(double), areRunning(double)].join(" ");
+  return [double.what, clustersOf(double), double.areApart, areRunning(double)].join(" ");
 }
 
 /** One finding for all doubles that are alike. */
 function finding(doubles: readonly Double[]): Placed[] {
   const [first] = doubles;
   if (first === undefined) return [];
-  const running = areRunning(first);
+  const running = areRunning(first) && !first.areApart;
+  const what = first.areApart ? `${first.what}, with other MAC addresses` : first.what;
   const all = listed(doubles.map(({ told }) => told));
   return [
     {
       cluster: clustersOf(first),
       urgency: running ? "soon" : "later",
       object: "guests",
-      what: `${first.what}${running ? ", and they run" : ""}: ${all}`,
+      what: `${what}${running ? ", and they run" : ""}: ${all}`,
       next: running
         ? "Find out which one is real and stop the other: they fight for one address and name."
-        : "Remove the one that is left over, unless it is kept on purpose.",
+        : first.areApart
+          ? "Nothing, where they are different guests; else remove the one that is left over."
+          : "Remove the one that is left over, unless it is kept on purpose.",
     },
   ];
 }
@@ -113,15 +122,21 @@ async function readAddresses(guests: readonly PlacedGuest[]) {
   const vmids = new Set(onSeveral(guests, ({ vmid }) => [String(vmid)]).flatMap(([, of]) => of));
   const rank = (guest: PlacedGuest) => (names.has(guest) ? 0 : vmids.has(guest) ? 1 : 2);
   const visible = guests.filter(({ status }) => status !== "unknown");
-  const chosen = visible.toSorted((a, b) => rank(a) - rank(b)).slice(0, mostGuests);
-  const known = new Map<PlacedGuest, readonly string[]>();
-  await Promise.all(
-    chosen.map(async (guest) => {
+  // A cluster with many guests takes no other's turn.
+  const hands = [...Map.groupBy(visible, ({ cluster }) => cluster).values()];
+  const shares = fairShares(
+    hands.map(({ length }) => length),
+    mostGuests,
+  );
+  const chosen = hands.flatMap((hand, index) => hand.toSorted((a, b) => rank(a) - rank(b)).slice(0, shares[index]));
+  const read = await Promise.all(
+    chosen.map(async (guest): Promise<[PlacedGuest, readonly string[]][]> => {
       const path = ["nodes", guest.node, guest.type, String(guest.vmid), "config"];
       const outcome = await guest.asker.attempt({ path, parse: addresses });
-      if (outcome.error === undefined) known.set(guest, outcome.value);
+      return outcome.error === undefined ? [[guest, outcome.value]] : [];
     }),
   );
+  const known = new Map(read.flat());
   const unread = guests.length - visible.length + chosen.length - known.size;
   const gap =
     unread === 0 ? undefined : `MAC addresses of ${unread} of ${guests.length} guests (their nodes do not show them)`;

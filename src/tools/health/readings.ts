@@ -142,6 +142,8 @@ export const nodeReadings = {
       guest: number.optional(),
       target: text.optional(),
       fail_count: number.optional(),
+      disable: number.optional(),
+      next_sync: number.optional(),
       last_sync: number.optional(),
       error: text.optional(),
     }),
@@ -153,7 +155,7 @@ export const nodeReadings = {
       devpath: text,
       health: text.optional(),
       // "N/A" where the disk does not tell.
-      wearout: z.union([number, text]).optional(),
+      wearout: z.union([z.literal(""), number, text]).optional(),
       model: text.optional(),
     }),
   },

@@ -2,7 +2,7 @@ import { plainLine } from "../../plain.ts";
 import { fittingLines, mostCharacters } from "../room.ts";
 import { table } from "../table.ts";
 import { type Finding, urgencies } from "./finding.ts";
-import { counted, duration } from "./wording.ts";
+import { counted, duration, listed } from "./wording.ts";
 
 /** A finding, where it is, and for how long it has been so. */
 export interface Placed extends Finding {
@@ -11,7 +11,7 @@ export interface Placed extends Finding {
   readonly age?: number | undefined;
 }
 
-/** More than this no human acts on at once; what is least urgent is left out. */
+/** More than this no human acts on at once. */
 const mostRows = 80;
 
 /** Longer no cell is, in characters: names and versions come from the cluster. */
@@ -35,25 +35,45 @@ export function report(findings: readonly Placed[], seen: string, missed: readon
     const head = gaps.length === 0 ? "All well" : "Nothing found, as far as could be looked";
     return [`${head}: ${seen}.`, ...gaps].join("\n");
   }
-  const sorted = urgencies.flatMap((urgency) => findings.filter((finding) => finding.urgency === urgency));
   const counts = urgencies.map((urgency) => ({
     urgency,
     count: findings.filter((finding) => finding.urgency === urgency).length,
   }));
   const shown = counts.filter(({ count }) => count > 0).map(({ urgency, count }) => `${count} ${urgency}`);
-  const rows = sorted.slice(0, mostRows).map(({ urgency, cluster, object, what, age, next }) => {
+  const room = mostCharacters - mostFrame - gaps.join("\n").length;
+  const ranked = urgencies.map((urgency) => findings.filter((finding) => finding.urgency === urgency));
+  const all = fitted(ranked.flat(), room);
+  const { lines, left } = all.left.length === 0 ? all : fitted(ranked.flatMap(dealt), room);
+  return [
+    `${counted(findings.length, "finding")} (${shown.join(", ")}) on ${cut(seen, longestCell)}.`,
+    ...lines,
+    ...(left.length > 0 ? [cut(`And ${left.length} more: ${whichAre(left)}.`, longestCell)] : []),
+    ...gaps,
+  ].join("\n");
+}
+
+/** The table of as many findings as there is room for, and those that are left. */
+function fitted(findings: readonly Placed[], room: number): { lines: readonly string[]; left: readonly Placed[] } {
+  const rows = findings.slice(0, mostRows).map(({ urgency, cluster, object, what, age, next }) => {
     const ago = age === undefined ? "" : `${duration(age)} ago`;
     return [urgency, cluster, ...[object, what, ago, next].map((text) => cut(text, longestCell))];
   });
   const lines = table(["urgency", "cluster", "object", "what is wrong", "since", "next step"], rows).split("\n");
-  const fitting = lines.slice(0, fittingLines(lines, mostCharacters - mostFrame - gaps.join("\n").length));
-  const left = sorted.length - (fitting.length - 1);
-  return [
-    `${counted(findings.length, "finding")} (${shown.join(", ")}) on ${cut(seen, longestCell)}.`,
-    ...fitting,
-    ...(left > 0 ? [`And ${left} more of the least urgent.`] : []),
-    ...gaps,
-  ].join("\n");
+  const fitting = lines.slice(0, fittingLines(lines, room));
+  return { lines: fitting, left: findings.slice(fitting.length - 1) };
+}
+
+/** Each cluster's first, then each one's second, and so on: one that has many must not crowd out the others. */
+function dealt(findings: readonly Placed[]): Placed[] {
+  const hands = [...Map.groupBy(findings, ({ cluster }) => cluster).values()];
+  const ranks = hands.flatMap((hand) => hand.map((finding, rank) => ({ finding, rank })));
+  return ranks.sort((a, b) => a.rank - b.rank).map(({ finding }) => finding);
+}
+
+/** `118 now on alpha, 3 later on beta` */
+function whichAre(findings: readonly Placed[]): string {
+  const alike = Map.groupBy(findings, ({ urgency, cluster }) => `${urgency} on ${plainLine(cluster)}`);
+  return listed([...alike].map(([where, of]) => `${of.length} ${where}`));
 }
 
 function cut(text: string, longest: number): string {

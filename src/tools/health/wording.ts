@@ -28,9 +28,13 @@ export function duration(seconds: number): string {
   return uptime(Math.max(Math.floor(seconds / unit) * unit, 1)) ?? "";
 }
 
+/** A name of Proxmox's has some 60 characters at the most; whatever is longer must not crowd out others. */
+const longestName = 80;
+
 /** `104 web-02`; a guest on a node that is offline has no name. */
 export function guestName({ vmid, name }: { readonly vmid: number; readonly name?: string | undefined }): string {
-  return name === undefined ? String(vmid) : `${vmid} ${name}`;
+  if (name === undefined) return String(vmid);
+  return `${vmid} ${name.length > longestName ? `${name.slice(0, longestName).toWellFormed()}...` : name}`;
 }
 
 /** `0.914` -> `91%`; `100%` only of what is full. */

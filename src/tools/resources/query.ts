@@ -72,6 +72,12 @@ const hiddenKeys = new Set(["name", "tag", "pool"]);
 /** The keys that a search may have. */
 const searchKeys: readonly string[] = [...new Set([...Object.keys(textKeys), ...Object.keys(numberKeys)])];
 
+/** Keys that every resource has a value for, so that there is something to be written. */
+const neverEmpty = new Set(["cluster", "type", "status", "node", "vmid"]);
+
+/** What other languages of search have, and would be looked for as a word in vain. */
+const foreign = /^(?:[<>=!&|]+|and|or|not)$|^[!(]|\)$|!=|&&|\|\|/i;
+
 /** A word, or a key with a sign and a value; quotes hold spaces together. */
 const token = /([-+]?)(?:([a-z]+)(:|[<>]=?|=))?("(?:[^"\\]|\\.)*"?|[^\s"]*)/giy;
 
@@ -91,6 +97,12 @@ export function readQuery(text: string): Query {
     at += whole.length;
     const excludes = sign === "-";
     if (key === undefined || operator === undefined) {
+      if (!value.startsWith('"') && foreign.test(value)) {
+        throw wrong(
+          whole,
+          "this is no word; all parts must hold, - before one excludes, and signs stand without spaces, as in cpu>80",
+        );
+      }
       const word = unquote(value, whole);
       if (word !== "") terms.push({ excludes, hidden: true, holds: (resource) => hasWord(resource, word) });
     } else {
@@ -104,6 +116,11 @@ export function readQuery(text: string): Query {
 /** Whether a resource is one that the search asks for. */
 export function matches(query: Query, resource: Resource): boolean {
   return query.every(({ excludes, holds }) => holds(resource) !== excludes);
+}
+
+/** Whether something is left out by what is not known of guests whose node does not report. */
+export function excludesHidden(query: Query): boolean {
+  return query.some(({ hidden, excludes }) => hidden && excludes);
 }
 
 /** Whether a guest whose node does not report might be one, if it were known what it is called. */
@@ -139,11 +156,15 @@ function readCondition(given: string, operator: string, value: string, whole: st
   if (text === undefined) {
     throw wrong(whole, number === undefined ? unknown(lower) : `${key} is compared: ${key}>80 or ${key}<=80`);
   }
-  const fits = matcher(value, text.part === true);
+  if (value === "" && neverEmpty.has(key)) throw wrong(whole, `nothing stands after ${lower}${operator}`);
+  if (key === "vmid" && !/^[\d*,]+$/.test(value)) {
+    throw wrong(whole, "a VMID has digits only; write vmid:100,101 or vmid>=100 vmid<=199");
+  }
+  const fits = value.split(",").map((each) => matcher(each, text.part === true));
   return (resource) => {
     const values = text.values(resource).filter((each) => each !== undefined && each !== "");
     // `pool:` asks for what has none.
-    return value === "" ? values.length === 0 : values.some((each) => fits(String(each)));
+    return value === "" ? values.length === 0 : values.some((each) => fits.some((fit) => fit(String(each))));
   };
 }
 

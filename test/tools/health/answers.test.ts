@@ -5,14 +5,14 @@ import { ceph } from "../../../src/tools/health/detectors/ceph.ts";
 import { healthOf, healthyDemo, instead, membersOf } from "./fleet.ts";
 
 /** What is said of a healthy beta that answers one path with this; each row without its cluster. */
-async function rowsWith(path: string, data: unknown): Promise<string[]> {
+async function rowsWith(path: string, data: unknown, columns = 5): Promise<string[]> {
   const { beta } = healthyDemo();
   const [member] = membersOf([beta]);
   const text = await healthOf([instead(member, { [path]: () => Response.json({ data }) })]);
   return text
     .split("\n")
     .slice(2)
-    .map((line) => line.split("\t").slice(2, 5).join(" | "));
+    .map((line) => line.split("\t").slice(2, columns).join(" | "));
 }
 
 const now = () => Math.floor(Date.now() / 1000);
@@ -102,6 +102,63 @@ describe("cluster_health understands", () => {
     const local = { ...odd, storage: "local", disk: "96", maxdisk: 100, status: "available", shared: null };
     expect(await rowsWith("/cluster/resources", [host, odd, local])).toContain(
       "storage local on bpve | 96.0% of 100 B used | ",
+    );
+  });
+
+  test("a storage that fills up by what that means for its type", async () => {
+    const row = { type: "storage", storage: "big", node: "bpve", status: "available", disk: 96, maxdisk: 100 };
+    const said = async (plugintype: string) =>
+      (await rowsWith("/cluster/resources", [host, { ...row, id: "storage/bpve/big", plugintype }], 6)).find((line) =>
+        line.includes("storage big on bpve"),
+      );
+    expect(await said("lvm")).toEndWith(
+      "Add space before new disks or snapshots are wanted; those that there are have theirs already.",
+    );
+    expect(await said("pbs")).toEndWith(
+      "Prune old backups and collect garbage on the backup server: when it is full, backups fail.",
+    );
+    expect(await said("nfs")).toEndWith("writes fail when it is full, and guests stop.");
+  });
+
+  test("guests that wait for HA where no node is its manager, and one that is nowhere", async () => {
+    const { node: _, ...nowhere } = service;
+    const rows = [
+      { ...service, state: "queued" },
+      { ...nowhere, sid: "vm:105", state: "error", crm_state: "error" },
+    ];
+    expect(await rowsWith("/cluster/ha/status/current", rows)).toEqual([
+      "HA vm:105 | HA gave up on it (error) and leaves it alone | ",
+      "HA | guests wait for it (queued), and no node is its manager | ",
+    ]);
+    const master = { id: "master", type: "master", node: "bpve", timestamp: now() };
+    expect(await rowsWith("/cluster/ha/status/current", [master, { ...service, state: "queued" }])).toEqual([]);
+  });
+
+  test("replication that is off, and one that does not run", async () => {
+    const job = { id: "100-0", guest: 100, target: "other", last_sync: now() - 9 * day };
+    const path = "/nodes/bpve/replication";
+    expect(await rowsWith(path, [{ ...job, disable: 1, fail_count: 3, error: "x" }])).toEqual([]);
+    expect(await rowsWith(path, [{ ...job, next_sync: now() + 60 }])).toEqual([]);
+    expect(await rowsWith(path, [{ ...job, next_sync: now() - 9 * day - 60 }])).toEqual([
+      "replication 100-0 of 100 beta-vm | does not run: its sync to other is 9d late | 9d ago",
+    ]);
+  });
+
+  test("memory that may be ZFS's cache, where nothing tells what is available", async () => {
+    const rows = Array.from({ length: 60 }, (_, n) => ({ time: n * 60, memused: 98, memtotal: 100 }));
+    const { beta } = healthyDemo();
+    const answers = {
+      "/nodes/bpve/rrddata": () => Response.json({ data: rows }),
+      "/nodes/bpve/disks/zfs": () => Response.json({ data: [{ name: "rpool", health: "ONLINE" }] }),
+    };
+    expect(await healthOf([instead(membersOf([beta])[0], answers)])).toContain(
+      "\nlater\tbeta\tnode bpve\tmemory 98% used over the last hour, ZFS's cache included, with 2 running guests\t",
+    );
+  });
+
+  test("a disk that says nothing of its life as one that does not tell", async () => {
+    expect(await rowsWith("/nodes/bpve/disks/list", [{ devpath: "/dev/sda", health: "PASSED", wearout: "" }])).toEqual(
+      [],
     );
   });
 
@@ -256,7 +313,7 @@ describe("a backup is judged", () => {
     const { beta } = healthyDemo();
     beta.world.jobs.splice(0, 1, { id: "n", all: 1, enabled: 1, schedule: "02:00" });
     expect(await healthOf(membersOf([beta]))).toContain(
-      "\nNot looked at on beta: backups of job n (it names no storage: vzdump.conf on the nodes does).",
+      "\nNot looked at on beta: backups of jobs without a storage, n (no storage is named: vzdump.conf on the nodes does that).",
     );
   });
 

@@ -184,7 +184,7 @@ test("a cluster that claims thousands of nodes and guests does not hurt", async 
   const text = await healthOf([member]);
   expect(performance.now() - started).toBeLessThan(3000);
   expect(text.length).toBeLessThan(36_000);
-  expect(text).toContain("And 19920 more of the least urgent.");
+  expect(text).toContain("And 19920 more: 19920 now on beta.");
   expect(requests.length).toBeLessThan(10);
 });
 
@@ -198,7 +198,34 @@ test("what was not looked at stands at the end of the longest answer", async () 
   const answers = { "/nodes/bpve/disks/list": saying(disks), "/nodes/bpve/time": failing(501, "not implemented") };
   const text = await healthOf([instead(membersOf([beta])[0], answers)]);
   expect(text.length).toBeWithin(25_000, 36_000);
-  expect(text).toMatch(/\nAnd 1[67]\d more of the least urgent\.\nNot looked at on beta: clock on bpve \(.*\)\.$/);
+  expect(text).toMatch(/\nAnd 1[67]\d more: 1[67]\d now on beta\.\nNot looked at on beta: clock on bpve \(.*\)\.$/);
+});
+
+test("a cluster with many findings does not crowd out another's, and what is left out is said by cluster", async () => {
+  const { alpha, beta } = healthyDemo();
+  alpha.faults.inactive = ["vmdata"];
+  const disks = Array.from({ length: 200 }, (_, n) => ({ devpath: `/dev/sd${n}`, health: "FAILED!" }));
+  const [, one] = membersOf([alpha, beta]);
+  const many = instead(one, { "/nodes/bpve/disks/list": saying(disks) });
+  const text = await healthOf([many, ...membersOf([alpha])]);
+  expect(text).toContain("\nnow\talpha\tstorage vmdata on pve1, pve2, pve3\tnot active\t");
+  expect(text).toContain("\nAnd 121 more: 121 now on beta.");
+});
+
+test("a cluster with many guests takes no other's turn when MAC addresses are compared", async () => {
+  const { alpha, beta } = healthyDemo();
+  const guest = (vmid: number, node: string, name: string, mac: string) => ({
+    ...{ kind: "qemu" as const, vmid, node, pending: new Map(), snapshots: new Map(), run: undefined },
+    config: { name, net0: `virtio=${mac}` },
+  });
+  alpha.world.guests.set(700, guest(700, "pve1", "mail", "BC:24:11:00:77:77"));
+  beta.world.guests.set(701, guest(701, "bpve", "mail-old", "BC:24:11:00:77:77"));
+  const many = Array.from({ length: 600 }, (_, n) => {
+    return { id: `qemu/${n + 1000}`, type: "qemu", vmid: n + 1000, name: "beta-db", node: "n", status: "running" };
+  });
+  const crowd: Member = { name: "crowd", fetch: async () => Response.json({ data: many }) };
+  const text = await healthOf([crowd, ...membersOf([alpha, beta])]);
+  expect(text).toContain("the same MAC address: 700 mail on alpha, 701 mail-old on beta (BC:24:11:00:77:77)");
 });
 
 test("a storage cannot name itself into a finding of ours", async () => {

@@ -30,7 +30,9 @@ export const availability = defineDetector({
     const services = rows.filter(({ type }) => type === "service");
     const failing = services.flatMap(({ sid = "", state = "", crm_state = "", node }): Finding[] => {
       const trouble = troubles.get(crm_state) ?? troubles.get(state);
-      return trouble === undefined ? [] : [{ urgency: "now", object: `HA ${sid} on ${node}`, ...trouble }];
+      return trouble === undefined
+        ? []
+        : [{ urgency: "now", object: `HA ${sid}${node === undefined ? "" : ` on ${node}`}`, ...trouble }];
     });
     // Without guests to watch it does not matter.
     if (services.length === 0) return failing;
@@ -47,6 +49,14 @@ export const availability = defineDetector({
       const next = "`systemctl status pve-ha-crm` on the nodes.";
       return [{ urgency: "now", object: "HA", what, since: timestamp, next }];
     });
+    // What was put under HA waits for a manager, and there was none yet.
+    const isUnmanaged = services.some(({ state }) => state === "queued") && !rows.some(({ type }) => type === "master");
+    const unmanaged: Finding = {
+      urgency: "soon",
+      object: "HA",
+      what: "guests wait for it (queued), and no node is its manager",
+      next: "`systemctl status pve-ha-crm` on the nodes.",
+    };
     const disarmed: Finding = {
       urgency: "soon",
       object: "HA",
@@ -56,6 +66,7 @@ export const availability = defineDetector({
     return [
       ...failing,
       ...leaderless,
+      ...(isUnmanaged ? [unmanaged] : []),
       ...silent,
       ...(rows.some((row) => row["armed-state"] === "disarmed") ? [disarmed] : []),
     ];

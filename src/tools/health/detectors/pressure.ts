@@ -12,19 +12,27 @@ const leastMinutes = 15;
 /** Nodes that were short of memory or processors for the last hour. */
 export const pressure = defineDetector({
   name: "pressure",
-  reads: ["load"],
+  reads: ["load", "pools"],
   find({ nodes, guests }) {
-    return nodes.flatMap(({ name, load = [] }): Finding[] => {
+    return nodes.flatMap(({ name, load = [], pools = [] }): Finding[] => {
       const running = guests.filter(({ node, status }) => node === name && status === "running").length;
       const object = `node ${name}`;
       const memory = mean(load.map(memoryUse));
       const cpu = mean(load.map((row) => row.cpu));
-      const short: Finding = {
-        urgency: "soon",
-        object,
-        what: `memory ${percent(memory)} used over the last hour, with ${running} running guests`,
-        next: "Move guests away or give them less: when memory runs out the kernel kills one.",
-      };
+      const withCache = pools.length > 0 && load.every(({ memavailable }) => memavailable === undefined);
+      const short: Finding = withCache
+        ? {
+            urgency: "later",
+            object,
+            what: `memory ${percent(memory)} used over the last hour, ZFS's cache included, with ${running} running guests`,
+            next: "`arc_summary` on the node tells how much the cache takes; what it takes it gives back, if slowly.",
+          }
+        : {
+            urgency: "soon",
+            object,
+            what: `memory ${percent(memory)} used over the last hour, with ${running} running guests`,
+            next: "Move guests away or give them less: when memory runs out the kernel kills one.",
+          };
       const busy: Finding = {
         urgency: "soon",
         object,
@@ -36,7 +44,7 @@ export const pressure = defineDetector({
   },
 });
 
-/** Since Proxmox VE 9 it says what is available, so that caches of ZFS do not count as used. */
+/** Since Proxmox VE 9 it says what is available, so that caches of ZFS do not count as used; before that they do. */
 function memoryUse(row: {
   readonly memused?: number | undefined;
   readonly memtotal?: number | undefined;

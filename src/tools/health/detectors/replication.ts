@@ -1,20 +1,29 @@
 import type { Finding } from "../finding.ts";
 import { defineDetector } from "../view.ts";
-import { counted, guestName, quoted } from "../wording.ts";
+import { counted, duration, guestName, quoted } from "../wording.ts";
 
-/** Replication jobs whose last run failed. */
+/** So late after its time, in seconds, a job does not run. */
+const mostLate = 3600;
+
+/** Replication jobs whose last run failed, or that do not run at all. */
 export const replication = defineDetector({
   name: "replication",
   reads: ["replication"],
-  find({ nodes, guests }) {
+  find({ nodes, guests, now }) {
     return nodes.flatMap(({ name, replication: jobs = [] }) =>
-      jobs.flatMap(({ id, guest, target, fail_count = 0, error, last_sync }): Finding[] => {
-        if (fail_count === 0 && error === undefined) return [];
+      jobs.flatMap(({ id, guest, target, fail_count = 0, error, last_sync, next_sync = 0, disable }): Finding[] => {
+        if (disable === 1) return [];
+        const isLate = next_sync > 0 && now - next_sync > mostLate;
+        if (fail_count === 0 && error === undefined && !isLate) return [];
         const whose = guests.find(({ vmid }) => vmid === guest);
         const object = `replication ${id} of ${whose === undefined ? guest : guestName(whose)}`;
         const why = error === undefined ? "" : `: ${quoted(error)}`;
-        const what = `failed ${counted(fail_count, "time")} to ${target}${why}`;
         const since = last_sync === 0 ? undefined : last_sync;
+        if (fail_count === 0 && error === undefined) {
+          const what = `does not run: its sync to ${target} is ${duration(now - next_sync)} late`;
+          return [{ urgency: "soon", object, what, since, next: `\`systemctl status pvescheduler\` on ${name}.` }];
+        }
+        const what = `failed ${counted(fail_count, "time")} to ${target}${why}`;
         const next = `GET /nodes/${name}/replication/${id}/log; what is on ${target} is as old as the last sync.`;
         return [{ urgency: "soon", object, what, since, next }];
       }),

@@ -10,6 +10,8 @@ const filling = 0.85;
 interface Use {
   readonly used: number;
   readonly total: number;
+  /** Of a storage. */
+  readonly type?: string;
 }
 
 /** Storages that are not there, and storages and root file systems that fill up. */
@@ -22,7 +24,7 @@ export const storage = defineDetector({
     const here = storages.filter(({ node }) => names.has(node));
     const roots = online
       // A directory on the root file system shows the same figures; it is spoken of once.
-      .filter((host) => !here.some((it) => it.node === host.name && it.type === "dir" && it.total === host.total))
+      .filter((host) => !here.some((it) => it.node === host.name && it.type === "dir" && isNear(it.total, host.total)))
       .map((host) => ({ object: `root file system of ${host.name}`, uses: [host] }));
     const byName = [...Map.groupBy(here, ({ name }) => name)];
     const full = [...byName.flatMap(([name, of]) => grouped(name, of)), ...roots].flatMap(({ object, uses }) =>
@@ -57,16 +59,30 @@ function filled(object: string, uses: readonly Use[]): Finding[] {
   const urgency = fullest === undefined ? undefined : urgencyOf(fullest);
   if (fullest === undefined || urgency === undefined) return [];
   const most = uses.length > 1 ? "up to " : "";
+  const what = `${most}${usage(fullest.used, fullest.total)} used`;
+  if (fullest.type === "lvm") {
+    const next = "Add space before new disks or snapshots are wanted; those that there are have theirs already.";
+    return [{ urgency: "later", object, what, next }];
+  }
+  if (fullest.type === "pbs") {
+    const next = "Prune old backups and collect garbage on the backup server: when it is full, backups fail.";
+    return [{ urgency, object, what, next }];
+  }
   const next =
     urgency === "now"
       ? "Free or add space at once: writes fail when it is full, and guests stop."
       : "Free or add space: old backups, snapshots and ISO images first.";
-  return [{ urgency, object, what: `${most}${usage(fullest.used, fullest.total)} used`, next }];
+  return [{ urgency, object, what, next }];
 }
 
 function urgencyOf(use: Use): Finding["urgency"] | undefined {
   if (share(use) >= nearlyFull) return "now";
   return share(use) >= filling ? "soon" : undefined;
+}
+
+/** Both were looked at a few seconds apart. */
+function isNear(one: number, other: number): boolean {
+  return Math.abs(one - other) <= other / 100;
 }
 
 function share({ used, total }: Use): number {

@@ -47,9 +47,14 @@ function stillFailing(tasks: readonly Task[]): Task[] {
   // What concerns no guest concerns its node. But a backup of several guests does not tell its job: the success of one
   // job must not hide that another fails every night.
   const same = Map.groupBy(newestFirst, ({ type, id, node, upid }) =>
-    type === "vzdump" && id === "" ? upid : `${type} ${id || node}`,
+    type === "vzdump" && id === "" ? upid : `${purposeOf(type)} ${id || node}`,
   );
   return [...same.values()].flatMap(([last]) => (last !== undefined && hasFailed(last) ? [last] : []));
+}
+
+/** A guest that did not shut down in time and was stopped is off, as it was meant to be. */
+function purposeOf(type: string): string {
+  return type.replace(/^(qm|vz)shutdown$/, "$1stop");
 }
 
 /** Somebody who stops a task knows of it; warnings are no failures. */
