@@ -47,21 +47,23 @@ export async function findDoubles(looks: readonly Look[]): Promise<Doubles> {
   if (new Set(guests.map(({ cluster }) => cluster)).size < 2) {
     return { findings: [], compared: undefined, gap: undefined };
   }
-  const named = onSeveral(guests, (guest) => (guest.name === undefined ? [] : [guestName(guest)]));
+  const named = onSeveral(guests, ({ vmid, name }) => (name === undefined ? [] : [`${vmid} ${name}`]));
   const { known, compared, gap } = await readAddresses(guests);
+  const addressed = onSeveral([...known.keys()], (guest) => known.get(guest) ?? []);
+  const sharing = new Set(addressed.flatMap(([, of]) => of));
+  const isApart = (guest: PlacedGuest) => (known.get(guest) ?? []).length > 0 && !sharing.has(guest);
   const copies = new Set(named.map(([, of]) => key(of)));
-  const isApart = (of: readonly PlacedGuest[]) =>
-    of.every((guest) => (known.get(guest) ?? []).length > 0) &&
-    !addressed.some(([, other]) => other.some((guest) => of.includes(guest)));
-  const addressed = onSeveral([...known.keys()], (guest) => known.get(guest) ?? []).filter(
-    ([, of]) => !copies.has(key(of)),
-  );
   const doubles: Double[] = [
-    ...named.map(([name, of]) => ({ guests: of, what: "the same VMID and name", told: name, areApart: isApart(of) })),
-    ...addressed.map(([mac, of]) => {
-      const told = `${listed(of.map((guest) => `${guestName(guest)} on ${guest.cluster}`))} (${mac})`;
-      return { guests: of, what: "the same MAC address", told, areApart: false };
+    ...named.map(([, of]) => {
+      const told = of.slice(0, 1).map(guestName).join();
+      return { guests: of, what: "the same VMID and name", told, areApart: of.every(isApart) };
     }),
+    ...addressed
+      .filter(([, of]) => !copies.has(key(of)))
+      .map(([mac, of]) => {
+        const told = `${listed(of.map((guest) => `${guestName(guest)} on ${guest.cluster}`))} (${mac})`;
+        return { guests: of, what: "the same MAC address", told, areApart: false };
+      }),
   ];
   return { findings: [...Map.groupBy(doubles, alike).values()].flatMap(finding), compared, gap };
 }

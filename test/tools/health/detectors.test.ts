@@ -218,6 +218,10 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
     inject: ({ beta }) => rename(beta, 100, { name: "web-01" }),
     row: "soon | alpha, beta | guests | the same VMID and name, and they run: 100 web-01 |  | Find out which one is real and stop the other: they fight for one address and name.",
   },
+  "the same guest on two clusters, with its MAC address": {
+    inject: ({ beta }) => rename(beta, 100, { name: "web-01", net0: "virtio=BC:24:11:00:01:00,bridge=vmbr0" }),
+    row: "soon | alpha, beta | guests | the same VMID and name, and they run: 100 web-01 |  | Find out which one is real and stop the other: they fight for one address and name.",
+  },
   "guests of one VMID and name on two clusters that are not the same": {
     inject: ({ beta }) => rename(beta, 100, { name: "web-01", net0: "virtio=bc:24:11:00:99:99,bridge=vmbr0" }),
     row: "later | alpha, beta | guests | the same VMID and name, with other MAC addresses: 100 web-01 |  | Nothing, where they are different guests; else remove the one that is left over.",

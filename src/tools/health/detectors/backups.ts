@@ -13,13 +13,15 @@ export const missingBackups = defineDetector({
     const { now } = view;
     const ages = agesOf(view);
     const duties = dutiesOf(view);
-    const late = duties.filter(({ last = 0, allowed }) => now - last > allowed);
-    const kept = new Set(duties.filter((duty) => !late.includes(duty)).map(({ guest }) => guest));
-    // An older backup of a guest that was made since is of another one, which had its VMID before.
-    const judged = late.map((duty) => ({ ...duty, age: ages(duty.guest, duty.allowed) }));
-    const missing = judged.filter(({ age, last, hasRun }) => {
-      return last === undefined ? age === "old" && hasRun : age !== "new";
-    });
+    const judge = ({ guest, last, allowed, hasRun }: Duty) => {
+      if (last !== undefined && now - last <= allowed) return "kept";
+      const age = ages(guest, allowed);
+      // An older backup of a guest that was made since is of another one, which had its VMID before.
+      if (age === "new") return "new";
+      return last !== undefined || (age === "old" && hasRun) ? "missing" : "none yet";
+    };
+    const { missing = [], kept: done = [], ...others } = Object.groupBy(duties, judge);
+    const kept = new Set(done.map(({ guest }) => guest));
     const dated = missing.flatMap(({ last, ...duty }) => (last === undefined ? [] : [{ ...duty, last }]));
     dated.sort((a, b) => a.last - b.last);
     const where = ({ guest, storage }: Duty) => (kept.has(guest) ? ` on ${storage}` : "");
@@ -36,10 +38,7 @@ export const missingBackups = defineDetector({
       since: dated.at(0)?.last,
       next: "Look whether the jobs run (pvescheduler, their tasks of type vzdump) and start one by hand.",
     };
-    const first = judged.filter(({ age, last, hasRun }) => {
-      return last === undefined && (age === "unknown" || (age === "old" && !hasRun));
-    });
-    const perhapsNew = [...new Set(first.map(({ guest }) => guestName(guest)))];
+    const perhapsNew = [...new Set((others["none yet"] ?? []).map(({ guest }) => guestName(guest)))];
     const none: Finding = {
       urgency: "later",
       object: "backups",
