@@ -180,7 +180,12 @@ export const nodeReadings = {
   certificates: {
     label: "certificates",
     path: ["certificates", "info"],
-    parse: rows({ filename: text.optional(), fingerprint: text.optional(), notafter: number.optional() }),
+    parse: rows({
+      filename: text.optional(),
+      fingerprint: text.optional(),
+      notbefore: number.optional(),
+      notafter: number.optional(),
+    }),
   },
   clock: {
     label: "clock",

@@ -68,6 +68,22 @@ describe("cluster_health understands", () => {
     ]);
   });
 
+  test("a certificate of some weeks, once a third of its life is well over", async () => {
+    const path = "/nodes/bpve/certificates/info";
+    const of = (left: number) => [
+      {
+        filename: "pveproxy-ssl.pem",
+        fingerprint: "A",
+        notbefore: now() - (45 - left) * day,
+        notafter: now() + left * day + 60,
+      },
+    ];
+    expect(await rowsWith(path, of(14))).toEqual([]);
+    expect(await rowsWith(path, of(10))).toEqual([
+      "certificate pveproxy-ssl.pem of bpve | ends in 10d and was not renewed | ",
+    ]);
+  });
+
   test("memory by what is available where that is told, and nothing of a node that has just booted", async () => {
     const rows = (count: number, more: object) =>
       Array.from({ length: count }, (_, minute) => ({ time: minute * 60, memused: 98, memtotal: 100, ...more }));

@@ -7,6 +7,10 @@ import { duration, listed } from "../wording.ts";
 const soonDays = 14;
 const laterDays = 25;
 
+/** Of certificates that live for weeks only, this part of their life: ACME renews them when a third of it is left. */
+const soonPart = 0.15;
+const laterPart = 0.25;
+
 /** Certificates that have ended, or will soon. */
 export const certificates = defineDetector({
   name: "certificates",
@@ -19,11 +23,12 @@ export const certificates = defineDetector({
       const [first] = of;
       if (first?.notafter === undefined) return [];
       const left = first.notafter - now;
-      if (left > laterDays * day) return [];
+      const life = first.notafter - (first.notbefore ?? Number.NEGATIVE_INFINITY);
+      if (left > Math.min(laterDays * day, laterPart * life)) return [];
       const object = `certificate ${first.filename ?? ""} of ${listed(of.map(({ node }) => node))}`;
       const next = nextFor(first.filename);
       if (left <= 0) return [{ urgency: "now", object, what: "has ended", since: first.notafter, next }];
-      const urgency = left <= soonDays * day ? "soon" : "later";
+      const urgency = left <= Math.min(soonDays * day, soonPart * life) ? "soon" : "later";
       return [{ urgency, object, what: `ends in ${duration(left)} and was not renewed`, next }];
     });
   },
