@@ -48,6 +48,7 @@ export function certificates(world: World, node: Node): object[] {
   };
   const years = (count: number): number => common.notbefore + count * 365 * 86400;
   const days = world.faults.nodes[node.name]?.certificateDays;
+  const ends = days === undefined ? years(2) : Math.floor(world.now() / 1000) + days * 86400;
   const names = ["127.0.0.1", "localhost", node.ip, node.name, `${node.name}.${world.name}.test`];
   return [
     {
@@ -63,7 +64,8 @@ export function certificates(world: World, node: Node): object[] {
       ...common,
       filename: "pve-ssl.pem",
       subject: `/OU=PVE Cluster Node/O=Proxmox Virtual Environment/CN=${node.name}.${world.name}.test`,
-      notafter: days === undefined ? years(2) : Math.floor(world.now() / 1000) + days * 86400,
+      ...(days !== undefined && { notbefore: ends - 2 * 365 * 86400 }),
+      notafter: ends,
       fingerprint: node.fingerprint,
       san: names,
       "public-key-bits": 2048,
