@@ -1,6 +1,6 @@
-/** Shows control characters instead of sending them: `\\n`, `\\u001b`. */
+/** Shows control characters instead of sending them, `\\n`, `\\u001b`; half of a pair, which no JSON may hold, is replaced. */
 export function escapeControls(text: string, which: RegExp): string {
-  return text.replace(which, (char) => {
+  return text.toWellFormed().replace(which, (char) => {
     const short = { "\n": "\\n", "\t": "\\t", "\r": "\\r" }[char];
     const code = char.codePointAt(0)?.toString(16) ?? "";
     return short ?? (code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`);

@@ -47,14 +47,19 @@ export async function loadSource(flags: Flags): Promise<Source> {
   return { config, fetchOf: () => undefined };
 }
 
-/** The clusters of a configuration, ready to be asked through the policy. */
+/**
+ * The clusters of a configuration, ready to be asked through the policy.
+ * @param before the fleet that this one takes the place of: what it has sent is still under way.
+ */
 export function openFleet(
   { config, fetchOf }: Source,
   around: Pick<GuardOptions, "library" | "consents" | "audit">,
+  before?: ClusterManager,
 ): Fleet {
   const clusters = new ClusterManager(config.clusters, (name) => {
     const fetch = fetchOf(name);
-    return fetch === undefined ? {} : { fetch };
+    const writes = before?.names.includes(name) === true ? before.pick(name).client.writes : undefined;
+    return { writes, ...(fetch !== undefined && { fetch }) };
   });
   return { config, clusters, guard: guard({ clusters, config, ...around }) };
 }

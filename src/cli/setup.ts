@@ -55,7 +55,7 @@ export async function setUp(flags: Flags): Promise<Setup> {
       const next = await loadSource(flags);
       const nextAudit = next.config.auditLog === fleet.config.auditLog ? audit : auditOf(next.config);
       const before = { ...fleet, audit };
-      fleet = openFleet(next, { library, consents, audit: nextAudit });
+      fleet = openFleet(next, { library, consents, audit: nextAudit }, before.clusters);
       audit = nextAudit;
       warn(fleet.config, log);
       before.clusters.close();

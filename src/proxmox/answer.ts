@@ -14,6 +14,8 @@ export interface ProxmoxAnswer {
   readonly endpoint: string;
   /** The answering node's clock. */
   readonly date?: Date;
+  /** When a read was sent, by this machine's clock: earlier than it was asked for where several share it. */
+  readonly sentAt?: Date;
   /** Why another endpoint answered than the one that was asked first, `pve1 did not answer, pve2 did`. */
   readonly detour?: string;
   /** How a write whose answer was lost is known to have been done. Its `data` is then the task that was found, or `null`. */

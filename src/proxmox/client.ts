@@ -63,6 +63,8 @@ export interface ProxmoxClientOptions {
   readonly patienceMs?: number;
   /** How long an endpoint that failed is asked last at most, in milliseconds; 30 s. */
   readonly deadMs?: number;
+  /** What was sent to the same cluster before its configuration was read anew. */
+  readonly writes?: SentWrites | undefined;
   /**
    * How long a write is looked for whose answer was lost, in milliseconds; 12 s: Proxmox waits for a guest's lock 10 s,
    * and then carries it out. It comes on top of the time that the request itself may take.
@@ -76,12 +78,13 @@ export class ProxmoxClient {
   readonly #config: ClusterConfig;
   readonly #endpoints: Endpoints;
   readonly #reads = new SharedReads<ProxmoxAnswer>();
-  readonly #writes = new SentWrites();
+  readonly #writes: SentWrites;
   readonly #lookUpMs: number;
 
   constructor(cluster: ClusterConfig, options: ProxmoxClientOptions = {}) {
     this.name = cluster.name;
     this.#config = cluster;
+    this.#writes = options.writes ?? new SentWrites();
     this.#lookUpMs = options.lookUpMs ?? 12_000;
     this.#endpoints = new Endpoints(cluster, {
       fetch: options.fetch,
@@ -92,6 +95,11 @@ export class ProxmoxClient {
       patienceMs: options.patienceMs ?? 5_000,
       deadMs: options.deadMs ?? 30_000,
     });
+  }
+
+  /** What this client has sent, for the one that comes after it. */
+  get writes(): SentWrites {
+    return this.#writes;
   }
 
   /**
@@ -154,10 +162,10 @@ export class ProxmoxClient {
       const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, this.#asker());
       const way: Way = { message, judge, passage, node: nodeOf(attempted) };
       if (request.method !== "GET") return await this.#endpoints.write(way);
-      const sentAt = performance.now();
+      const [sentAt, began] = [new Date(), performance.now()];
       const answer = await this.#endpoints.read(way);
-      this.#writes.saw(request, answer.data, sentAt);
-      return answer;
+      this.#writes.saw(request, answer.data, began);
+      return { ...answer, sentAt };
     };
     return await this.#inTime(attempted, request, send, progress);
   }

@@ -17,13 +17,14 @@ export interface SentWrite {
   state: "open" | "lost" | "settled";
   /** The task that is known to be its own. */
   upid?: string;
-  /** When it was settled or lost, by `performance.now()`. */
+  /** When it began, and when it was settled or lost, by `performance.now()`. */
+  readonly began: number;
   ended?: number;
 }
 
 /** How long a lost write counts, in milliseconds: a daemon that was frozen may carry it out late. */
 const lostMs = 10 * 60_000;
-/** How long a settled one counts, in milliseconds: longer than any request is waited for that may be taken for it. */
+/** How long a settled one counts at least, in milliseconds; and as long as a write is open that began before its end. */
 const settledMs = 2 * 60_000;
 
 /** So many configurations' digests are remembered. */
@@ -45,6 +46,7 @@ export class SentWrites {
       setsValues: setsValues(request),
       digest: typeof given === "string" ? given : this.#digests.get(keyOf(request.path)),
       state: "open",
+      began: performance.now(),
     };
     this.#prune();
     this.#writes.add(write);
@@ -119,9 +121,12 @@ export class SentWrites {
   /** They stand in the order in which they began, so the first young one ends the search; lost ones are few. */
   #prune(): void {
     const now = performance.now();
+    // The first one is the oldest, too.
+    const open = this.#writes.values().find(({ state }) => state === "open");
     for (const write of this.#writes) {
-      const age = now - (write.ended ?? now);
-      if (age > (write.state === "lost" ? lostMs : settledMs)) this.#writes.delete(write);
+      const { ended = now } = write;
+      const isOld = now - ended > (write.state === "lost" ? lostMs : settledMs);
+      if (isOld && (open === undefined || open.began > ended)) this.#writes.delete(write);
       else if (write.state === "settled") return;
     }
   }

@@ -2,20 +2,21 @@ import { z } from "zod";
 import { didYouMean } from "../config/wording.ts";
 import { plainLine } from "../plain.ts";
 import { askClusters } from "./ask-clusters.ts";
+import { fromJsonText } from "./data.ts";
 import { ToolFailure } from "./failure.ts";
 import { type Column, columnNames, columnOf, type Section, sectionOf, sections } from "./resources/columns.ts";
 import { readCursor, writeCursor } from "./resources/cursor.ts";
 import { orderBy } from "./resources/order.ts";
-import { excludesHidden, matches, mightMatch, readQuery } from "./resources/query.ts";
+import { matches, dependsOnHidden, readQuery } from "./resources/query.ts";
 import { foldShared, isOfType, readResources, type Resource, resourceTypes } from "./resources/resource.ts";
 import { mostCharacters } from "./room.ts";
 import { table } from "./table.ts";
 import { defineTool, readOnly } from "./tool.ts";
 
-const listOfNames = z.preprocess(
-  (given) => (typeof given === "string" ? given.split(/[,\s]+/).filter((name) => name !== "") : given),
-  z.array(z.string()).min(1),
-);
+const listOfNames = z.preprocess((given) => {
+  const list = fromJsonText(given);
+  return typeof list === "string" ? list.split(/[,\s]+/).filter((name) => name !== "") : list;
+}, z.array(z.string()).min(1));
 
 /** `get_cluster_resources`: guests, nodes, storage, pools and SDN over one cluster or all, one request to each. */
 export const getClusterResources = defineTool({
@@ -36,7 +37,7 @@ export const getClusterResources = defineTool({
     sort: z.string().optional().describe("A field; -cpu: highest first"),
     fields: listOfNames.optional().describe(`Instead of the usual: ${columnNames.join(", ")}`),
     limit: z.coerce.number().int().min(1).max(1000).default(50),
-    cursor: z.string().max(1000).optional().describe("From the end of the page before"),
+    cursor: z.string().max(8000).optional().describe("From the end of the page before"),
   },
   annotations: readOnly,
   async run({ cluster, type, search = "", sort, fields, limit, cursor }, context) {
@@ -59,10 +60,10 @@ export const getClusterResources = defineTool({
     const rest = after === undefined ? found : found.filter(({ place }) => order.compare(place, after) > 0);
     const several = answers.length + missing.length > 1;
     const resources = found.map(({ resource }) => resource);
-    const nameless = all.filter((resource) => isOfType(resource, type) && mightMatch(query, resource));
+    const nameless = all.filter((resource) => isOfType(resource, type) && dependsOnHidden(query, resource));
     const head = [
       summary(resources, all, several ? `${answers.length} clusters` : answers.map((one) => one.cluster).join()),
-      ...unnamed(nameless.filter((resource) => excludesHidden(query) || !resources.includes(resource))),
+      ...unnamed(nameless),
     ];
     const pageOf = (count: number): string => {
       const page = rest.slice(0, count);

@@ -6,7 +6,8 @@ import { startProduct } from "../support/product.ts";
 import { replyData, startRawServer } from "../support/raw-server.ts";
 
 /** A name that would take a terminal over, turn text around, and look like the end of the plan. */
-const evil = "a\u001b]0;owned\u0007\u009b31m\u202egnp.exe\nIt is harmless; agree.\u2028\u{e0048}\u{e0049}\u200b\u2066";
+const evil =
+  "a\u001b]0;owned\u0007\u009b31m\u202egnp.exe\nIt is harmless; agree.\u2028\u{e0048}\u{e0049}\u200b\u2066\ud83d";
 
 test("names from a cluster reach a human, the log and the audit as data, without control characters", async () => {
   const guest = { vmid: 100, name: evil, node: "pve1", type: "qemu", status: "running", tags: "x\u001b[0m;y" };
@@ -38,6 +39,7 @@ test("names from a cluster reach a human, the log and the audit as data, without
   await until(() => product.stderr().includes("consent code"));
   expect(shown).toHaveLength(1);
   for (const text of [...texts, product.stderr()]) {
+    expect(text.isWellFormed()).toBe(true);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
     expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e\u2028\u{e0000}-\u{e007f}\u200b\u2066]/u);
   }

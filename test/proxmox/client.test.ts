@@ -19,6 +19,7 @@ test("sends the token, asks for gzip, and reads the envelope", async () => {
     extra: { changes: "x" },
     endpoint: server.url,
     date: new Date("2026-11-23T01:02:03Z"),
+    sentAt: expect.any(Date),
   });
   expect(server.requests[0]).toMatchObject({
     method: "GET",

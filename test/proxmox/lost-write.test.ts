@@ -131,6 +131,18 @@ describe("a task is not taken for a lost write's own", () => {
     expect(first.data).not.toBe(second.data);
   });
 
+  test("that was answered to a client which came after it, when the configuration was read anew", async () => {
+    const lossy = lossyDemo();
+    const old = lossy.client();
+    const next = lossy.client({ writes: old.writes });
+    let seen = 0;
+    lossy.lose((line) => (line === start && seen++ === 0 ? "request" : undefined));
+    const [lost, done] = await Promise.all([failureOf(old, write(start)), next.request(write(start))]);
+    expect(parseUpid(String(done.data))?.type).toBe("qmstart");
+    expect(lost.sent).toBe("no");
+    expect(lossy.done).toEqual([start]);
+  });
+
   test("while another request for the same may have started it: both are unknown, and the task is named", async () => {
     const lossy = lossyDemo();
     const client = lossy.client();

@@ -307,13 +307,30 @@ test("a page begins behind the last one, also among ids that differ by leading z
   expect(seen).toEqual(["nfs001", "nfs01", "nfs1"]);
 });
 
+test("a page sorted by long texts goes on behind its cursor, and fields may be a list in JSON", async () => {
+  const tags = Array.from({ length: 30 }, (_, n) => `tag-${n}-${"x".repeat(30)}`).join(";");
+  const token = { user: "mcp@pve", token_id: "t", token_secret: "s" };
+  const rows = [guestRow, { ...guestRow, id: "qemu/101", vmid: 101, name: "db" }].map((row) => ({ ...row, tags }));
+  await using proxmox = await startRawServer(replyData(rows));
+  await using file = await configFile({ clusters: { one: { url: proxmox.url, ...token } } });
+  await using other = await startProduct(["--config", file.path]);
+  await using asker = await httpClient(other);
+  const args = { sort: "tags", limit: 1, fields: '["vmid", "name"]' };
+  const { text } = await asker.call("get_cluster_resources", args);
+  expect(text).toContain("\nvmid\tname\n100\tweb\n");
+  const next = await asker.call("get_cluster_resources", { ...args, cursor: /cursor (\S+)/.exec(text)?.[1] });
+  expect(next.text).toContain("\nvmid\tname\n101\tdb");
+});
+
 test("guests whose node does not report are told where a search could have meant them", async () => {
   const say = (search: string, type?: string) => ask({ cluster: "alpha", search, ...(type && { type }) });
   expect(await say("name:old-ct", "lxc")).toMatch(
     /^Nothing found on alpha\.\n\nNot searched by name, tag and pool, which are unknown while their node does not report: 220, [\d, ]+ and \d+ more on pve3 of alpha\.$/,
   );
   expect(await say("legacy-app vmid:120")).toContain("does not report: 120 on pve3 of alpha.");
-  expect(await say("-tag:dev vmid:120")).toContain("does not report: 120 on pve3 of alpha.");
+  for (const search of ["-tag:dev vmid:120", "-pool: vmid:120", "pool: vmid:120", "tag: vmid:120", "-x vmid:120"]) {
+    expect(await say(search)).toContain("does not report: 120 on pve3 of alpha.");
+  }
   for (const search of ["status:running web-01", "cpu>80", "tag:prod node:pve1", "vmid:120"]) {
     expect(await say(search)).not.toContain("Not searched by name");
   }

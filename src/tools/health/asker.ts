@@ -38,10 +38,11 @@ export function asker({ proxmox, signal }: ToolContext, cluster: string): Asker 
   const attempt: Asker["attempt"] = async ({ path, params, parse }) => {
     try {
       return await queue.add(async () => {
-        const sent = Date.now() / 1000;
         const request = { method: "GET", path, plain: true, signal: within, timeoutMs: questionMs } as const;
         const answer = await proxmox.request(cluster, { ...request, ...(params !== undefined && { params }) });
-        return { value: parse(answer.data, { sent, received: Date.now() / 1000 }), date: answer.date };
+        const received = Date.now() / 1000;
+        const sent = answer.sentAt === undefined ? received : answer.sentAt.getTime() / 1000;
+        return { value: parse(answer.data, { sent, received }), date: answer.date };
       });
     } catch (error) {
       signal.throwIfAborted();

@@ -75,7 +75,11 @@ export function longestPause(schedule: string): number {
   if (known !== undefined) return known;
   // A date, `*-*-1`, `*-1..7` or `*-1,7-1`: the part before the last is the month.
   const date = words.find((word) => word.includes("-"));
-  if (date !== undefined) return date.split("-").at(-2) === "*" ? 35 : 366;
+  if (date !== undefined) {
+    const [month, dayOfMonth] = date.split("-").slice(-2);
+    if (month !== "*") return 366;
+    if (dayOfMonth !== "*") return 35;
+  }
   const days = [...new Set(first.split(",").flatMap(daysOf))].sort((a, b) => a - b);
   const pauses = days.map((each, index) => (days[index + 1] ?? (days[0] ?? 0) + weekdays.length) - each);
   return Math.max(1, ...pauses);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Asker } from "./asker.ts";
+import { reasonOf } from "./gaps.ts";
 import { fairShares } from "../room.ts";
 import type { Look } from "./look.ts";
 import type { Placed } from "./report.ts";
@@ -131,17 +132,20 @@ async function readAddresses(guests: readonly PlacedGuest[]) {
     mostGuests,
   );
   const chosen = hands.flatMap((hand, index) => hand.toSorted((a, b) => rank(a) - rank(b)).slice(0, shares[index]));
+  const reasons = new Set(visible.length < guests.length ? ["their nodes do not report"] : []);
   const read = await Promise.all(
     chosen.map(async (guest): Promise<[PlacedGuest, readonly string[]][]> => {
       const path = ["nodes", guest.node, guest.type, String(guest.vmid), "config"];
       const outcome = await guest.asker.attempt({ path, parse: addresses });
-      return outcome.error === undefined ? [[guest, outcome.value]] : [];
+      if (outcome.error === undefined) return [[guest, outcome.value]];
+      reasons.add(reasonOf(outcome.error));
+      return [];
     }),
   );
   const known = new Map(read.flat());
   const unread = guests.length - visible.length + chosen.length - known.size;
   const gap =
-    unread === 0 ? undefined : `MAC addresses of ${unread} of ${guests.length} guests (their nodes do not show them)`;
+    unread === 0 ? undefined : `MAC addresses of ${unread} of ${guests.length} guests (${listed([...reasons], 3)})`;
   return { known, compared: chosen.length < visible.length ? known.size : undefined, gap };
 }
 

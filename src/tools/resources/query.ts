@@ -7,6 +7,8 @@ interface Term {
   readonly excludes: boolean;
   /** It looks at what Proxmox does not know of guests while their node does not report. */
   readonly hidden: boolean;
+  /** It looks at what is known of them, too. */
+  readonly isWord: boolean;
   readonly holds: (resource: Resource) => boolean;
 }
 
@@ -104,10 +106,16 @@ export function readQuery(text: string): Query {
         );
       }
       const word = unquote(value, whole);
-      if (word !== "") terms.push({ excludes, hidden: true, holds: (resource) => hasWord(resource, word) });
+      if (word !== "")
+        terms.push({ excludes, hidden: true, isWord: true, holds: (resource) => hasWord(resource, word) });
     } else {
       const hidden = hiddenKeys.has(aliased(key));
-      terms.push({ excludes, hidden, holds: readCondition(key, operator, unquote(value, whole), whole) });
+      terms.push({
+        excludes,
+        hidden,
+        isWord: false,
+        holds: readCondition(key, operator, unquote(value, whole), whole),
+      });
     }
   }
   return terms;
@@ -118,17 +126,16 @@ export function matches(query: Query, resource: Resource): boolean {
   return query.every(({ excludes, holds }) => holds(resource) !== excludes);
 }
 
-/** Whether something is left out by what is not known of guests whose node does not report. */
-export function excludesHidden(query: Query): boolean {
-  return query.some(({ hidden, excludes }) => hidden && excludes);
+/** Whether only what is not known of a guest while its node does not report decides if it is one. */
+export function dependsOnHidden(query: Query, resource: Resource): boolean {
+  const isNameless = resource.status === "unknown" && resource.name === undefined && resource.vmid !== undefined;
+  const [hidden, open] = [query.filter((term) => term.hidden), query.filter((term) => !term.hidden)];
+  return isNameless && hidden.some((term) => !isCertain(term, resource)) && matches(open, resource);
 }
 
-/** Whether a guest whose node does not report might be one, if it were known what it is called. */
-export function mightMatch(query: Query, resource: Resource): boolean {
-  const isNameless = resource.status === "unknown" && resource.name === undefined && resource.vmid !== undefined;
-  return (
-    isNameless && query.every(({ hidden, excludes, holds }) => (hidden && !excludes) || holds(resource) !== excludes)
-  );
+/** A word that is found is found, whatever else there would be to look into. */
+function isCertain({ isWord, holds }: Term, resource: Resource): boolean {
+  return isWord && holds(resource);
 }
 
 function hasWord(resource: Resource, word: string): boolean {

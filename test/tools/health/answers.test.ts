@@ -33,6 +33,10 @@ describe("cluster_health understands", () => {
     expect(await rowsWith("/cluster/resources", [full])).toContain("root file system of bpve | 96.0% of 100 B used | ");
     const rows = await rowsWith("/cluster/resources", [full, { ...local, plugintype: "dir", disk: 96, maxdisk: 100 }]);
     expect(rows.filter((row) => row.includes("96.0%"))).toEqual(["storage local on bpve | 96.0% of 100 B used | "]);
+    const other = { ...local, plugintype: "dir", disk: 10, maxdisk: 100 };
+    expect(await rowsWith("/cluster/resources", [full, other])).toContain(
+      "root file system of bpve | 96.0% of 100 B used | ",
+    );
   });
 
   test.each([
@@ -379,6 +383,8 @@ test.each([
   ["quarterly", 93],
   ["yearly", 366],
   ["daily", 1],
+  ["*-*-* 02:00", 1],
+  ["sat *-*-* 02:00", 7],
 ])("a job that runs at %s pauses for %p days at the longest", (schedule, days) => {
   expect(longestPause(schedule)).toBe(days);
 });

@@ -63,7 +63,7 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
     },
     row: [
       "now | alpha | node pve3 | offline; guests on it: 120, 220 |  | Look at its power, console and network.",
-      "Not looked at: MAC addresses of 2 of 15 guests (their nodes do not show them).",
+      "Not looked at: MAC addresses of 2 of 15 guests (their nodes do not report).",
     ],
   },
   "since when a node is offline, where HA has heard of it": {
@@ -74,7 +74,7 @@ const faults: Record<string, { inject: (fleet: Fleet) => void; row: string | Reg
     },
     row: [
       "now | alpha | node pve3 | offline; guests on it: 120, 220 | 2h ago | Look at its power, console and network.",
-      "Not looked at: MAC addresses of 2 of 15 guests (their nodes do not show them).",
+      "Not looked at: MAC addresses of 2 of 15 guests (their nodes do not report).",
     ],
   },
   "a storage that is full": {

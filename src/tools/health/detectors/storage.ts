@@ -24,7 +24,13 @@ export const storage = defineDetector({
     const here = storages.filter(({ node }) => names.has(node));
     const roots = online
       // A directory on the root file system shows the same figures; it is spoken of once.
-      .filter((host) => !here.some((it) => it.node === host.name && it.type === "dir" && isNear(it.total, host.total)))
+      .filter(
+        (host) =>
+          !here.some(
+            (it) =>
+              it.node === host.name && it.type === "dir" && isNear(it.total, host.total) && isNear(it.used, host.used),
+          ),
+      )
       .map((host) => ({ object: `root file system of ${host.name}`, uses: [host] }));
     const byName = [...Map.groupBy(here, ({ name }) => name)];
     const full = [...byName.flatMap(([name, of]) => grouped(name, of)), ...roots].flatMap(({ object, uses }) =>
@@ -82,7 +88,7 @@ function urgencyOf(use: Use): Finding["urgency"] | undefined {
 
 /** Both were looked at a few seconds apart. */
 function isNear(one: number, other: number): boolean {
-  return Math.abs(one - other) <= other / 100;
+  return Math.abs(one - other) <= Math.max(one, other) / 100;
 }
 
 function share({ used, total }: Use): number {

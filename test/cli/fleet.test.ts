@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { embeddedDemo } from "../../src/cli/demo.ts";
+import { openFleet } from "../../src/cli/fleet.ts";
+import { noAudit } from "../../src/policy/audit.ts";
+import { Consents } from "../../src/policy/consent.ts";
+import { Seal } from "../../src/seal.ts";
+import { emptyConfig } from "../support/guarded.ts";
+import { keptLog } from "../support/listening.ts";
+
+test("a configuration that is read anew keeps what was sent to its clusters, for a write may be under way", () => {
+  const consents = new Consents(new Seal(emptyConfig), keptLog());
+  const around = { library: new ApiLibrary(), consents, audit: noAudit };
+  const before = openFleet(embeddedDemo(), around);
+  const after = openFleet(embeddedDemo(), around, before.clusters);
+  for (const name of ["alpha", "beta"]) {
+    expect(after.clusters.pick(name).client).not.toBe(before.clusters.pick(name).client);
+    expect(after.clusters.pick(name).client.writes).toBe(before.clusters.pick(name).client.writes);
+  }
+  expect(after.clusters.pick("alpha").client.writes).not.toBe(after.clusters.pick("beta").client.writes);
+});
