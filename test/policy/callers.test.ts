@@ -172,3 +172,15 @@ test("callers make a server that listens beyond this machine closed enough to st
   await using closed = await startProduct(["--config", config.path, "--host", "0.0.0.0"]);
   expect((await fetch(closed.url.replace("0.0.0.0", "127.0.0.1").concat("/mcp"), { method: "POST" })).status).toBe(401);
 });
+
+test("what is read at a time is read once for one caller, and never for two together", async () => {
+  await using boss = await connect("boss");
+  await using chat = await connect("chat");
+  // A list of resources is kept for a second.
+  await Bun.sleep(1100);
+  const before = demos[0]?.requests.length ?? 0;
+  const askers = [boss, boss, chat, chat];
+  await Promise.all(askers.map(async (asker) => await asker.call("get_cluster_resources", { cluster: "alpha" })));
+  const paths = demos[0]?.requests.slice(before).map(({ path }) => path);
+  expect(paths).toEqual(Array(2).fill("/api2/json/cluster/resources"));
+});
