@@ -22,7 +22,9 @@ export const waitForTask = defineTool({
   },
   annotations: readOnly,
   async run({ task, cluster, timeout }, context) {
+    const until = performance.now() + timeout * 1000;
     const handle = await findTask(task, cluster, context);
-    return textUnlessFailed(await watchTask(handle, context, { timeoutMs: timeout * 1000, tail }));
+    const timeoutMs = Math.max(0, until - performance.now());
+    return textUnlessFailed(await watchTask(handle, context, { timeoutMs, tail }));
   },
 });

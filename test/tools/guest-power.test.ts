@@ -124,7 +124,7 @@ test("a VM that was suspended to disk is off, and comes back by resume", async (
   });
 });
 
-test.each(["io-error", "suspended"])("a VM that QEMU halted (%s) is not taken for one that runs", async (qmpstatus) => {
+test.each(["io-error", "suspended", "prelaunch"])("a VM that QEMU halted (%s) is not taken for one that runs", async (qmpstatus) => {
   let told = false;
   await using other = await startFleet({
     taskMs: 1,
