@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Proxmox } from "../policy/guard.ts";
 import { argumentReader } from "./arguments.ts";
 import { withDetours } from "./detours.ts";
+import { ToolFailure } from "./failure.ts";
 
 /** How a tool takes the `cluster` argument, which is added to its schema in one place. */
 export type ClusterArgument =
@@ -61,7 +62,15 @@ export function defineTool<Input extends z.ZodRawShape>({ run, ...declaration }:
   const read = argumentReader(declaration);
   return {
     ...declaration,
-    call: async (given, context) => withDetours(await run(read(given), context), context.proxmox.detours),
+    async call(given, context) {
+      const args = read(given);
+      try {
+        return withDetours(await run(args, context), context.proxmox.detours);
+      } catch (error) {
+        if (!(error instanceof ToolFailure)) throw error;
+        throw new ToolFailure(withDetours(error.message, context.proxmox.detours));
+      }
+    },
   };
 }
 

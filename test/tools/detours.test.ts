@@ -67,6 +67,13 @@ test("wait_for_task says once by which detour its answer came", async () => {
   expect(detoursOf(text)).toEqual([line]);
 });
 
+test("a refusal that rests on such an answer says so, too", async () => {
+  const { text, isError } = await client.call("guest_power", { guest: "210", action: "reset" });
+  expect(isError).toBe(true);
+  expect(text).toContain("Containers have no reset.");
+  expect(detoursOf(text)).toEqual([line]);
+});
+
 const line = "[alpha by a detour: pve1 did not reach pve2, which was then asked itself]";
 
 function detoursOf(text: string): string[] {

@@ -124,28 +124,31 @@ test("a VM that was suspended to disk is off, and comes back by resume", async (
   });
 });
 
-test.each(["io-error", "suspended", "prelaunch"])("a VM that QEMU halted (%s) is not taken for one that runs", async (qmpstatus) => {
-  let told = false;
-  await using other = await startFleet({
-    taskMs: 1,
-    around: async (request, answer) => {
-      const { pathname } = new URL(request.url);
-      told ||= pathname.endsWith("/100/status/resume");
-      if (told || !pathname.endsWith("/100/status/current")) return await answer(request);
-      return Response.json({ data: { status: "running", qmpstatus, name: "web-01" } });
-    },
-  });
-  await using asker = await httpClient(other.product);
-  const press = async (action: string) => await power({ guest: "web-01", action }, asker);
-  expect(await press("start")).toEqual({
-    isError: true,
-    text: `100 (web-01, VM on pve1 of alpha): start was not sent. It is paused, not off; action resume lets it go on. QEMU says: ${qmpstatus}.`,
-  });
-  expect((await press("suspend")).text).toEndWith(`is paused already; nothing was done. QEMU says: ${qmpstatus}.`);
-  expect(other.alpha.writes()).toBe(0);
-  expect((await press("resume")).text).toStartWith("100 (web-01, VM on pve1 of alpha) is running now.");
-  expect(other.alpha.writes()).toBe(1);
-});
+test.each(["io-error", "suspended", "prelaunch"])(
+  "a VM that QEMU halted (%s) is not taken for one that runs",
+  async (qmpstatus) => {
+    let told = false;
+    await using other = await startFleet({
+      taskMs: 1,
+      around: async (request, answer) => {
+        const { pathname } = new URL(request.url);
+        told ||= pathname.endsWith("/100/status/resume");
+        if (told || !pathname.endsWith("/100/status/current")) return await answer(request);
+        return Response.json({ data: { status: "running", qmpstatus, name: "web-01" } });
+      },
+    });
+    await using asker = await httpClient(other.product);
+    const press = async (action: string) => await power({ guest: "web-01", action }, asker);
+    expect(await press("start")).toEqual({
+      isError: true,
+      text: `100 (web-01, VM on pve1 of alpha): start was not sent. It is paused, not off; action resume lets it go on. QEMU says: ${qmpstatus}.`,
+    });
+    expect((await press("suspend")).text).toEndWith(`is paused already; nothing was done. QEMU says: ${qmpstatus}.`);
+    expect(other.alpha.writes()).toBe(0);
+    expect((await press("resume")).text).toStartWith("100 (web-01, VM on pve1 of alpha) is running now.");
+    expect(other.alpha.writes()).toBe(1);
+  },
+);
 
 test("a name that a cluster gives cannot pass for a line of the answer", async () => {
   await using other = await startFleet({
