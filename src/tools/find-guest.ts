@@ -92,7 +92,8 @@ async function describe(place: GuestPlace, { proxmox, signal }: ToolContext): Pr
   try {
     const { data } = await proxmox.request(cluster, { method: "GET", path: [...path, "status", "current"], signal });
     const { name, status } = (data ?? {}) as Readonly<Record<string, unknown>>;
-    return plainLine(`${vmid} (${name ?? "no name"}): ${whereIs(place)}, ${status ?? "unknown"}`);
+    const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+    return plainLine(`${vmid} (${text(name) ?? "no name"}): ${whereIs(place)}, ${text(status) ?? "unknown"}`);
   } catch (error) {
     if (failureText(error) === undefined || signal.aborted) throw error;
     return `${vmid}: ${whereIs(place)}`;

@@ -144,6 +144,9 @@ export const nodeReadings = {
       fail_count: number.optional(),
       disable: number.optional(),
       next_sync: number.optional(),
+      last_try: number.optional(),
+      pid: number.optional(),
+      remove_job: text.optional(),
       last_sync: number.optional(),
       error: text.optional(),
     }),
@@ -175,6 +178,7 @@ export const nodeReadings = {
       memused: number.optional(),
       memtotal: number.optional(),
       memavailable: number.optional(),
+      arcsize: number.optional(),
     }),
   },
   certificates: {

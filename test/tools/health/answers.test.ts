@@ -155,7 +155,7 @@ describe("cluster_health understands", () => {
   });
 
   test("replication that is off, and one that does not run", async () => {
-    const job = { id: "100-0", guest: 100, target: "other", last_sync: now() - 9 * day };
+    const job = { id: "100-0", guest: 100, target: "other", last_sync: now() - 9 * day, last_try: now() - 9 * day };
     const path = "/nodes/bpve/replication";
     expect(await rowsWith(path, [{ ...job, disable: 1, fail_count: 3, error: "x" }])).toEqual([]);
     expect(await rowsWith(path, [{ ...job, next_sync: now() + 60 }])).toEqual([]);
@@ -174,6 +174,55 @@ describe("cluster_health understands", () => {
     expect(await healthOf([instead(membersOf([beta])[0], answers)])).toContain(
       "\nlater\tbeta\tnode bpve\tmemory 98% used over the last hour, ZFS's cache included, with 2 running guests\t",
     );
+  });
+
+  test("a disk whose SMART is off, or that is beyond its life", async () => {
+    const disk = { devpath: "/dev/sda", health: "SMART Disabled", wearout: "N/A" };
+    expect(await rowsWith("/nodes/bpve/disks/list", [disk, { ...disk, health: "" }])).toEqual([]);
+    expect(await rowsWith("/nodes/bpve/disks/list", [{ ...disk, health: "PASSED", wearout: -20 }])).toEqual([
+      "disk /dev/sda on bpve | 0% of its life is left | ",
+    ]);
+  });
+
+  test("replication that runs, waits its turn, is new or is being removed", async () => {
+    const job = { id: "100-0", guest: 100, target: "other", last_sync: now() - 9 * day, last_try: now() - 7200 };
+    const late = { ...job, next_sync: now() - 7000 };
+    const path = "/nodes/bpve/replication";
+    expect(
+      await rowsWith(path, [
+        { ...late, pid: 1234 },
+        { ...late, id: "105-0", guest: 105 },
+      ]),
+    ).toEqual([]);
+    expect(await rowsWith(path, [{ ...late, next_sync: 1, remove_job: "full" }])).toEqual([]);
+    expect(await rowsWith(path, [{ ...late, next_sync: 900, last_try: 0 }])).toEqual([]);
+  });
+
+  test("memory without what ZFS's cache takes, where that is told", async () => {
+    const rows = Array.from({ length: 60 }, (_, n) => {
+      return { time: n * 60, memused: 96, memtotal: 100, memavailable: 4, arcsize: 50 };
+    });
+    expect(await rowsWith("/nodes/bpve/rrddata", rows)).toEqual([]);
+  });
+
+  test("Proxmox's own certificate as one that is renewed two weeks before its end", async () => {
+    const path = "/nodes/bpve/certificates/info";
+    const of = (left: number) => [{ filename: "pve-ssl.pem", fingerprint: "A", notafter: now() + left * day + 60 }];
+    expect(await rowsWith(path, of(18))).toEqual([]);
+    expect(await rowsWith(path, of(13))).toEqual([]);
+    expect(await rowsWith(path, of(11))).toEqual([
+      "certificate pve-ssl.pem of bpve | ends in 11d and was not renewed | ",
+    ]);
+  });
+
+  test("guests in no job, where the jobs cannot be read", async () => {
+    const { beta } = healthyDemo();
+    const answers = {
+      "/cluster/backup": () => new Response(null, { status: 500, statusText: "oops" }),
+      "/cluster/backup-info/not-backed-up": () => Response.json({ data: [{ vmid: 100, name: "beta-vm" }] }),
+    };
+    const text = await healthOf([instead(membersOf([beta])[0], answers)]);
+    expect(text).toContain("1 guest in no backup job: 100 beta-vm");
   });
 
   test("a disk that says nothing of its life as one that does not tell", async () => {

@@ -53,10 +53,11 @@ export const missingBackups = defineDetector({
 export const uncovered = defineDetector({
   name: "guests without a backup job",
   reads: ["uncovered", "jobs"],
-  find({ uncovered: rows = [], guests, jobs = [] }) {
+  find({ uncovered: rows = [], guests, jobs: known }) {
+    const jobs = known ?? [];
     const templates = new Set(guests.filter(({ template }) => template).map(({ vmid }) => vmid));
     const bare = rows.filter(({ vmid }) => !templates.has(vmid)).sort((a, b) => a.vmid - b.vmid);
-    const which = jobs.length === 0 ? "no backup job at all" : "no backup job";
+    const which = known?.length === 0 ? "no backup job at all" : "no backup job";
     const without: Finding = {
       urgency: "later",
       object: "backups",

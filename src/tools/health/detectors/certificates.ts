@@ -7,6 +7,9 @@ import { duration, listed } from "../wording.ts";
 const soonDays = 14;
 const laterDays = 25;
 
+/** Proxmox renews its own at the end only, with a job that runs daily. In days. */
+const ownDays = 12;
+
 /** Of certificates that live for weeks only, this part of their life: ACME renews them when a third of it is left. */
 const soonPart = 0.15;
 const laterPart = 0.25;
@@ -24,7 +27,8 @@ export const certificates = defineDetector({
       if (first?.notafter === undefined) return [];
       const left = first.notafter - now;
       const life = first.notafter - (first.notbefore ?? Number.NEGATIVE_INFINITY);
-      if (left > Math.min(laterDays * day, laterPart * life)) return [];
+      const isOwn = first.filename === "pve-ssl.pem";
+      if (left > Math.min((isOwn ? ownDays : laterDays) * day, laterPart * life)) return [];
       const object = `certificate ${first.filename ?? ""} of ${listed(of.map(({ node }) => node))}`;
       const next = nextFor(first.filename);
       if (left <= 0) return [{ urgency: "now", object, what: "has ended", since: first.notafter, next }];

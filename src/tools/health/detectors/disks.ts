@@ -3,7 +3,7 @@ import { defineDetector } from "../view.ts";
 import { quoted } from "../wording.ts";
 
 /** What SMART says of a disk that is well, or that it says nothing. */
-const well = ["PASSED", "OK", "UNKNOWN"];
+const well = ["PASSED", "OK", "UNKNOWN", "SMART Disabled", ""];
 
 /** So little of an SSD's life is left that it should be replaced, in percent. */
 const wornOut = 10;
@@ -38,7 +38,8 @@ export const disks = defineDetector({
           return [{ urgency: "now", object, what: `SMART says ${quoted(health)}${kind}`, next }];
         }
         if (typeof wearout !== "number" || wearout > wornOut) return [];
-        const what = `${wearout}% of its life is left${kind}`;
+        // NVMe goes on counting beyond its whole life.
+        const what = `${Math.max(0, wearout)}% of its life is left${kind}`;
         return [{ urgency: "soon", object, what, next: "Plan to replace it." }];
       }),
     );

@@ -44,15 +44,16 @@ export const pressure = defineDetector({
   },
 });
 
-/** Since Proxmox VE 9 it says what is available, so that caches of ZFS do not count as used; before that they do. */
+/** Since Proxmox VE 9 it says what is available, and apart from that how much ZFS's cache takes (PVE::ProcFSTools). */
 function memoryUse(row: {
   readonly memused?: number | undefined;
   readonly memtotal?: number | undefined;
   readonly memavailable?: number | undefined;
+  readonly arcsize?: number | undefined;
 }): number | undefined {
-  const { memused, memtotal = 0, memavailable } = row;
+  const { memused, memtotal = 0, memavailable, arcsize = 0 } = row;
   if (memtotal === 0 || memused === undefined) return undefined;
-  return memavailable === undefined ? memused / memtotal : 1 - memavailable / memtotal;
+  return ((memavailable === undefined ? memused : memtotal - memavailable) - arcsize) / memtotal;
 }
 
 function mean(values: readonly (number | undefined)[]): number {

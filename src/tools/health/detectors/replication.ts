@@ -10,10 +10,13 @@ export const replication = defineDetector({
   name: "replication",
   reads: ["replication"],
   find({ nodes, guests, now }) {
-    return nodes.flatMap(({ name, replication: jobs = [] }) =>
-      jobs.flatMap(({ id, guest, target, fail_count = 0, error, last_sync, next_sync = 0, disable }): Finding[] => {
-        if (disable === 1) return [];
-        const isLate = next_sync > 0 && now - next_sync > mostLate;
+    return nodes.flatMap(({ name, replication: jobs = [] }) => {
+      // A node runs one job after the other, and a job's next time stays in the past until it has run.
+      const isBusy = jobs.some(({ pid }) => pid !== undefined);
+      return jobs.flatMap((job): Finding[] => {
+        const { id, guest, target, fail_count = 0, error, last_sync, next_sync = 0, last_try = 0 } = job;
+        if (job.disable === 1 || job.remove_job !== undefined) return [];
+        const isLate = !isBusy && last_try > 0 && now - next_sync > mostLate;
         if (fail_count === 0 && error === undefined && !isLate) return [];
         const whose = guests.find(({ vmid }) => vmid === guest);
         const object = `replication ${id} of ${whose === undefined ? guest : guestName(whose)}`;
@@ -26,7 +29,7 @@ export const replication = defineDetector({
         const what = `failed ${counted(fail_count, "time")} to ${target}${why}`;
         const next = `GET /nodes/${name}/replication/${id}/log; what is on ${target} is as old as the last sync.`;
         return [{ urgency: "soon", object, what, since, next }];
-      }),
-    );
+      });
+    });
   },
 });

@@ -59,7 +59,7 @@ function purposeOf(type: string): string {
 
 /** Somebody who stops a task knows of it; warnings are no failures. */
 function hasFailed({ status = "" }: Task): boolean {
-  return !/^(?:|OK|RUNNING|WARNINGS: \d+|interrupted by signal)$/.test(status);
+  return !/^(?:|OK|RUNNING|WARNINGS: \d+|interrupted by signal|(?:VM|CT) \d+ already running)$/.test(status);
 }
 
 function subject({ type, id, node }: Task, guests: ReadonlyMap<string, Guest>): string {
