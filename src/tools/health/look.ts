@@ -1,3 +1,4 @@
+import { PolicyRefusal } from "../../policy/refusal.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import type { ToolContext } from "../tool.ts";
 import { type Asker, asker } from "./asker.ts";
@@ -52,12 +53,13 @@ export async function look(context: ToolContext, cluster: string, wanted: Readon
 
 /** A cluster that does not even say what it has. What the configuration withholds is no fault of the cluster's. */
 function unseen(cluster: string, ask: Asker, error: Parameters<typeof reasonOf>[0]): Look {
-  if (!(error instanceof ProxmoxError)) {
+  if (error instanceof PolicyRefusal) {
     const gaps: Gap[] = [{ what: resources.label, reason: reasonOf(error) }];
     return { cluster, view: undefined, findings: [], asker: { ...ask, gaps } };
   }
-  const what = `cannot be looked at: ${quoted(error.what)}`;
-  const next = error.hint?.replaceAll(/\s+/g, " ") ?? "Look at its nodes' network and pveproxy.";
+  const [why, hint] = error instanceof ProxmoxError ? [quoted(error.what), error.hint] : [reasonOf(error), undefined];
+  const what = `cannot be looked at: ${why}`;
+  const next = hint?.replaceAll(/\s+/g, " ") ?? "Look at its nodes' network and pveproxy.";
   const findings: Finding[] = [{ urgency: "now", object: "cluster", what, next }];
   return { cluster, view: undefined, findings, asker: { ...ask, gaps: [] } };
 }

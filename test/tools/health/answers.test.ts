@@ -238,6 +238,12 @@ describe("cluster_health understands", () => {
     ]);
   });
 
+  test("an answer that is no list of what there is as a cluster that cannot be looked at", async () => {
+    expect(await rowsWith("/cluster/resources", { all: "well" })).toEqual([
+      "cluster | cannot be looked at: the answer has an unknown form | ",
+    ]);
+  });
+
   test("numbers that come as text", async () => {
     expect(await rowsWith("/cluster/status", [{ type: "cluster", name: "beta", quorate: "0" }])).toHaveLength(1);
   });
