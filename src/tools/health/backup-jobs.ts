@@ -2,7 +2,7 @@ import { day } from "./readings.ts";
 import type { Guest, View } from "./view.ts";
 
 /** A backup job, as `GET /cluster/backup` lists it. */
-export type Job = NonNullable<View<"jobs">["jobs"]>[number];
+type Job = NonNullable<View<"jobs">["jobs"]>[number];
 
 /** A guest on a storage that enabled jobs write its backups to, where those can be seen. */
 export interface Duty {

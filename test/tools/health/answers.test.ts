@@ -196,6 +196,8 @@ describe("cluster_health understands", () => {
     ).toEqual([]);
     expect(await rowsWith(path, [{ ...late, next_sync: 1, remove_job: "full" }])).toEqual([]);
     expect(await rowsWith(path, [{ ...late, next_sync: 900, last_try: 0 }])).toEqual([]);
+    // Nothing says when it is to run.
+    expect(await rowsWith(path, [job, { ...job, id: "105-0", guest: 105, next_sync: 0 }])).toEqual([]);
   });
 
   test("memory without what ZFS's cache takes, where that is told", async () => {

@@ -16,7 +16,7 @@ export const replication = defineDetector({
       return jobs.flatMap((job): Finding[] => {
         const { id, guest, target, fail_count = 0, error, last_sync, next_sync = 0, last_try = 0 } = job;
         if (job.disable === 1 || job.remove_job !== undefined) return [];
-        const isLate = !isBusy && last_try > 0 && now - next_sync > mostLate;
+        const isLate = !isBusy && last_try > 0 && next_sync > 0 && now - next_sync > mostLate;
         if (fail_count === 0 && error === undefined && !isLate) return [];
         const whose = guests.find(({ vmid }) => vmid === guest);
         const object = `replication ${id} of ${whose === undefined ? guest : guestName(whose)}`;
