@@ -1,0 +1,6 @@
+/**
+ * What identifies the target of a plan: a label and its canonical text for each property, such as `memory` and `512`.
+ * Two reads of an unchanged target give equal facts, whatever order Proxmox's Perl wrote them in (`pve-http-server`
+ * serializes hashes, whose order is random for each answer); live figures are not facts.
+ */
+export type Facts = ReadonlyMap<string, string>;

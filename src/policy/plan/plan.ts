@@ -1,0 +1,19 @@
+import type { Facts } from "./facts.ts";
+
+/** What a human is asked to agree to, and what the agreement is bound to. */
+export interface Plan {
+  /** Line 1, at most 160 characters: `DELETE VM 104 web-01 on prod: cannot be undone`. */
+  readonly action: string;
+  /** Line 2, at most 160 characters: what is lost, the newest backup and its age; or the command, or its length. */
+  readonly effect: string;
+  /** All that the first two lines do not say, in order: the request as it is sent, what it would lose, warnings. */
+  readonly details: readonly string[];
+  /** Any of these, typed, agrees, the one to ask for first; empty where one click is enough. */
+  readonly words: readonly string[];
+  /** Whether `action` and `effect` say all that must be judged. Otherwise only a way that shows the details may ask. */
+  readonly fitsForm: boolean;
+  /** What the consent is bound to beside caller, cluster and request. */
+  readonly facts: Facts;
+  /** Proxmox's `digest` of the configuration that was read, to be sent along; `undefined` where it has none. */
+  readonly digest: string | undefined;
+}
