@@ -2,7 +2,7 @@ import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { Config } from "./config/types.ts";
 
 /** What a sealed value is for. One made for one purpose is never accepted for another. */
-export type SealPurpose = "session" | "request-state" | "consent";
+export type SealPurpose = "session";
 
 /** How long the key before the last still opens what it sealed, in milliseconds. */
 const oldKeyMs = 10 * 60_000;

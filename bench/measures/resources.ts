@@ -3,12 +3,11 @@ import { ClusterManager } from "../../src/clusters.ts";
 import { Secret } from "../../src/config/secret.ts";
 import type { ClusterConfig } from "../../src/config/types.ts";
 import { createDemo } from "../../src/demo/index.ts";
-import { createLog } from "../../src/log.ts";
 import { noAudit } from "../../src/policy/audit.ts";
 import { local } from "../../src/policy/caller.ts";
-import { Consents } from "../../src/policy/consent.ts";
+import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
+import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard } from "../../src/policy/guard.ts";
-import { Seal } from "../../src/seal.ts";
 import { getClusterResources } from "../../src/tools/get-cluster-resources.ts";
 import type { Sample } from "../sample.ts";
 
@@ -46,9 +45,9 @@ async function askFleet(): Promise<{ bytes: number; requests: number }> {
       return await demo.fetch(request);
     },
   }));
-  const consents = new Consents(new Seal(config), createLog({ level: "silent", format: "text" }));
+  const consents = new Consents(noCodeDisplay);
   const open = guard({ clusters: manager, config, library: new ApiLibrary(), consents, audit: noAudit });
-  const proxmox = open({ caller: local, client: "bench", canAsk: false });
+  const proxmox = open({ caller: local, client: "bench", prompt: "none" });
   const text = await getClusterResources.call(
     { type: "vm", limit: 500 },
     { proxmox, signal: new AbortController().signal },

@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline/promises";
-import { type Call, ConsentNeeded, type Question } from "../policy/call.ts";
+import { type Call, ConsentNeeded, type Question, type Reply } from "../policy/call.ts";
 import { local } from "../policy/caller.ts";
+import { howToAgree, planLines } from "../policy/consent/question-text.ts";
 import type { Guard, Proxmox } from "../policy/guard.ts";
 import { NotExecuted } from "../policy/refusal.ts";
 import { version } from "../version.ts";
@@ -8,7 +9,7 @@ import { plainLines, write } from "./output.ts";
 
 /**
  * Does something with the clusters as whoever sits at this machine. What needs consent is asked in the terminal, with
- * the same plan and the same rules as a client's human is; `given` answers in their place, for scripts.
+ * the same plan and the same rules as for a client's human; `given` answers in their place, for scripts.
  * @throws {NotExecuted} where there is neither a terminal nor `given`.
  */
 export async function askInTerminal<T>(
@@ -16,30 +17,33 @@ export async function askInTerminal<T>(
   act: (proxmox: Proxmox) => Promise<T>,
   given: string | undefined,
 ): Promise<T> {
-  const call: Call = { caller: local, client: `proxmox-mcp call ${version}`, canAsk: true };
+  const call: Call = { caller: local, client: `proxmox-mcp call ${version}`, prompt: "terminal" };
   try {
     return await act(guard(call));
   } catch (error) {
     if (!(error instanceof ConsentNeeded)) throw error;
-    const confirm = await answer(error.question, given);
-    const action = confirm === undefined ? "cancel" : "accept";
-    return await act(guard({ ...call, reply: { state: error.state, action, confirm } }));
+    const reply = { ...(await answer(error.question, given)), state: error.state };
+    return await act(guard({ ...call, reply }));
   }
 }
 
-async function answer({ message, words }: Question, given: string | undefined): Promise<string | boolean | undefined> {
-  const isTick = words.length === 0;
+async function answer({ id, plan }: Question, given: string | undefined): Promise<Omit<Reply, "state">> {
+  const text = planLines(plan).join("\n");
+  const isClick = plan.words.length === 0;
   if (given === undefined && !process.stdin.isTTY) {
-    const value = isTick ? "yes" : words[0];
-    throw new NotExecuted(`NOT EXECUTED. ${message}\nTo agree without a terminal, add --consent=${value}`);
+    const value = isClick ? "yes" : plan.words[0];
+    const message = `NOT EXECUTED. ${text}\nTo agree without a terminal, add --consent=${value}`;
+    throw new NotExecuted(message, "consent is needed (no terminal)", id);
   }
-  if (given === undefined) await write(process.stderr, plainLines(message));
-  const text = given ?? (await typed(isTick ? "Allow this? [y/N] " : `Type ${words.join(" or ")} to agree: `));
-  return isTick && text !== undefined ? /^(?:y|yes)$/i.test(text.trim()) : text;
+  if (given === undefined) await write(process.stderr, plainLines(text));
+  const typed = given ?? (await ask(isClick ? "Allow this? [y/N] " : `${howToAgree(plan).replace(/\.$/, ":")} `));
+  if (typed === undefined) return { action: "cancel", confirm: undefined };
+  if (!isClick) return { action: "accept", confirm: typed };
+  return { action: /^(?:y|yes)$/i.test(typed.trim()) ? "accept" : "decline", confirm: undefined };
 }
 
 /** A line from the terminal; `undefined` when it was closed instead. */
-async function typed(prompt: string): Promise<string | undefined> {
+async function ask(prompt: string): Promise<string | undefined> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const closed = new Promise<undefined>((resolve) => terminal.once("close", () => resolve(undefined)));
   try {

@@ -6,11 +6,10 @@ import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
 import { loadConfig } from "../config/source.ts";
 import type { Config } from "../config/types.ts";
-import { createLog } from "../log.ts";
 import { noAudit, openAudit } from "../policy/audit.ts";
-import { Consents } from "../policy/consent.ts";
+import { noCodeDisplay } from "../policy/consent/code-display.ts";
+import { Consents } from "../policy/consent/consents.ts";
 import { type Guard, type GuardOptions, guard } from "../policy/guard.ts";
-import { Seal } from "../seal.ts";
 
 /** The clusters of one configuration, and the policy around them. */
 export interface Fleet {
@@ -71,10 +70,9 @@ export function openFleet(
  */
 export async function openQuietly(flags: Flags): Promise<Fleet> {
   const source = await loadSource(flags);
-  const log = createLog({ level: "warn", format: "text" });
   return openFleet(source, {
     library: new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) }),
-    consents: new Consents(new Seal(source.config), log),
+    consents: new Consents(noCodeDisplay),
     audit: source.config.auditLog === undefined ? noAudit : openAudit(source.config.auditLog),
   });
 }

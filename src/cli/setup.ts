@@ -10,7 +10,8 @@ import { onFileChange } from "../config/watch.ts";
 import { createLog, type Log } from "../log.ts";
 import { type ServerFactory, serverFactory } from "../mcp/server.ts";
 import { type Audit, AuditError, openAudit } from "../policy/audit.ts";
-import { Consents } from "../policy/consent.ts";
+import { noCodeDisplay } from "../policy/consent/code-display.ts";
+import { Consents } from "../policy/consent/consents.ts";
 import { CallLimits } from "../policy/limits.ts";
 import { idlePatterns } from "../policy/warnings.ts";
 import { Seal } from "../seal.ts";
@@ -44,7 +45,7 @@ export async function setUp(flags: Flags): Promise<Setup> {
   const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
   const source = await loadSource(flags);
   const seal = new Seal(source.config);
-  const consents = new Consents(seal, log);
+  const consents = new Consents(noCodeDisplay);
   let audit = auditOf(source.config);
   let fleet = openFleet(source, { library, consents, audit });
   warn(fleet.config, log);

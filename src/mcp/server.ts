@@ -1,21 +1,16 @@
-import {
-  type CallToolResult,
-  type InputRequiredResult,
-  ProtocolError,
-  ProtocolErrorCode,
-  Server,
-} from "@modelcontextprotocol/server";
+import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from "@modelcontextprotocol/server";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/server/validators/ajv";
 import type { Log } from "../log.ts";
-import { ConsentNeeded } from "../policy/call.ts";
+import { ConsentNeeded, type Reply } from "../policy/call.ts";
 import type { Caller } from "../policy/caller.ts";
-import { consentMs } from "../policy/consent.ts";
 import type { Guard } from "../policy/guard.ts";
 import type { CallLimits } from "../policy/limits.ts";
 import { givenConsent } from "../tools/arguments.ts";
 import { failureText } from "../tools/failure.ts";
 import type { Tool } from "../tools/tool.ts";
-import { askHuman, canAskHuman, clientName, readReply } from "./consent.ts";
+import { NotExecuted } from "../policy/refusal.ts";
+import { clientOf } from "./client.ts";
+import { askByRequest, askInResult, replyInRequest } from "./elicitation.ts";
 import { Offers } from "./offer.ts";
 import { progressOf } from "./progress.ts";
 import { answer, failure } from "./result.ts";
@@ -41,15 +36,13 @@ export function serverFactory({ tools, guard, limits, version, log }: ServerOpti
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const offers = new Offers(tools);
   return (caller) => {
-    const listing = () => offers.of(guard()({ caller, client: "", canAsk: false }));
+    const listing = () => offers.of(guard()({ caller, client: "", prompt: "none" }));
     const server = new Server(
       { name: "proxmox-mcp", title: "Proxmox VE", version },
       {
         capabilities: { tools: { listChanged: true } },
         instructions: listing().instructions,
         jsonSchemaValidator,
-        // A human needs longer than a program: on 2025-era connections the SDK waits for the answer itself.
-        inputRequired: { roundTimeoutMs: consentMs },
       },
     );
     server.setRequestHandler("tools/list", () => ({ tools: listing().listed }));
@@ -59,35 +52,56 @@ export function serverFactory({ tools, guard, limits, version, log }: ServerOpti
         const names = [...byName.keys()].join(", ");
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool "${params.name}". Tools: ${names}.`);
       }
-      const call = {
-        caller,
-        client: clientName(server),
-        canAsk: canAskHuman(server),
-        reply: readReply(mcpReq),
-        consent: givenConsent(params.arguments),
-      };
       const { signal } = mcpReq;
-      const open = () => ({ proxmox: guard()(call), signal, ...progressOf(mcpReq) });
-      const run = () => limits.within(caller, () => tool.call(params.arguments, open()));
-      return await answerOf(tool, run, signal, log);
+      const { name: client, hasForms, isModern } = clientOf(server, mcpReq);
+      const prompt = hasForms ? "form" : "none";
+      const consent = givenConsent(params.arguments);
+      const attempt = async (reply: Reply | undefined) => {
+        const open = () => ({
+          proxmox: guard()({ caller, client, prompt, reply, consent }),
+          signal,
+          ...progressOf(mcpReq),
+        });
+        const run = () => limits.within(caller, () => tool.call(params.arguments, open()));
+        return await answerOf(tool, run, signal, log);
+      };
+      if (isModern) {
+        const outcome = await attempt(replyInRequest(mcpReq));
+        return outcome instanceof ConsentNeeded ? askInResult(outcome) : outcome;
+      }
+      let outcome = await attempt(undefined);
+      for (let round = 0; outcome instanceof ConsentNeeded; round++) {
+        if (round === maxRounds) return failure(tooManyRounds(tool));
+        outcome = await attempt(await askByRequest(outcome, mcpReq));
+      }
+      return outcome;
     });
     return server;
   };
 }
 
-/** The one place where what a tool throws becomes an answer. */
+/** Questions that one call may put: a guest that moved meanwhile is asked about once more. */
+const maxRounds = 3;
+
+function tooManyRounds({ name }: Tool): string {
+  return `${name}: not executed. Its target changed each time a human was asked; call again when nothing else changes it.`;
+}
+
+/** The one place where what a tool throws becomes an answer. A question that a human must answer is returned. */
 async function answerOf(
   tool: Tool,
   run: () => Promise<string>,
   signal: AbortSignal,
   log: Log,
-): Promise<CallToolResult | InputRequiredResult> {
+): Promise<CallToolResult | ConsentNeeded> {
   try {
     return answer(await run());
   } catch (error) {
     // A cancelled call is not answered; the SDK drops what is thrown.
     if (signal.aborted) throw error;
-    if (error instanceof ConsentNeeded) return askHuman(error);
+    if (error instanceof ConsentNeeded) return error;
+    // A plan that waits for consent is an answer: Gemini CLI 0.61 does not show a tool's errors to its user.
+    if (error instanceof NotExecuted) return answer(error.message);
     const text = failureText(error);
     if (text !== undefined) return failure(text);
     log.error(`${tool.name} failed`, error);

@@ -9,7 +9,7 @@ export class AuditError extends Error {
 }
 
 /** How consent was had: a human answered the client's question, a code came back, or the call was only repeated. */
-export type ConsentWay = "human" | "code" | "two-step";
+export type ConsentMethod = "human" | "code" | "two-step";
 
 /** One event of a call, as a line of JSON. */
 export interface AuditEntry {
@@ -28,7 +28,9 @@ export interface AuditEntry {
   readonly path: string;
   /** Secrets masked. */
   readonly params?: Readonly<Record<string, ParamValue>>;
-  readonly consent?: { readonly how: ConsentWay; readonly by: string };
+  readonly consent?: { readonly how: ConsentMethod; readonly by: string };
+  /** The question that was asked or answered, `K7Q2`. */
+  readonly question?: string;
   /** The task that the request started. */
   readonly upid?: string;
   /** `done` Proxmox took it (a task goes on by itself), `failed` it did not, `unknown` nobody can tell. */

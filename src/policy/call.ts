@@ -1,33 +1,38 @@
+import type { Plan } from "./plan/plan.ts";
 import type { Caller } from "./caller.ts";
+
+/**
+ * What a call can put before its human: `none`; `form`, of which clients show the first three lines (Claude Code 2.1);
+ * `terminal`, the whole plan.
+ */
+export type Prompt = "none" | "form" | "terminal";
 
 /** One call of a tool or a command: who makes it, with which client, and how a human can be asked. */
 export interface Call {
   readonly caller: Caller;
   /** The client program as it names itself, `gemini-cli 0.61.0`; for the audit, which must not trust it. */
   readonly client: string;
-  /** Whether the client can put a question to its human, and bring back what the human answers. */
-  readonly canAsk: boolean;
+  readonly prompt: Prompt;
   /** What came back for a question that an earlier turn of this call put. */
   readonly reply?: Reply | undefined;
-  /** The `consent` argument: a value of ours, or a code out of this server's log, where the client cannot ask. */
+  /** The `consent` argument: a code that a human read, or the value of a two-step answer. */
   readonly consent?: string | undefined;
 }
 
-/** A human's answer, and the state that went with the question. Both come through the client, and prove nothing as they are. */
+/** An answer to a question, and the state that went with it. Both come through the client and prove nothing by themselves. */
 export interface Reply {
   readonly state: string;
-  /** `accept`, `decline` or `cancel`. */
+  /** `accept`, `decline`, `cancel`; anything else counts as no answer. */
   readonly action: string;
-  /** What was typed, or whether the box was ticked. */
-  readonly confirm: string | boolean | undefined;
+  /** What was typed; `undefined` where nothing was to be typed. */
+  readonly confirm: string | undefined;
 }
 
 /** What a human is asked before damage. */
 export interface Question {
-  /** The plan, in several lines: what is to happen where, and what will be lost. */
-  readonly message: string;
-  /** The words of which one is to be typed; none where a tick is enough. */
-  readonly words: readonly string[];
+  /** Short name, shared with the audit: `K7Q2`. */
+  readonly id: string;
+  readonly plan: Plan;
 }
 
 /** A call waits for a human: the question, and the state to send back with the answer. Nothing was sent to Proxmox. */
@@ -37,7 +42,7 @@ export class ConsentNeeded extends Error {
   readonly state: string;
 
   constructor(question: Question, state: string) {
-    super(question.message);
+    super(question.plan.action);
     this.question = question;
     this.state = state;
   }

@@ -6,7 +6,7 @@ import type { ApiPath } from "../proxmox/path.ts";
 import type { Audit } from "./audit.ts";
 import type { Call } from "./call.ts";
 import { rightsOf } from "./caller.ts";
-import type { Consents } from "./consent.ts";
+import type { Consents } from "./consent/consents.ts";
 import { GuardedCall } from "./guarded-call.ts";
 import type { GuestLists } from "./guests.ts";
 import { PolicyRefusal } from "./refusal.ts";

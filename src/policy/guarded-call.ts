@@ -8,16 +8,16 @@ import { ProxmoxError } from "../proxmox/errors.ts";
 import { type ApiPath, formatPath } from "../proxmox/path.ts";
 import { parseUpid } from "../proxmox/upid.ts";
 import { affected } from "./affected.ts";
-import type { ConsentWay } from "./audit.ts";
 import type { Call } from "./call.ts";
 import { type CallerRights, lowerAccess } from "./caller.ts";
 import { type Checked, check, sendChecked } from "./check.ts";
 import { type Classified, classify, unknownRule, withSchema } from "./classes/classify.ts";
+import type { Consent } from "./consent/consents.ts";
 import { withDigest } from "./digest.ts";
 import type { Detour, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guard.ts";
 import { GuestLists, namesGuest, realPath } from "./guests.ts";
 import { asks, judge, type Law } from "./judge.ts";
-import { makePlan, type Plan } from "./plan.ts";
+import { makePlan } from "./plan/make-plan.ts";
 import { protectedFrom } from "./protect.ts";
 import { Record } from "./record.ts";
 import { PolicyRefusal } from "./refusal.ts";
@@ -29,6 +29,8 @@ interface Matter {
   readonly classified: Classified;
   readonly law: Law;
   readonly lists: GuestLists;
+  /** The path as the call has it, which may be of the form `/guests/{vmid or name}/...`. */
+  readonly written: ApiPath;
 }
 
 /** The clusters as one call sees them: every request goes the same way, and nothing goes around it. */
@@ -87,6 +89,7 @@ export class GuardedCall implements Proxmox {
       classified: classify(request),
       law: this.#law(cluster),
       lists: guests,
+      written: given.path,
     };
     const answer = await this.#pass(matter, plain, checked);
     const { detour } = answer;
@@ -107,7 +110,7 @@ export class GuardedCall implements Proxmox {
       if (request.method !== "GET" && classified.class !== "read") await this.#protect(matter);
       const known = early ?? (await lookUp());
       const agreed = asks(law.access, classified) ? await this.#consent(matter, known) : undefined;
-      return await this.#send({ ...matter, request: agreed?.request ?? request }, known, record, agreed?.way);
+      return await this.#send({ ...matter, request: agreed?.request ?? request }, known, record, agreed?.consent);
     } catch (error) {
       record.refused(error);
       throw error;
@@ -141,46 +144,39 @@ export class GuardedCall implements Proxmox {
     );
   }
 
-  /** What a human agreed to, with the digest of what they saw: Proxmox then refuses it where that changed meanwhile. */
-  async #consent(matter: Matter, known: Checked | undefined): Promise<{ request: ProxmoxRequest; way: ConsentWay }> {
-    const { cluster, request, classified, law, lists } = matter;
+  /** The consent to a request, and the request with the digest of what was agreed to: Proxmox then refuses it where that changed. */
+  async #consent(matter: Matter, known: Checked | undefined): Promise<{ request: ProxmoxRequest; consent: Consent }> {
+    const { cluster, request, classified, law, lists, written } = matter;
     const guests = async () => await lists.of(cluster, timesOf(request));
     const subjects = affected(request, classified);
     const mayRead = (path: ApiPath) => isPlainRead(law, { method: "GET", path });
     const plan = await makePlan({ cluster, request, classified, subjects, guests, mayRead });
-    const way = this.#options.consents.settle(
+    const { name, endpoints, user, tokenId } = cluster.config;
+    const { caller } = this.#call;
+    // The path as it was written: a guest that moved to another node is a changed target, not another request.
+    const target = [caller.name, caller.id, name, endpoints, user, tokenId, request.method, written];
+    const params = Object.entries(request.params ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const consent = this.#options.consents.settle(
       {
-        binding: this.#binding(matter, plan),
-        text: plan.text,
-        words: classified.class === "destructive" ? plan.words : [],
-        irreversible: classified.irreversible,
-        what: named(request, cluster),
+        key: JSON.stringify([target, params]),
+        target: JSON.stringify(target),
+        plan,
+        codeRequired: classified.codeRequired,
+        cluster: cluster.name,
+        request: `${request.method} ${formatPath(request.path)}`,
         fallback: law.policy.consentFallback,
         setting: `consent_fallback "${law.policy.consentFallback}" (${law.place})`,
       },
       this.#call,
     );
-    return { request: withDigest(request, plan, classified, known), way };
-  }
-
-  /** All that consent is bound to. As JSON the parts cannot run into one another. */
-  #binding({ cluster, request }: Matter, plan: Plan): string {
-    const { name, endpoints, user, tokenId } = cluster.config;
-    const params = Object.entries(request.params ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
-    const { caller } = this.#call;
-    return JSON.stringify([
-      [caller.name, caller.id],
-      [name, endpoints, user, tokenId],
-      [request.method, request.path, params],
-      plan.state,
-    ]);
+    return { request: withDigest(request, plan, classified, known), consent };
   }
 
   async #send(
     { cluster, request, law }: Matter,
     known: Checked | undefined,
     record: Record,
-    consent: ConsentWay | undefined,
+    consent: Consent | undefined,
   ): Promise<ProxmoxAnswer> {
     record.sent(consent);
     try {

@@ -1,9 +1,10 @@
 import type { Cluster } from "../clusters.ts";
 import type { ProxmoxRequest } from "../proxmox/client.ts";
 import { formatPath } from "../proxmox/path.ts";
-import { type Audit, type AuditEntry, AuditError, type ConsentWay } from "./audit.ts";
+import { type Audit, type AuditEntry, AuditError } from "./audit.ts";
 import { type Call, ConsentNeeded } from "./call.ts";
 import { CheckRefusal } from "./check.ts";
+import type { Consent } from "./consent/consents.ts";
 import type { Classified } from "./classes/classify.ts";
 import { maskParams } from "./mask.ts";
 import { NotExecuted, PolicyRefusal } from "./refusal.ts";
@@ -44,9 +45,10 @@ export class Record {
    * The request is about to leave.
    * @throws {AuditError} when that cannot be written down: then it must not leave.
    */
-  sent(consent: ConsentWay | undefined): void {
+  sent(consent: Consent | undefined): void {
     if (!this.#isRead) {
-      this.#write({ event: "sent", ...(consent !== undefined && { consent: { how: consent, by: this.#client } }) });
+      const given = consent && { consent: { how: consent.how, by: this.#client }, question: consent.question };
+      this.#write({ event: "sent", ...given });
     }
     this.#left = true;
   }
@@ -59,11 +61,12 @@ export class Record {
   /** It was not sent, if it was not; whoever asks for consent is told of in the same place. */
   refused(error: unknown): void {
     if (this.#left || error instanceof AuditError) return;
-    if (error instanceof ConsentNeeded || error instanceof NotExecuted) {
-      const [reason = ""] = error.message.split("\n");
-      this.#tryWrite({ event: "asked", reason });
+    if (error instanceof ConsentNeeded) {
+      this.#tryWrite({ event: "asked", reason: "consent is needed (form)", question: error.question.id });
+    } else if (error instanceof NotExecuted) {
+      this.#tryWrite({ event: "asked", reason: error.reason, ...withQuestion(error) });
     } else if (error instanceof PolicyRefusal) {
-      this.#tryWrite({ event: "refused", rule: error.rule, reason: error.message });
+      this.#tryWrite({ event: "refused", rule: error.rule, reason: error.message, ...withQuestion(error) });
     } else if (error instanceof CheckRefusal && !this.#isRead) {
       this.#tryWrite({ event: "refused", rule: "schema", reason: error.message });
     }
@@ -80,4 +83,8 @@ export class Record {
       if (!(error instanceof AuditError)) throw error;
     }
   }
+}
+
+function withQuestion({ question }: NotExecuted | PolicyRefusal): Pick<AuditEntry, "question"> {
+  return question === undefined ? {} : { question };
 }

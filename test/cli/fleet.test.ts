@@ -3,13 +3,11 @@ import { ApiLibrary } from "../../src/apidoc/library.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
 import { openFleet } from "../../src/cli/fleet.ts";
 import { noAudit } from "../../src/policy/audit.ts";
-import { Consents } from "../../src/policy/consent.ts";
-import { Seal } from "../../src/seal.ts";
-import { emptyConfig } from "../support/guarded.ts";
-import { keptLog } from "../support/listening.ts";
+import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
+import { Consents } from "../../src/policy/consent/consents.ts";
 
 test("a configuration that is read anew keeps what was sent to its clusters, for a write may be under way", () => {
-  const consents = new Consents(new Seal(emptyConfig), keptLog());
+  const consents = new Consents(noCodeDisplay);
   const around = { library: new ApiLibrary(), consents, audit: noAudit };
   const before = openFleet(embeddedDemo(), around);
   const after = openFleet(embeddedDemo(), around, before.clusters);

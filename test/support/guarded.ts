@@ -1,14 +1,13 @@
 import { ApiLibrary } from "../../src/apidoc/library.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import type { ClusterConfig, Config } from "../../src/config/types.ts";
-import { createLog } from "../../src/log.ts";
 import { type Audit, noAudit } from "../../src/policy/audit.ts";
 import type { Call } from "../../src/policy/call.ts";
 import { local } from "../../src/policy/caller.ts";
-import { Consents } from "../../src/policy/consent.ts";
+import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
+import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard, type Proxmox } from "../../src/policy/guard.ts";
 import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
-import { Seal } from "../../src/seal.ts";
 
 /** A configuration of these clusters and nothing else. */
 export function configOf(clusters: readonly ClusterConfig[], more: Partial<Config> = {}): Config {
@@ -24,7 +23,7 @@ export function guarded(
   {
     library = new ApiLibrary(),
     audit = noAudit,
-    call = { caller: local, client: "test", canAsk: false },
+    call = { caller: local, client: "test", prompt: "none" },
     optionsOf,
   }: {
     readonly library?: ApiLibrary;
@@ -34,6 +33,6 @@ export function guarded(
   } = {},
 ): Proxmox {
   const config = configOf(clusters);
-  const consents = new Consents(new Seal(config), createLog({ level: "silent", format: "text" }));
+  const consents = new Consents(noCodeDisplay);
   return guard({ clusters: new ClusterManager(clusters, optionsOf), config, library, consents, audit })(call);
 }

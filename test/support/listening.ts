@@ -6,7 +6,8 @@ import { type Listening, type ListenOptions, listen } from "../../src/http/liste
 import type { Log } from "../../src/log.ts";
 import { serverFactory } from "../../src/mcp/server.ts";
 import { noAudit } from "../../src/policy/audit.ts";
-import { Consents } from "../../src/policy/consent.ts";
+import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
+import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard } from "../../src/policy/guard.ts";
 import { CallLimits } from "../../src/policy/limits.ts";
 import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
@@ -60,7 +61,7 @@ export function listenTo(
   const clusters = new ClusterManager(config.clusters, optionsOf);
   const log = keptLog();
   const seal = new Seal(config);
-  const consents = new Consents(seal, log);
+  const consents = new Consents(noCodeDisplay);
   const around = guard({ clusters, config, library: new ApiLibrary(), consents, audit: noAudit });
   const { limits } = unlimited;
   const createServer = serverFactory({ tools, guard: () => around, limits, version: "0.0.0", log });

@@ -7,3 +7,6 @@ export interface CodeDisplay {
   /** Tells that a question was asked; called once for each. Shows plan and code where stderr is a terminal. */
   announce(question: OpenQuestion): void;
 }
+
+/** For commands that ask in their own terminal: no code is ever needed there. */
+export const noCodeDisplay: CodeDisplay = { how: undefined, announce: () => undefined };

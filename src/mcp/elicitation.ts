@@ -1,0 +1,65 @@
+import { type InputRequiredResult, inputRequired, type ServerContext } from "@modelcontextprotocol/server";
+import { z } from "zod";
+import { plain } from "../plain.ts";
+import type { ConsentNeeded, Reply } from "../policy/call.ts";
+import { consentMs } from "../policy/consent/question.ts";
+import { formText } from "../policy/consent/question-text.ts";
+
+/** The one question of a call, by its key among the input requests. */
+const key = "consent";
+
+/** An answer; whatever else a client may send is none. */
+const answer = z.object({
+  action: z.string().max(20),
+  content: z.object({ confirm: z.string().max(1000).optional() }).optional(),
+});
+
+/** The question as a form: one field to type into, or none, which makes it one click. */
+function formOf({ question: { plan } }: ConsentNeeded) {
+  const [first] = plan.words;
+  const typed = plan.words.map((word) => JSON.stringify(word)).join(" or ");
+  const message = plain(formText(plan));
+  const confirm = { type: "string" as const, title: plain(`Type ${typed} to agree`) };
+  const properties = first === undefined ? {} : { confirm };
+  const required = first === undefined ? {} : { required: ["confirm"] };
+  return { message, requestedSchema: { type: "object" as const, properties, ...required } };
+}
+
+/** A question of 2026-07-28: it goes out in the result, and the client calls again with the answer. */
+export function askInResult(needed: ConsentNeeded): InputRequiredResult {
+  return inputRequired({
+    requestState: needed.state,
+    inputRequests: { [key]: inputRequired.elicit(formOf(needed)) },
+  });
+}
+
+/**
+ * The answer to a question that an earlier result put (2026-07-28). A client can send answers that were never asked for:
+ * without the state of a question there is none, and whether the state is genuine the policy decides.
+ */
+export function replyInRequest({ inputResponses, requestState }: ServerContext["mcpReq"]): Reply | undefined {
+  const state = requestState();
+  if (typeof state !== "string" || inputResponses?.[key] === undefined) return undefined;
+  return toReply(state, inputResponses[key]);
+}
+
+/**
+ * Asks a client of 2025 by a request of the server, for at most ten minutes. A client that fails, or that nobody answers
+ * at, gives the answer "cancel".
+ * @throws the signal's reason when the call itself is cancelled.
+ */
+export async function askByRequest(needed: ConsentNeeded, { send, signal }: ServerContext["mcpReq"]): Promise<Reply> {
+  try {
+    const params = { mode: "form" as const, ...formOf(needed) };
+    const result = await send({ method: "elicitation/create", params }, { timeout: consentMs, signal });
+    return toReply(needed.state, result);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return { state: needed.state, action: "cancel", confirm: undefined };
+  }
+}
+
+function toReply(state: string, given: unknown): Reply {
+  const { data } = answer.safeParse(given);
+  return { state, action: data?.action ?? "cancel", confirm: data?.content?.confirm };
+}

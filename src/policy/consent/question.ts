@@ -1,0 +1,89 @@
+import { randomInt, timingSafeEqual } from "node:crypto";
+import type { ConsentFallback } from "../../config/types.ts";
+import type { Call } from "../call.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { Plan } from "../plan/plan.ts";
+
+/** A request that needs consent. */
+export interface Asked {
+  /** Caller, cluster and request in one text: the same for the same call, whatever the state of its target. */
+  readonly key: string;
+  /** The same without the parameters. */
+  readonly target: string;
+  readonly plan: Plan;
+  /** Whether a model must not be able to go on alone: irreversible calls, and those that extend rights. */
+  readonly codeRequired: boolean;
+  readonly cluster: string;
+  /** `DELETE /nodes/pve1/qemu/104`, for people. */
+  readonly request: string;
+  readonly fallback: ConsentFallback;
+  /** `consent_fallback "code"` and where it is set. */
+  readonly setting: string;
+}
+
+/** How a question is answered: in the client's form, by a code that a human reads elsewhere, or by repeating the call. */
+export type Method = "form" | "code" | "two-step";
+
+/** How a question ended; `undefined` while it waits. */
+export type Ending = "used" | "answered" | "declined" | "unanswered" | "replaced" | undefined;
+
+/** A question and what it is bound to. */
+export interface Question {
+  readonly id: string;
+  readonly method: Method;
+  /** What answers it: the second part of a code, or the state of a form. */
+  readonly secret: string;
+  readonly key: string;
+  readonly request: string;
+  readonly cluster: string;
+  readonly plan: Plan;
+  readonly caller: Call["caller"];
+  readonly client: string;
+  /** On the clock of the consents, in milliseconds. */
+  readonly askedAt: number;
+  triesLeft: number;
+  ending: Ending;
+}
+
+/** How long a human may take, and how long a consent counts, in milliseconds. */
+export const consentMs = 10 * 60_000;
+
+/** Wrong codes that are taken before a question is closed. */
+export const maxTries = 3;
+
+/** Letters and digits of ids and codes, without those that look alike (0 O, 1 I). */
+const alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+
+/** Random characters of {@link alphabet}; eight have 40 bits. */
+export function randomCharacters(count: number): string {
+  return Array.from({ length: count }, () => alphabet[randomInt(alphabet.length)]).join("");
+}
+
+/** Id and secret as a human reads and types them: `K7Q2-9FGH-3MNP`. */
+export function codeOf({ id, secret }: Pick<Question, "id" | "secret">): string {
+  return [id, secret.slice(0, 4), secret.slice(4)].join("-");
+}
+
+/** A typed code; the id is `undefined` where only the secret part was typed. */
+export interface TypedCode {
+  readonly id: string | undefined;
+  readonly secret: string;
+}
+
+/** Reads a code as people write it: dashes, spaces and letter case do not matter. `undefined` when it cannot be one. */
+export function readCode(text: string): TypedCode | undefined {
+  if (text.length > 60) return undefined;
+  const characters = text.toUpperCase().replaceAll(/[^A-Z0-9]/g, "");
+  if (characters.length === 8) return { id: undefined, secret: characters };
+  return characters.length === 12 ? { id: characters.slice(0, 4), secret: characters.slice(4) } : undefined;
+}
+
+/** Compares secrets of equal length in constant time. */
+export function sameSecret(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}
+
+/** Whether two plans were made from the same state of their target. */
+export function sameFacts(a: Facts, b: Facts): boolean {
+  return a.size === b.size && [...a].every(([label, value]) => b.get(label) === value);
+}
