@@ -155,9 +155,9 @@ export const clusterSchema = z
       .optional(),
     consent_fallback: oneOf(["code", "two-step", "deny"])
       .describe(
-        "How guarded asks where a client cannot ask its human. code: what cannot be undone needs a code that stands in " +
-          "this server's log, the rest as two-step. two-step: the call is to be repeated with a value that the refusal gives, " +
-          "which a model can do alone. deny: refused. Default: code.",
+        "How guarded asks where a client cannot ask its human. code: what cannot be undone, extends rights or runs programs " +
+          "needs a code that a human reads with `proxmox-mcp consents`, the rest as two-step. two-step: the call is repeated " +
+          "with a value from its first answer, which a model can do alone. deny: refused. Default: code.",
       )
       .optional(),
     allow: list('a list of patterns such as "GET /nodes/**"', checkPattern)
@@ -250,7 +250,7 @@ const file = z
       .string()
       .min(1)
       .describe(
-        "A file with the key that signs session ids and consents, at least 32 characters; relative to this file's folder. " +
+        "A file with the key that signs session ids, at least 32 characters; relative to this file's folder. " +
           "Default: a key derived from the clusters' token secrets.",
       )
       .optional(),

@@ -91,14 +91,14 @@ test.each([
   ["of the right form", `${Buffer.from('{"t":9999999999999,"n":"x"}').toString("base64url")}.${"A".repeat(43)}`],
   ["empty", ""],
 ])("a state that is %s opens nothing", async (_, requestState) => {
-  await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "something else");
+  await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "does not know its question");
 });
 
 test("a state is good once", async () => {
   const requestState = await ask();
   const inputResponses = accepted("wrong");
   await nothingHappened(await call({}, { requestState, inputResponses }), "what the human typed is not");
-  await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "used already");
+  await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "it was used already");
 });
 
 test("a replayed consent does not destroy the guest that was made anew under the same VMID", async () => {
@@ -108,38 +108,38 @@ test("a replayed consent does not destroy the guest that was made anew under the
   await Bun.sleep(50);
   await stage.admin("POST", "/nodes/pve1/qemu", { vmid, name: "target", scsi0: "vmdata:1,format=qcow2" });
   await Bun.sleep(50);
-  await nothingHappened(await call({}, { requestState, inputResponses }), "another state of things");
+  await nothingHappened(await call({}, { requestState, inputResponses }), "since the plan");
 });
 
 describe("consent to one thing is none to another:", () => {
   test("other parameters", async () => {
     const requestState = await ask();
     const result = await call({ data: { purge: true } }, { requestState, inputResponses: accepted("target") });
-    await nothingHappened(result, "another request");
+    await nothingHappened(result, "does not count: it was asked for");
   });
 
   test("another method, another path", async () => {
     const requestState = await ask({ method: "POST", path: `${path}/status/stop` });
-    await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "another request");
+    await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "does not count: it was asked for");
   });
 
   test("another caller", async () => {
     const requestState = await ask();
     const result = await call({}, { requestState, inputResponses: accepted("target") }, tokens.two);
-    await nothingHappened(result, "something else");
+    await nothingHappened(result, "does not know its question");
   });
 
   test("a configuration that changed in between", async () => {
     const requestState = await ask();
     await stage.admin("PUT", `${path}/config`, { description: "do not delete: the last copy" });
-    await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "state of things");
+    await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "description");
   });
 
   test("a snapshot that was taken in between", async () => {
     const requestState = await ask();
     await stage.admin("POST", `${path}/snapshot`, { snapname: "precious" });
     await Bun.sleep(50);
-    await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "state of things");
+    await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "snapshot");
   });
 
   test("a two-step value, in place of a state, and a state in place of a two-step value", async () => {
@@ -154,7 +154,7 @@ test("consent from before a restart is none, though the key is the same", async 
   const requestState = await ask();
   await using after = await startProduct(["--config", stage.config.path]);
   const result = await call({}, { requestState, inputResponses: accepted("target") }, tokens.one, after.url);
-  await nothingHappened(result, "before this server was started");
+  await nothingHappened(result, "does not know its question");
 });
 
 test("another cluster under the same name, after a reload, is another cluster", async () => {
@@ -163,7 +163,7 @@ test("another cluster under the same name, after a reload, is another cluster", 
   const requestState = await ask();
   await withConfig({ clusters: { alpha: other.cluster } }, async () => {
     const result = await call({}, { requestState, inputResponses: accepted("target") });
-    await nothingHappened(result, "another cluster");
+    await nothingHappened(result, "does not count: it was asked for");
     expect(await other.exists(vmid)).toBe(true);
   });
 });
@@ -174,7 +174,7 @@ test("consent to one cluster is none to another, though the guest is called the 
   await withConfig({ clusters: { alpha: stage.cluster, second: other.cluster } }, async () => {
     const requestState = await ask({ cluster: "alpha" });
     const result = await call({ cluster: "second" }, { requestState, inputResponses: accepted("target") });
-    await nothingHappened(result, "another cluster");
+    await nothingHappened(result, "does not count: it was asked for");
     expect(await other.exists(vmid)).toBe(true);
   });
 });

@@ -1,9 +1,16 @@
-import { createDemo, type DemoCluster } from "../../src/demo/index.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { askServers } from "../../src/control/ask.ts";
+import { controlPaths, serverConsents } from "../../src/control/protocol.ts";
+import { createDemo, type DemoCluster, type World } from "../../src/demo/index.ts";
+import type { OpenQuestion } from "../../src/policy/consent/open-question.ts";
 import {
   type Human,
   httpClient,
   type McpClient,
   modernClient,
+  modernStdioClient,
   sseClient,
   stdioClient,
   type Target,
@@ -18,6 +25,12 @@ export interface Stage extends AsyncDisposable {
   readonly config: ConfigFile;
   /** Everything that the product sent to Proxmox. */
   readonly demo: DemoServer;
+  /** The simulated cluster itself, to be changed past its API. */
+  readonly world: World;
+  /** The environment of every process of the product on this stage: they share a runtime folder of their own. */
+  readonly env: Record<string, string>;
+  /** The open questions of all these processes, as `proxmox-mcp consents --json` prints them. */
+  consents(): Promise<readonly OpenQuestion[]>;
   /** The keys of `clusters.json` that reach the demo, for a configuration of one's own. */
   readonly cluster: Record<string, unknown>;
   /** A request of the administrator's own, past the product. */
@@ -52,7 +65,10 @@ export async function setStage({ policy = {}, top = {}, env = {}, loses }: Stage
   const { user, tokenId, tokenSecret } = alpha.credentials;
   const cluster = { url: demo.url, user, token_id: tokenId, token_secret: tokenSecret, ...policy };
   const config = await configFile({ clusters: { alpha: cluster }, ...top });
-  const product = await startProduct(["--config", config.path], env);
+  // Short, since the path of a socket has at most 107 bytes.
+  const runtime = mkdtempSync(join(tmpdir(), "mcp-"));
+  const ownEnv = { MCP_RUNTIME_DIR: runtime, ...env };
+  const product = await startProduct(["--config", config.path], ownEnv);
   const admin = async (method: string, path: string, params: Record<string, string> = {}) => {
     const form = new URLSearchParams(params);
     const isRead = method === "GET" || method === "DELETE";
@@ -72,6 +88,12 @@ export async function setStage({ policy = {}, top = {}, env = {}, loses }: Stage
     config,
     demo,
     cluster,
+    world: alpha.world,
+    env: ownEnv,
+    async consents() {
+      const { answers } = await askServers([runtime], controlPaths.consents, serverConsents);
+      return answers.flatMap(({ questions }) => questions);
+    },
     admin,
     async makeGuest(name, more = {}) {
       const vmid = String(next++);
@@ -88,6 +110,7 @@ export async function setStage({ policy = {}, top = {}, env = {}, loses }: Stage
     async [Symbol.asyncDispose]() {
       await product.stop();
       await Promise.all([demo.stop(), config[Symbol.asyncDispose]()]);
+      rmSync(runtime, { recursive: true, force: true });
     },
   };
 }
@@ -99,7 +122,8 @@ export const transports: Readonly<Record<string, Connect>> = {
   "2026-07-28 over HTTP": (stage, human, headers) => modernClient(target(stage, human, headers)),
   "2025 over Streamable HTTP": (stage, human, headers) => httpClient(target(stage, human, headers)),
   "2025 over SSE": (stage, human, headers) => sseClient(target(stage, human, headers)),
-  "2025 over stdio": (stage, human) => stdioClient(["--config", stage.config.path], {}, human),
+  "2025 over stdio": (stage, human) => stdioClient(["--config", stage.config.path], stage.env, human),
+  "2026-07-28 over stdio": (stage, human) => modernStdioClient(["--config", stage.config.path], stage.env, human),
 };
 
 function target({ product }: Stage, human: Human | undefined, headers: Record<string, string> = {}): Target {
@@ -153,6 +177,6 @@ export async function rawCall(
 }
 
 /** The answer of a human who types this, as a client sends it. */
-export function accepted(confirm: string | boolean) {
+export function accepted(confirm: string) {
   return { consent: { action: "accept", content: { confirm } } };
 }

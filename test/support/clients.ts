@@ -1,4 +1,9 @@
-import { Client as ModernClient, StreamableHTTPClientTransport as ModernHttp } from "@modelcontextprotocol/client";
+import {
+  Client as ModernClient,
+  StreamableHTTPClientTransport as ModernHttp,
+  type Transport as ModernTransport,
+} from "@modelcontextprotocol/client";
+import { StdioClientTransport as ModernStdio } from "@modelcontextprotocol/client/stdio";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
@@ -30,29 +35,27 @@ export interface CallOptions {
 /** What a human is shown, and the form that they fill in. */
 export interface Shown {
   readonly message: string;
-  /** The one field's type: a text to type, or a box to tick. */
-  readonly type: "string" | "boolean";
-  /** What stands at the field. */
-  readonly title: string;
+  /** The title of the one field, which says what to type; `undefined` where one click is enough. */
+  readonly title: string | undefined;
 }
 
 /** What a human does with a question. */
 export type HumanAnswer =
-  | { readonly action: "accept"; readonly content: { readonly confirm: string | boolean } }
+  | { readonly action: "accept"; readonly content?: { readonly confirm?: string } }
   | { readonly action: "decline" | "cancel" };
 
 /** Somebody whom a client can ask. */
 export type Human = (shown: Shown) => HumanAnswer | Promise<HumanAnswer>;
 
-/** A human who types this, or ticks the box. */
-export function typing(confirm: string | boolean): Human {
+/** A human who types this. */
+export function typing(confirm: string): Human {
   return () => ({ action: "accept", content: { confirm } });
 }
 
-/** A human who agrees to everything. */
-export const agreeable: Human = ({ type, title }) => ({
+/** A human who agrees to everything: types what the form asks for, or clicks. */
+export const agreeable: Human = ({ title }) => ({
   action: "accept",
-  content: { confirm: type === "boolean" ? true : String(JSON.parse(/"(?:[^"\\]|\\.)*"/.exec(title)?.[0] ?? '""')) },
+  content: title === undefined ? {} : { confirm: String(JSON.parse(/"(?:[^"\\]|\\.)*"/.exec(title)?.[0] ?? '""')) },
 });
 
 const identity = { name: "proxmox-mcp-tests", version: "1.0.0" };
@@ -84,20 +87,29 @@ export async function httpClient({ url, headers = {}, human }: Target): Promise<
 
 /** The SDK's v1 client over stdio, with a product process of its own. */
 export async function stdioClient(args: string[], env: Record<string, string> = {}, human?: Human): Promise<McpClient> {
-  const [command = "", ...rest] = productCommand();
-  return await connectV1(
-    new StdioClientTransport({
-      command,
-      args: [...rest, "stdio", ...args],
-      env: cleanEnvironment(env),
-      stderr: "ignore",
-    }),
-    human,
-  );
+  return await connectV1(new StdioClientTransport({ ...stdioServer(args, env), stderr: "ignore" }), human);
 }
 
 /** The SDK's v2 client over `/mcp`, in the revision 2026-07-28 and no other. */
 export async function modernClient({ url, headers = {}, human }: Target): Promise<McpClient> {
+  return await connectV2(new ModernHttp(new URL("/mcp", url), { requestInit: { headers } }), human);
+}
+
+/** The SDK's v2 client over stdio, in the revision 2026-07-28, with a product process of its own. */
+export async function modernStdioClient(
+  args: string[],
+  env: Record<string, string> = {},
+  human?: Human,
+): Promise<McpClient> {
+  return await connectV2(new ModernStdio({ ...stdioServer(args, env), stderr: "ignore" }), human);
+}
+
+function stdioServer(args: string[], env: Record<string, string>) {
+  const [command = "", ...rest] = productCommand();
+  return { command, args: [...rest, "stdio", ...args], env: cleanEnvironment(env) };
+}
+
+async function connectV2(transport: ModernTransport, human?: Human): Promise<McpClient> {
   const client = new ModernClient(identity, {
     versionNegotiation: { mode: { pin: "2026-07-28" } },
     capabilities: capabilitiesWith(human),
@@ -107,7 +119,7 @@ export async function modernClient({ url, headers = {}, human }: Target): Promis
       return { ...(await human(toShown(params))) };
     });
   }
-  await client.connect(new ModernHttp(new URL("/mcp", url), { requestInit: { headers } }));
+  await client.connect(transport);
   return {
     listTools: async () => (await client.listTools()).tools.map((tool) => tool.name),
     call: async (name, args = {}, options = {}) => toAnswer(await client.callTool({ name, arguments: args }, options)),
@@ -148,9 +160,8 @@ function capabilitiesWith(human: Human | undefined) {
 }
 
 function toShown(params: { readonly message: string; readonly requestedSchema?: unknown }): Shown {
-  const { properties } = params.requestedSchema as { properties: { confirm: Omit<Shown, "message"> } };
-  const { type, title } = properties.confirm;
-  return { message: params.message, type, title };
+  const { properties } = params.requestedSchema as { properties: { confirm?: { title: string } } };
+  return { message: params.message, title: properties.confirm?.title };
 }
 
 async function connectV1(transport: Transport, human?: Human): Promise<McpClient> {
