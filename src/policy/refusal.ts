@@ -1,7 +1,7 @@
-/** A request that the configuration, or a human, does not let through. Nothing was sent. */
+/** A request that the configuration or a human refuses. Nothing was sent. */
 export class PolicyRefusal extends Error {
   override readonly name = "PolicyRefusal";
-  /** The rule that refuses, a word for the audit: `access`, `deny`, `protect`, `consent`. */
+  /** The rule that refuses, as a keyword for the audit: `access`, `deny`, `protect`, `consent`. */
   readonly rule: string;
 
   constructor(rule: string, message: string) {
@@ -10,7 +10,7 @@ export class PolicyRefusal extends Error {
   }
 }
 
-/** A request waits for consent that its client cannot ask for: the message has the plan, and what to do. Nothing was sent. */
+/** A request that waits for consent and whose client cannot ask: the message has the plan and what to do. Nothing was sent. */
 export class NotExecuted extends Error {
   override readonly name = "NotExecuted";
 }
