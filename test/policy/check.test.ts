@@ -207,7 +207,7 @@ describe("a cluster's schema", () => {
     await it.proxmox.request(undefined, { ...request, checked: false });
     expect(performance.now() - start).toBeLessThan(500);
     const { unchecked } = await it.proxmox.request(undefined, request);
-    expect(unchecked).toContain("still being read");
+    expect(unchecked).toContain("still loading");
     expect(performance.now() - start).toBeLessThan(3000);
   });
 
