@@ -41,7 +41,7 @@ const ruleAccept: ParameterRule = {
   reason: "it accepts traffic that the firewall may otherwise block",
 };
 
-/** The rule of {@link firewallRules} that cannot see whether the card exists: of a new card it says nothing. */
+/** The rule that cannot see whether the guest has the card yet: a plan leaves its reason out for a new card. */
 export const cardWithoutFirewall = "card-without-firewall";
 
 /** What makes a firewall block less. For hosts it opens a way to them, so it needs a code there. */
