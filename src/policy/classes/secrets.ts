@@ -11,8 +11,10 @@ const holdsSecret: Readonly<Record<string, (definition: Definition) => boolean>>
   "DELETE /access/domains/{realm}": ({ type, bind_dn, "client-key": clientKey }) =>
     type === "ldap" || type === "ad" ? bind_dn !== undefined : type !== "openid" || clientKey !== undefined,
   "DELETE /cluster/acme/plugins/{id}": ({ type }) => type !== "standalone",
-  "DELETE /cluster/metrics/server/{id}": ({ type, influxdbproto = "udp", "otel-headers": headers }) =>
-    type === "influxdb" ? influxdbproto !== "udp" : type !== "graphite" && headers !== undefined,
+  "DELETE /cluster/metrics/server/{id}": ({ type, influxdbproto = "udp", "otel-headers": headers }) => {
+    if (type === "influxdb") return influxdbproto !== "udp";
+    return type === "opentelemetry" ? headers !== undefined : type !== "graphite";
+  },
   "DELETE /cluster/notifications/endpoints/smtp/{name}": ({ username }) => username !== undefined,
   "DELETE /cluster/sdn/ipams/{ipam}": ({ type }) => type !== "pve",
   "DELETE /storage/{storage}": ({ type }) => !openStorages.has(String(type)),

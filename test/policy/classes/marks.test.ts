@@ -113,6 +113,7 @@ describe("irreversible by what a deleted definition holds", () => {
     ["DELETE /cluster/metrics/server/i", { type: "influxdb" }, false],
     ["DELETE /cluster/metrics/server/i", { type: "influxdb", influxdbproto: "https" }, true],
     ["DELETE /cluster/metrics/server/o", { type: "opentelemetry", "otel-headers": "e30=" }, true],
+    ["DELETE /cluster/metrics/server/n", { type: "not-known-yet" }, true],
     ["DELETE /cluster/notifications/endpoints/smtp/mail", { server: "mail" }, false],
     ["DELETE /cluster/notifications/endpoints/smtp/mail", { server: "mail", username: "pve" }, true],
     ["DELETE /cluster/sdn/ipams/pve", { type: "pve" }, false],
