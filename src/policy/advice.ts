@@ -4,23 +4,23 @@ import type { ProxmoxRequest } from "../proxmox/client.ts";
 import type { ProxmoxError } from "../proxmox/errors.ts";
 import { formatPath } from "../proxmox/path.ts";
 
-/** Where a guest is, as the cluster lists it. */
+/** Where a guest is, according to the cluster's list. */
 export interface Place {
   readonly vmid: string;
   readonly node: string;
   readonly type: "qemu" | "lxc";
 }
 
-/** What is known of a cluster beside an error. */
+/** What is known about the cluster in addition to an error. */
 export interface Knowledge {
   readonly schema: ApiSchema | undefined;
-  /** The guests that the asker may see; fails or is empty where that is none. */
+  /** The guests that the caller may see; empty or an error when there are none. */
   guests(): Promise<readonly Place[]>;
 }
 
 /**
- * What to do about an error of Proxmox, where the cluster tells more than the error: the endpoint's signature when a
- * parameter was at fault, and where a guest is that the path names elsewhere. Any other error comes back as it is.
+ * Adds a hint to an error of Proxmox: the endpoint's signature after a parameter error, or the guest's path when the
+ * request named the wrong node or type. Returns any other error unchanged.
  */
 export async function advise(error: ProxmoxError, request: ProxmoxRequest, known: Knowledge): Promise<ProxmoxError> {
   const { kind, details, hint } = error;
@@ -36,19 +36,19 @@ export async function advise(error: ProxmoxError, request: ProxmoxRequest, known
 
 const kinds = { qemu: "a virtual machine", lxc: "a container" } as const;
 
-/** Where the guest of the path is; `undefined` when that is no other place, or nobody knows. */
+/** The guest's real path; `undefined` when the request's is right, or the guest is not listed. */
 async function whereabouts(
   { method, path }: ProxmoxRequest,
   { schema, guests }: Knowledge,
 ): Promise<string | undefined> {
   const [first, node, type, vmid, ...rest] = path;
   if (first !== "nodes" || vmid === undefined || (type !== "qemu" && type !== "lxc")) return undefined;
-  // A hint that cannot be had must not hide the error that it belongs to.
+  // A failing lookup must not hide the error that it is for.
   const guest = (await guests().catch(() => [])).find((one) => one.vmid === vmid);
   if (guest === undefined || (guest.node === node && guest.type === type)) return undefined;
   const there = ["nodes", guest.node, guest.type, vmid, ...rest];
   const is = `Guest ${vmid} is on ${guest.node}, ${kinds[guest.type]}`;
   return schema === undefined || schema.find(there)?.methods.includes(method) === true
     ? `${is}: ${method} ${formatPath(there)}`
-    : `${is}, which has no ${method} of this kind: describe_api tells what /nodes/{node}/${guest.type}/{vmid} has.`;
+    : `${is}, which does not support this ${method}; see describe_api for /nodes/{node}/${guest.type}/{vmid}.`;
 }

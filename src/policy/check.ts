@@ -11,30 +11,30 @@ import { formatPath } from "../proxmox/path.ts";
 import { advise } from "./advice.ts";
 import { GuestLists } from "./guests.ts";
 
-/** A request that the cluster's own description of its API rules out, with all that is wrong with it. Nothing was sent. */
+/** A request that the cluster's API schema rules out, with everything that is wrong with it. Nothing was sent. */
 export class CheckRefusal extends Error {
   override readonly name = "CheckRefusal";
 }
 
-/** By which schema a request was checked, or why by none. */
+/** The schema that a request was checked against, or why it was not checked. */
 export type Checked =
   | { readonly schema: ApiSchema; readonly unchecked?: never }
   | { readonly unchecked: string; readonly schema?: never };
 
-/** How long a request waits for a schema that is being read before it goes unchecked, in milliseconds; a read harms nobody. */
+/** How long a request waits for a schema that is still loading before it is sent unchecked, in milliseconds. */
 const patienceMs = { read: 1_000, write: 5_000 } as const;
 
 /**
- * Holds a request against the cluster's own schema: its path, its method, the values in its path and all its
- * parameters. Without a schema only Proxmox can tell.
- * @throws {CheckRefusal} for what Proxmox would refuse, all of it at once.
+ * Validates a request against the cluster's API schema: path, method, values in the path and all parameters. Without a
+ * schema only Proxmox can tell.
+ * @throws {CheckRefusal} for everything that Proxmox would refuse, at once.
  */
 export async function check(library: ApiLibrary, cluster: Cluster, request: ProxmoxRequest): Promise<Checked> {
   const known = await inTime(library, cluster, request);
   if (known?.schema === undefined) return { unchecked: whyUnchecked(cluster.name, known) };
   const { schema } = known;
   if (findFault(schema, request) === undefined) return { schema };
-  // An upgrade may have brought what it asks for.
+  // An upgrade of the cluster may have added it.
   const newest = (await inTime(library, cluster, request, { recent: true }))?.schema ?? schema;
   const fault = findFault(newest, request);
   if (fault === undefined) return { schema: newest };
@@ -42,9 +42,9 @@ export async function check(library: ApiLibrary, cluster: Cluster, request: Prox
 }
 
 /**
- * Sends a request that was checked.
- * @param mayList whether an error may tell where a guest is.
- * @throws {ProxmoxError} with what is known to help.
+ * Sends a checked request.
+ * @param mayList whether an error may say where a guest is.
+ * @throws {ProxmoxError} with a hint where there is one.
  */
 export async function sendChecked(
   cluster: Cluster,
@@ -64,7 +64,7 @@ export async function sendChecked(
   }
 }
 
-/** The schema, or `undefined` when it takes too long. Who gives up the request is told so where that would be sent. */
+/** The schema, or `undefined` when loading takes too long. A cancelled request fails where it would be sent. */
 async function inTime(
   library: ApiLibrary,
   { client, config }: Cluster,
@@ -83,13 +83,13 @@ async function inTime(
 
 function whyUnchecked(cluster: string, known: Known | undefined): string {
   return known?.reason === undefined
-    ? `sent unchecked: the description of its API that ${cluster} serves is still being read`
-    : `sent unchecked: ${cluster} does not serve its API's description (${known.reason})`;
+    ? `sent unchecked: the API schema of ${cluster} is still loading`
+    : `sent unchecked: ${cluster} does not serve its API schema (${known.reason})`;
 }
 
-/** What is wrong with a request, as the end of a sentence; `undefined` for nothing. */
+/** What is wrong with a request, as the end of a sentence; `undefined` when nothing is. */
 function findFault(schema: ApiSchema, { method, path, params = {} }: ProxmoxRequest): string | undefined {
-  // Proxmox lists the first segments there; its schema begins with them.
+  // The index of the API, which the schema does not describe.
   if (path.length === 0) return undefined;
   const found = schema.find(path);
   if (found === undefined) return `Proxmox VE ${schema.version} has no such path. ${wordNearest(schema, path)}`;

@@ -93,7 +93,7 @@ export function guard(options: GuardOptions): Guard {
     if (rights === undefined) {
       throw new PolicyRefusal(
         "callers",
-        "The token that this connection began with is no longer known to this server. Connect anew with one that is.",
+        "The bearer token of this session is no longer valid. Reconnect with a valid one.",
       );
     }
     return new GuardedCall(options, call, rights);

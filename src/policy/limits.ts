@@ -2,12 +2,12 @@ import type { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import type { Config } from "../config/types.ts";
 import { type Caller, rightsOf } from "./caller.ts";
 
-/** A caller has too many calls under way. Nothing was begun. */
+/** A caller has too many concurrent calls. Nothing was started. */
 export class LimitError extends Error {
   override readonly name = "LimitError";
 }
 
-/** How much each caller may ask for, by the configuration of the moment: requests in a minute, calls at the same time. */
+/** The limits of each caller under the current configuration: requests per minute and concurrent calls. */
 export class CallLimits {
   readonly #config: () => Config;
   readonly #running = new Map<string, number>();
@@ -17,7 +17,7 @@ export class CallLimits {
     this.#config = config;
   }
 
-  /** Counts a request; after how many seconds to come back, where it is one too many. */
+  /** Counts a request; the seconds after which to retry when it exceeds the limit. */
   async retryAfter(caller: Caller): Promise<number | undefined> {
     const most = rightsOf(caller, this.#config())?.requestsPerMinute;
     if (most === undefined) return undefined;
@@ -31,7 +31,7 @@ export class CallLimits {
     }
   }
 
-  /** Loaded when the first caller has a limit: most servers have none, and a start need not pay for it. */
+  /** Loaded for the first caller with a limit: most servers have none, and it would slow down their start. */
   async #limiter(points: number): Promise<RateLimiterMemory> {
     const { RateLimiterMemory } = await import("rate-limiter-flexible");
     const limiter = this.#limiters.get(points) ?? new RateLimiterMemory({ points, duration: 60 });
@@ -40,16 +40,16 @@ export class CallLimits {
   }
 
   /**
-   * Runs a call of a tool as one of those that its caller may have under way.
-   * @throws {LimitError} when there are as many already.
+   * Runs a tool call as one of its caller's concurrent calls.
+   * @throws {LimitError} when the caller has as many already.
    */
   async within<T>(caller: Caller, run: () => Promise<T>): Promise<T> {
-    // Whom the configuration does not know any more the policy refuses, and says why.
+    // Unknown callers are rejected by the policy, with a reason.
     const most = rightsOf(caller, this.#config())?.parallelCalls ?? 1;
     const running = this.#running.get(caller.name) ?? 0;
     if (running >= most) {
       throw new LimitError(
-        `${running} calls of ${caller.name} are under way, and ${most} may be at the same time (parallel_calls). Wait for one of them, then call again.`,
+        `${caller.name} has reached its limit of concurrent calls (parallel_calls: ${most}). Retry when one of them has finished.`,
       );
     }
     this.#running.set(caller.name, running + 1);

@@ -3,13 +3,13 @@ import { ProxmoxError } from "../proxmox/errors.ts";
 import type { Subject } from "./affected.ts";
 import type { Guest } from "./guests.ts";
 
-/** An entry of `protect`, read. The configuration's floor has judged its form. */
+/** A parsed entry of `protect`; the configuration has validated its syntax. */
 type Entry = { readonly text: string } & (
   | { readonly by: "vmid"; readonly from: number; readonly to: number }
   | { readonly by: "name" | "tag" | "pool" | "node"; readonly matches: (value: string) => boolean }
 );
 
-/** What is known when `protect` is evaluated. */
+/** What `protect` is evaluated with. */
 export interface Protection {
   readonly protect: readonly string[];
   readonly client: ProxmoxClient;
@@ -19,9 +19,9 @@ export interface Protection {
 }
 
 /**
- * Why a change of these subjects is refused, as the end of a sentence; `undefined` when nothing protected is meant. Who
- * is meant is looked up now. What cannot be told counts as protected: guests of an offline node have no name, tags or
- * pool, and rights may hide guests altogether.
+ * Why a change of these subjects is refused, as the end of a sentence; `undefined` when none is protected. Looks the
+ * subjects up now. A `protect` entry that cannot be evaluated counts as matching: guests of an offline node have no name,
+ * tags or pool, and missing permissions can hide guests.
  */
 export async function protectedFrom(
   subjects: readonly Subject[],
@@ -48,14 +48,14 @@ async function judgeSubject(
 ): Promise<string | undefined> {
   switch (subject.type) {
     case "unknown":
-      return `protect holds ${quoted(entries)}, and whom this call is about cannot be told from it`;
+      return `protect contains ${quoted(entries)}, and the call does not say which guests it affects`;
     case "node": {
       const entry = entries.find((one) => one.by === "node" && one.matches(subject.node));
-      return entry && `protect holds ${quoted([entry])}, and the call is about node ${subject.node}`;
+      return entry && `protect contains ${quoted([entry])}, which matches node ${subject.node}`;
     }
     case "pool": {
       const entry = entries.find((one) => one.by === "pool" && poolsOf(subject.pool).some(one.matches));
-      return entry && `protect holds ${quoted([entry])}, and the call is about pool ${subject.pool}`;
+      return entry && `protect contains ${quoted([entry])}, which matches pool ${subject.pool}`;
     }
     case "guest":
       return await judgeGuest(subject.vmid, true, entries, list);
@@ -66,7 +66,7 @@ async function judgeSubject(
   }
 }
 
-/** @param exists whether there is such a guest for sure, so that a list without it does not tell everything. */
+/** @param exists whether the guest certainly exists, so that a list without it is incomplete. */
 async function judgeGuest(
   vmid: string,
   exists: boolean,
@@ -74,16 +74,14 @@ async function judgeGuest(
   list: List,
 ): Promise<string | undefined> {
   const byNumber = entries.find((entry) => entry.by === "vmid" && holdsVmid(entry, vmid));
-  if (byNumber !== undefined) return `protect holds ${quoted([byNumber])}, and the call is about guest ${vmid}`;
+  if (byNumber !== undefined) return `protect contains ${quoted([byNumber])}, which matches guest ${vmid}`;
   const others = entries.filter((entry) => entry.by !== "vmid");
   if (others.length === 0) return undefined;
   const guests = await list();
   if (typeof guests === "string") return unclear(others, `guest ${vmid}`, guests);
   const guest = guests.find((one) => one.vmid === vmid);
   if (guest !== undefined) return judgeKnown(guest, others);
-  return exists
-    ? unclear(others, `guest ${vmid}`, "the cluster does not list it, or the token may not see it")
-    : undefined;
+  return exists ? unclear(others, `guest ${vmid}`, "it is not listed, or the token has no VM.Audit on it") : undefined;
 }
 
 type Many = Exclude<Subject, { type: "unknown" | "node" | "pool" | "guest" | "new-guest" }>;
@@ -108,7 +106,7 @@ async function judgeMany(
 
 function isOf(guest: Guest, subject: Many): boolean {
   if (subject.type === "guests-of-node") return guest.node === subject.node;
-  // The pool of a guest whose node is silent is not told.
+  // The pool of a guest on an offline node is not listed.
   if (subject.type === "guests-of-pool")
     return poolsOf(guest.pool ?? "").includes(subject.pool) || guest.status === "unknown";
   return true;
@@ -121,12 +119,12 @@ function describeMany(subject: Many): string {
 
 function judgeKnown(guest: Guest, entries: readonly Entry[]): string | undefined {
   const entry = entries.find((one) => covers(one, guest));
-  if (entry !== undefined) return `protect holds ${quoted([entry])}, and the call is about ${called(guest)}`;
+  if (entry !== undefined) return `protect contains ${quoted([entry])}, which matches ${called(guest)}`;
   if (guest.status !== "unknown" && guest.name !== undefined) return undefined;
   const unread = entries.filter(({ by }) => by === "name" || by === "tag" || by === "pool");
   return unread.length === 0
     ? undefined
-    : unclear(unread, called(guest), `node ${guest.node} does not report, so it has no name, tags or pool`);
+    : unclear(unread, called(guest), `node ${guest.node} is not reporting, so name, tags and pool are missing`);
 }
 
 function covers(entry: Entry, guest: Guest): boolean {
@@ -144,7 +142,7 @@ function covers(entry: Entry, guest: Guest): boolean {
   }
 }
 
-/** A pool and those that it lies in, whose rights reach into it: `infra/db` and `infra` (Proxmox VE 8.1). */
+/** A pool and its parents, whose permissions propagate to it: `infra/db` and `infra` (Proxmox VE 8.1). */
 function poolsOf(pool: string): string[] {
   const parts = pool.split("/");
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
@@ -160,7 +158,7 @@ function called({ vmid, name }: Guest): string {
 }
 
 function unclear(entries: readonly Entry[], what: string, why: string): string {
-  return `protect holds ${quoted(entries)}, and whether that is about ${what} cannot be told: ${why}. What cannot be told counts as protected`;
+  return `protect contains ${quoted(entries)}, and whether it matches ${what} is unknown: ${why}. Unknown counts as protected`;
 }
 
 function quoted(entries: readonly Entry[]): string {
@@ -181,14 +179,14 @@ function readEntry(text: string): Entry {
 }
 
 /**
- * Why the list of guests may not be whole, if it may: without VM.Audit on a guest Proxmox leaves it out. The token's own
- * rights tell (`GET /access/permissions`, which every token may ask).
+ * Why the list of guests may be incomplete; `undefined` when it is complete. Proxmox leaves out guests without VM.Audit;
+ * the token's permissions tell (`GET /access/permissions`, open to every token).
  */
 async function hidesGuests(
   client: ProxmoxClient,
   within: Pick<ProxmoxRequest, "signal" | "timeoutMs">,
 ): Promise<string | undefined> {
-  const why = "the token may not see every guest (VM.Audit on /vms)";
+  const why = "the token may not see all guests (it needs VM.Audit on /vms)";
   try {
     const { data } = await client.request({ method: "GET", path: ["access", "permissions"], ...within });
     const rights = typeof data === "object" && data !== null ? (data as Record<string, Record<string, unknown>>) : {};

@@ -3,20 +3,20 @@ import { rows } from "./classes/index.ts";
 import { covers } from "./pattern.ts";
 
 /**
- * Patterns of `allow` and `deny` that cover no endpoint that this server knows: most likely a slip, and a deny that
- * holds nothing is worse than none. A warning, for a newer Proxmox may have what they mean.
+ * Warnings about patterns of `allow` and `deny` that match no known endpoint: most likely a typo, and a deny that matches
+ * nothing gives false safety. Only warnings, since a newer Proxmox may have such an endpoint.
  */
 export function idlePatterns({ clusters, source }: Pick<Config, "clusters" | "source">): string[] {
   return clusters.flatMap(({ name, policy }) =>
     (["allow", "deny"] as const).flatMap((key) =>
       (policy[key] ?? [])
         .filter((pattern) => !rows.some(({ endpoint }) => mayMean(pattern, endpoint)))
-        .map((pattern) => `${source}, ${name}, ${key}: "${pattern}" covers no endpoint of Proxmox VE that is known.`),
+        .map((pattern) => `${source}, ${name}, ${key}: "${pattern}" matches no known Proxmox VE endpoint.`),
     ),
   );
 }
 
-/** Whether a pattern over real paths or templates can cover a request to an endpoint: a variable may be any value. */
+/** Whether a pattern over real paths or templates can match a request to an endpoint: a variable may be any value. */
 function mayMean(pattern: string, endpoint: string): boolean {
   const [method = "", template = ""] = endpoint.split(" ");
   const path = template.split("/").filter((segment) => segment !== "");
@@ -27,7 +27,7 @@ function mayMean(pattern: string, endpoint: string): boolean {
     .filter((segment) => segment !== "");
   const filled = path.map((segment, index) => {
     const part = parts[index];
-    // A real value stands where the template has a variable.
+    // The pattern has a literal value where the template has a variable.
     return /^\{.*\}$/.test(segment) && part !== undefined && !part.includes("*") ? part : segment;
   });
   return covers(pattern, method, filled);

@@ -23,7 +23,7 @@ beforeAll(async () => {
   raw = await startRawServer((socket, request) =>
     (request.target === page ? reply(404, "Not Found", "") : replyData(answer))(socket, request),
   );
-  unchecked = `Note: sent unchecked: raw does not serve its API's description (${raw.url}${page} answered 404).\n`;
+  unchecked = `Note: sent unchecked: raw does not serve its API schema (${raw.url}${page} answered 404).\n`;
   const { user, tokenId, tokenSecret } = alpha.credentials;
   const credentials = { user, token_id: tokenId, token_secret: tokenSecret };
   config = await configFile({

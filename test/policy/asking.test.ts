@@ -38,7 +38,7 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
         Guest VMID "victim": qemu on pve1, stopped, tags dev;old.
         Lost: disks scsi0 vmdata:VMID/vm-VMID-disk-0.qcow2 (1G); snapshots "before".
         No backup of it was found.
-        It destroys the guest and its disks; this cannot be undone."
+        It deletes the guest and its disks; this cannot be undone."
       `);
     },
   );

@@ -146,7 +146,7 @@ test("too many calls at once are an error that says so, and the next one after t
   await using client = await connect("single");
   const answers = await Promise.all(Array.from({ length: 4 }, () => client.call("list_nodes")));
   const [refused, ...others] = answers.filter(({ isError }) => isError);
-  expect(refused?.text).toContain("1 calls of single are under way, and 1 may be at the same time");
+  expect(refused?.text).toContain("single has reached its limit of concurrent calls (parallel_calls: 1)");
   expect(others.length).toBeLessThan(4);
   expect((await client.call("list_nodes")).isError).toBe(false);
 });

@@ -100,7 +100,7 @@ describe("before it is sent", () => {
 
   test("the policy speaks first", async () => {
     const { text } = await call("PUT", "/nodes/pve1/qemu/100/config", { memroy: 1 }, "narrow");
-    expect(text).toContain("The setting stands in");
+    expect(text).toContain("allow does not list it. Set in ");
     expect(text).not.toContain("memroy");
   });
 
@@ -149,7 +149,7 @@ describe("what Proxmox refuses", () => {
 
   test("says so where a guest's real kind has nothing like it", async () => {
     const { text } = await call("GET", "/nodes/pve1/lxc/100/interfaces");
-    expect(text).toContain("Guest 100 is on pve1, a virtual machine, which has no GET of this kind");
+    expect(text).toContain("Guest 100 is on pve1, a virtual machine, which does not support this GET");
   });
 
   test("keeps its own hint where nobody knows such a guest, and where the list is withheld", async () => {
@@ -194,7 +194,7 @@ describe("a cluster's schema", () => {
     );
     const { unchecked, cluster } = await it.proxmox.request(undefined, request);
     expect(unchecked).toBe(
-      `sent unchecked: ${cluster} does not serve its API's description (${it.server.url}${page} answered 404)`,
+      `sent unchecked: ${cluster} does not serve its API schema (${it.server.url}${page} answered 404)`,
     );
   });
 
@@ -207,7 +207,7 @@ describe("a cluster's schema", () => {
     await it.proxmox.request(undefined, { ...request, checked: false });
     expect(performance.now() - start).toBeLessThan(500);
     const { unchecked } = await it.proxmox.request(undefined, request);
-    expect(unchecked).toContain("still being read");
+    expect(unchecked).toContain("still loading");
     expect(performance.now() - start).toBeLessThan(3000);
   });
 

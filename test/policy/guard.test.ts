@@ -92,8 +92,14 @@ test.each([
 });
 
 test("deny beats full, over the real path and its template, however the path is written", async () => {
-  await refuses("denied", "DELETE", "/nodes/pve1/qemu/100", 'deny holds "DELETE /**"', `${config.path}, under denied`);
-  await refuses("denied", "GET", "/nodes/pve1/qemu/100/agent/info", "deny holds");
+  await refuses(
+    "denied",
+    "DELETE",
+    "/nodes/pve1/qemu/100",
+    'deny contains "DELETE /**"',
+    `${config.path}, under denied`,
+  );
+  await refuses("denied", "GET", "/nodes/pve1/qemu/100/agent/info", "deny contains");
   for (const path of ["/access/users", "access", "/%61ccess/acl"]) {
     const { isError, text } = await call("denied", "GET", path);
     expect({ path, isError }).toEqual({ path, isError: true });
@@ -105,15 +111,15 @@ test("deny beats full, over the real path and its template, however the path is 
 test("an allow list refuses all else, and deny goes before it", async () => {
   await refuses("allowed", "GET", "/cluster/resources", "allow does not list it");
   expect((await call("allowed", "POST", "/nodes/pve1/qemu/100/status/stop")).isError).toBe(false);
-  await refuses("both", "POST", "/nodes/pve1/qemu/100/status/stop", "deny holds");
+  await refuses("both", "POST", "/nodes/pve1/qemu/100/status/stop", "deny contains");
   expect((await call("both", "POST", "/nodes/pve1/qemu/101/status/stop")).isError).toBe(false);
 });
 
-test("a pattern that covers no endpoint is warned about at start", async () => {
+test("a pattern that matches no endpoint is warned about at start", async () => {
   const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s" };
   const deny = ["DELETE /nodes/*/vm/*", "DELETE /nodes/pve1/qemu/100", "* /access/**"];
   await using file = await configFile({ clusters: { one: { ...cluster, deny } } });
   await using other = await startProduct(["--config", file.path]);
-  expect(other.stderr()).toContain('one, deny: "DELETE /nodes/*/vm/*" covers no endpoint');
-  expect(other.stderr().match(/covers no endpoint/g)).toHaveLength(1);
+  expect(other.stderr()).toContain('one, deny: "DELETE /nodes/*/vm/*" matches no known');
+  expect(other.stderr().match(/matches no known/g)).toHaveLength(1);
 });

@@ -156,8 +156,8 @@ describe("the policy judges the real path", () => {
   test("access, deny and allow hold for the short path as for the long one", async () => {
     for (const [cluster, path, method, setting] of [
       ["reads", "/guests/100/status/stop", "POST", 'access "read-only"'],
-      ["reads", "/guests/100/agent/file-read", "GET", "it reads files inside the guest"],
-      ["denied", "/guests/db-main/config", "GET", 'deny holds "* /nodes/{node}/lxc/102/**"'],
+      ["reads", "/guests/100/agent/file-read", "GET", "it reads a file inside the guest"],
+      ["denied", "/guests/db-main/config", "GET", 'deny contains "* /nodes/{node}/lxc/102/**"'],
       ["allowed", "/guests/102/config", "GET", "allow does not list it"],
     ] as const) {
       const { text, isError, sent } = await call(cluster, path, method);

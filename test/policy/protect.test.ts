@@ -78,7 +78,7 @@ async function call(cluster: string, request: string, data: Record<string, unkno
 async function refuses(cluster: string, request: string, data: Record<string, unknown>, ...words: string[]) {
   const { text, isError, sent } = await call(cluster, request, data);
   expect({ request, isError, sent }).toEqual({ request, isError: true, sent: [] });
-  for (const word of ["protect holds", `${config.path}, under ${cluster}`, ...words]) expect(text).toContain(word);
+  for (const word of ["protect contains", `${config.path}, under ${cluster}`, ...words]) expect(text).toContain(word);
 }
 
 async function passes(cluster: string, request: string, data: Record<string, unknown> = {}) {
@@ -166,7 +166,7 @@ test("guest_power, which finds its guests itself, finds no way around", async ()
   ] as const) {
     const { text, isError } = await client.call("guest_power", { cluster, guest, action: "start" });
     expect({ guest, isError }).toEqual({ guest, isError: true });
-    expect(text).toContain("protect holds");
+    expect(text).toContain("protect contains");
   }
   expect(proxmox.requests.slice(before).filter(({ method }) => method !== "GET")).toEqual([]);
 });
@@ -212,13 +212,13 @@ describe("a change that would take a guest out of protection is refused:", () =>
 
 describe("what cannot be told counts as protected:", () => {
   test.each(["tag", "pool", "name"])("a guest of an offline node, by %s", async (cluster) => {
-    await refuses(cluster, "POST /nodes/pve3/qemu/120/status/start", {}, "node pve3 does not report");
-    await refuses(cluster, "POST /nodes/pve3/startall", {}, "cannot be told");
+    await refuses(cluster, "POST /nodes/pve3/qemu/120/status/start", {}, "node pve3 is not reporting");
+    await refuses(cluster, "POST /nodes/pve3/startall", {}, "Unknown counts as protected");
   });
 
   test("a guest that the token does not see, and all guests when it may not see every one", async () => {
-    await refuses("tag", "DELETE /nodes/pve2/qemu/777", {}, "the token may not see it");
-    await refuses("tag", "POST /nodes/pve2/qemu", { vmid: 777, force: 1 }, "the token may not see it");
+    await refuses("tag", "DELETE /nodes/pve2/qemu/777", {}, "the token has no VM.Audit on it");
+    await refuses("tag", "POST /nodes/pve2/qemu", { vmid: 777, force: 1 }, "the token has no VM.Audit on it");
     rights = { "/": { "VM.Audit": 1 }, "/vms/104": {} };
     await refuses("tag", "POST /nodes/pve2/stopall", {}, "VM.Audit on /vms");
     rights = { "/": { "VM.Audit": 1 } };
@@ -232,7 +232,7 @@ describe("what cannot be told counts as protected:", () => {
   });
 
   test("an endpoint that this server does not know, of nobody in particular", async () => {
-    await refuses("tag", "POST /cluster/brand-new", {}, "cannot be told from it");
+    await refuses("tag", "POST /cluster/brand-new", {}, "does not say which guests it affects");
   });
 });
 

@@ -47,7 +47,7 @@ test("its agent that nobody watches starts, snapshots and backs up, and destroys
   expect(await call("POST", "/nodes/pve1/vzdump", { vmid, mode: "stop" })).toContain("consent_fallback");
   expect(await call("GET", `/guests/${vmid}/snapshot/before/config`)).toContain("consent_fallback");
   expect(await call("DELETE", `/guests/${vmid}`)).toContain("allow does not list it");
-  expect(await call("POST", `/guests/${prod}/status/start`)).toContain('protect holds "tag:prod"');
-  expect(await call("POST", "/nodes/pve1/vzdump", { all: 1 })).toContain("protect holds");
+  expect(await call("POST", `/guests/${prod}/status/start`)).toContain('protect contains "tag:prod"');
+  expect(await call("POST", "/nodes/pve1/vzdump", { all: 1 })).toContain("protect contains");
   expect([await stage.exists(vmid), await stage.exists(prod)]).toEqual([true, true]);
 });

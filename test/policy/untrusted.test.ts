@@ -49,6 +49,6 @@ test("names from a cluster reach a human, the log and the audit as data, without
     'Guest 100 "a\\u001b]0;own',
     "Lost: disks scsi0 local:",
     expect.any(String),
-    "It destroys the guest an",
+    "It deletes the guest and",
   ]);
 });

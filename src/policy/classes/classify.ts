@@ -6,16 +6,22 @@ import { covers } from "../pattern.ts";
 import { findRow } from "./index.ts";
 import { parameterRules } from "./parameters/index.ts";
 import type { ParameterRule } from "./parameters/rule.ts";
-import { type CallClass, classes, type Row } from "./row.ts";
+import { type CallClass, classes, type Row, readReason } from "./row.ts";
 
-/** What a request is, and what made it that. */
+/** The class of a request, and what decided it. */
 export interface Classified {
   readonly class: CallClass;
-  /** Whether nothing brings back what is lost; only destructive requests are. */
+  /** Whether no later API call can undo it; only destructive requests are. */
   readonly irreversible: boolean;
-  /** The name of the rule that decided: a row's endpoint, or a parameter's rule. */
+  /**
+   * Whether a model must not be able to take it alone, by the endpoint or by any of its parameters: all that is
+   * irreversible, changes permissions, opens a way to a host, or runs programs. Where access asks, a client without
+   * elicitation needs a code for it.
+   */
+  readonly codeRequired: boolean;
+  /** The name of the rule that decided the class: a row's endpoint, or a parameter's rule. */
   readonly rule: string;
-  /** Why, as the end of a sentence: "it destroys the guest and its disks". */
+  /** Why, as a sentence without capital and full stop: "it deletes the guest and its disks". */
   readonly reason: string;
   /** `undefined` for a path that the table does not know. */
   readonly template: string | undefined;
@@ -23,28 +29,28 @@ export interface Classified {
   readonly values: Readonly<Record<string, string>>;
 }
 
-/** What is judged: path and parameters as they are sent. */
+/** What is classified: path and parameters as they are sent. */
 export interface Judged {
   readonly method: Method;
   readonly path: ApiPath;
   readonly params?: Params;
 }
 
-/** The rule of what the table does not know. */
+/** The rule name of an endpoint that is not in the table. */
 export const unknownRule = "unknown";
 
 /**
- * A class that knows more: a GET that only the schema knows is a plain read where privileges to look are all that it
- * needs. Of what the table knows the schema tells nothing.
+ * Refines the class of a GET that is not in the table by the cluster's schema: a plain read where audit privileges are
+ * all that it needs. Endpoints of the table keep their class.
  */
 export function withSchema(classified: Classified, endpoint: ApiEndpoint | undefined): Classified {
   if (classified.rule !== unknownRule || endpoint?.method !== "GET") return classified;
   const privileges = privilegesIn(endpoint.permissions?.check ?? []);
   const onlyLooks = privileges.length > 0 && privileges.every((name) => name.endsWith(".Audit"));
-  return onlyLooks ? { ...classified, class: "read", reason: "it only looks" } : classified;
+  return onlyLooks ? { ...classified, class: "read", reason: readReason } : classified;
 }
 
-/** Those of `["and", ["perm", "/vms/{vmid}", ["VM.Audit"]], ...]`; what is no `perm` may let in by other means, and counts as itself. */
+/** Those of `["and", ["perm", "/vms/{vmid}", ["VM.Audit"]], ...]`; any other kind of check counts as a privilege of that name. */
 function privilegesIn(check: readonly unknown[]): string[] {
   const [kind, , names] = check;
   if (kind === "perm") return Array.isArray(names) ? names.map(String) : [];
@@ -53,23 +59,23 @@ function privilegesIn(check: readonly unknown[]): string[] {
   return [String(kind)];
 }
 
-type Weight = Pick<Row, "class" | "irreversible" | "reason"> & { readonly rule: string };
+type Weight = Omit<Row, "endpoint"> & { readonly rule: string };
 
 /**
- * The class of a request: that of its endpoint, or of a parameter that makes it worse; never of one that makes it
- * better. What the table does not know is taken for the worst of its kind.
+ * Classifies a request by its endpoint and by the parameters that make it worse; no parameter makes it better. An
+ * endpoint that is not in the table counts as the worst of its kind.
  */
 export function classify({ method, path, params = {} }: Judged): Classified {
   const { row, found } = findRow(method, path);
   const { template, values = {} } = found ?? {};
   const own: Weight = row === undefined ? unknownEndpoint(method, path) : { ...row, rule: row.endpoint };
-  const worst = rulesFor(method, path, template)
-    .filter((rule) => rule.when(params))
-    .map((rule): Weight => ({ ...rule, irreversible: rule.irreversible ?? false, rule: rule.name }))
-    .reduce((a, b) => (isWorse(b, a) ? b : a), own);
+  const weights = [own, ...rulesFor(method, path, template).flatMap((rule) => (rule.when(params) ? weigh(rule) : []))];
+  const worst = weights.reduce((a, b) => (isWorse(b, a) ? b : a));
   return {
     class: worst.class,
     irreversible: worst.irreversible,
+    // A parameter of a lighter class may be the one that a model must not set alone.
+    codeRequired: weights.some(({ codeRequired }) => codeRequired),
     rule: worst.rule,
     reason: worst.reason,
     template,
@@ -77,7 +83,7 @@ export function classify({ method, path, params = {} }: Judged): Classified {
   };
 }
 
-/** Rules by endpoint, found once each: a request is classed several times on its way. */
+/** Rules by endpoint, a cache: a request is classified several times on its way. */
 const rulesByEndpoint = new Map<string, readonly ParameterRule[]>();
 
 /** No parameter of a GET changes anything. */
@@ -96,26 +102,34 @@ function rulesOn(method: Method, path: readonly string[]): readonly ParameterRul
   return parameterRules.filter(({ on }) => on.some((pattern) => covers(pattern, method, path)));
 }
 
+function weigh({ name, class: ofRule, irreversible, codeRequired, reason }: ParameterRule): Weight {
+  return {
+    rule: name,
+    class: ofRule,
+    irreversible: irreversible === true,
+    codeRequired: irreversible === true || codeRequired === true,
+    reason,
+  };
+}
+
 function isWorse(a: Weight, b: Weight): boolean {
   const difference = classes.indexOf(a.class) - classes.indexOf(b.class);
-  return difference > 0 || (difference === 0 && a.irreversible && !b.irreversible);
+  if (difference !== 0) return difference > 0;
+  if (a.irreversible !== b.irreversible) return a.irreversible;
+  return a.codeRequired && !b.codeRequired;
 }
 
 function unknownEndpoint(method: Method, path: ApiPath): Weight {
-  // The lists of what there is.
-  if (method === "GET" && path.length === 0)
-    return { rule: "root", class: "read", irreversible: false, reason: "it only looks" };
+  const harmless = { irreversible: false, codeRequired: false };
+  // The index of the API.
+  if (method === "GET" && path.length === 0) return { rule: "root", class: "read", ...harmless, reason: readReason };
   return method === "GET"
-    ? {
-        rule: unknownRule,
-        class: "sensitive",
-        irreversible: false,
-        reason: "it is a path that this server does not know",
-      }
+    ? { rule: unknownRule, class: "sensitive", ...harmless, reason: "it reads a path that this server does not know" }
     : {
         rule: unknownRule,
         class: "destructive",
         irreversible: true,
-        reason: "it is an endpoint that this server does not know",
+        codeRequired: true,
+        reason: "it calls an endpoint that this server does not know, which counts as irreversible",
       };
 }

@@ -11,7 +11,7 @@ import { type Row, toRow } from "./row.ts";
 import { sdnRows } from "./sdn.ts";
 import { storageRows } from "./storage.ts";
 
-/** The table: every endpoint of Proxmox VE 8.4 and 9.1, by area. It needs no schema. */
+/** The table: every endpoint of Proxmox VE 8.4 and 9.1, by area. It does not depend on a schema. */
 export const areas: Readonly<Record<string, readonly Row[]>> = {
   access: accessRows.map(toRow),
   cluster: clusterRows.map(toRow),
@@ -29,7 +29,7 @@ export const rows: readonly Row[] = Object.values(areas).flat();
 const byEndpoint = new Map(rows.map((row) => [row.endpoint, row]));
 const templates = new TemplateTree(rows.map(({ endpoint }) => endpoint.slice(endpoint.indexOf(" ") + 1)));
 
-/** The template that a path is, with what stands for its variables, and the row of a method; no row for what is new. */
+/** The template of a path with the values of its variables, and the row of a method; no row for an unknown endpoint. */
 export function findRow(method: Method, path: ApiPath) {
   const found = templates.find(path);
   return { row: found && byEndpoint.get(`${method} ${found.template}`), found };

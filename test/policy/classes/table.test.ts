@@ -8,9 +8,9 @@ const sources = await loadSources();
 
 test("the table reads as a page, for whoever reviews it", () => {
   const page = Object.entries(areas).map(([area, own]) => {
-    const lines = own.map(({ endpoint, class: name, irreversible, reason }) => {
+    const lines = own.map(({ endpoint, class: name, irreversible, codeRequired, reason }) => {
       const [method = "", template = ""] = endpoint.split(" ");
-      const mark = irreversible ? "!" : " ";
+      const mark = irreversible ? "!" : codeRequired ? "*" : " ";
       return `${name.padEnd(11)} ${mark} ${method.padEnd(6)} ${template.padEnd(74)} ${name === "read" ? "" : reason}`.trimEnd();
     });
     return [`# ${area}, ${own.length} endpoints`, ...lines].join("\n");

@@ -2,7 +2,7 @@ import { isOff, isOn, wordsOf } from "../values.ts";
 import { anyPart, anyText, diskKey, saysNo, saysYes, volumesOf } from "./property.ts";
 import { config, guest, type ParameterRule, settings } from "./rule.ts";
 
-/** What loses a guest or its disks, or opens a way out of it to the node, or into it. */
+/** What destroys a guest or its disks, or opens a way between guest and host or into the guest. */
 export const guestRules: readonly ParameterRule[] = [
   {
     name: "create-force",
@@ -10,7 +10,7 @@ export const guestRules: readonly ParameterRule[] = [
     when: (params) => isOn(params, "force"),
     class: "destructive",
     irreversible: true,
-    reason: "it overwrites the guest that has this VMID, with all its disks",
+    reason: "it overwrites the existing guest with this VMID and its disks",
   },
   {
     name: "config-delete-volume",
@@ -34,23 +34,33 @@ export const guestRules: readonly ParameterRule[] = [
     on: [`POST ${guest}/move_disk`, `POST ${guest}/move_volume`],
     when: (params) => isOn(params, "delete"),
     class: "destructive",
+    // The data is at its new place, and a disk with snapshots is refused (PVE::API2::Qemu, move_disk).
+    codeRequired: true,
+    reason: "it deletes the source volume after the move",
+  },
+  {
+    name: "remote-migrate-delete",
+    on: [`POST ${guest}/remote_migrate`],
+    when: (params) => isOn(params, "delete"),
+    class: "destructive",
     irreversible: true,
-    reason: "it deletes the volume at its old place",
+    reason: "it migrates the guest to another cluster and deletes the source guest",
   },
   {
     name: "config-template",
     on: settings,
     when: (params) => isOn(params, "template"),
     class: "destructive",
-    irreversible: true,
-    reason: "it makes the guest a template, which cannot be turned back",
+    // Here it only sets the flag (measured on 9.2), and template=0 clears it.
+    codeRequired: true,
+    reason: "it marks the guest as a template; a template cannot start",
   },
   {
     name: "config-delete",
     on: config,
     when: (params) => Object.hasOwn(params, "delete"),
     class: "destructive",
-    reason: "it takes settings or disks away from the guest",
+    reason: "it removes settings of the guest or detaches disks",
   },
   {
     name: "disk-none",
@@ -62,7 +72,7 @@ export const guestRules: readonly ParameterRule[] = [
         (text) => volumesOf(text).includes("none") && !anyPart(text, (part) => part === "media=cdrom"),
       ),
     class: "destructive",
-    reason: "it takes a disk away from the guest",
+    reason: "it detaches a disk from the guest",
   },
   {
     name: "disk-volatile",
@@ -74,42 +84,44 @@ export const guestRules: readonly ParameterRule[] = [
         (text) => saysYes(text, "snapshot") || anyPart(text, (part) => /^cache=unsafe$/i.test(part)),
       ),
     class: "destructive",
-    reason: "it makes a disk lose what is written to it: at the guest's shutdown, or when the power fails",
+    reason: "it sets a disk option that loses writes at shutdown or on power failure",
   },
   {
     name: "disk-without-backup",
     on: config,
     when: (params) => anyText(params, diskKey, (text) => saysNo(text, "backup")),
     class: "destructive",
-    reason: "it leaves a disk out of the guest's backups",
+    reason: "it excludes a disk from the guest's backups",
   },
   {
     name: "move-away",
     on: [`POST ${guest}/move_disk`, `POST ${guest}/move_volume`],
     when: (params) => Object.hasOwn(params, "target-vmid"),
     class: "destructive",
-    reason: "it takes a disk away from the guest and gives it to another",
+    reason: "it reassigns a disk to another guest",
   },
   {
     name: "resize-absolute",
     on: [`PUT ${guest}/resize`],
     when: (params) => anyText(params, /^size$/, (text) => !text.trim().startsWith("+")),
     class: "destructive",
-    reason: "it sets a size that may be below the present one",
+    reason: "it resizes a disk to an absolute size",
   },
   {
     name: "host-program",
     on: settings,
     when: (params) => ["args", "hookscript", "cicustom"].some((name) => Object.hasOwn(params, name)),
     class: "destructive",
-    reason: "it lets the guest's settings run something of their own: on the node, or in the guest at its next start",
+    codeRequired: true,
+    reason: "it sets args, hookscript or cicustom, which can run programs on the node or in the guest",
   },
   {
     name: "guest-access",
     on: config,
     when: (params) => ["cipassword", "ciuser", "sshkeys", "entrypoint"].some((name) => Object.hasOwn(params, name)),
     class: "destructive",
-    reason: "it changes who gets into the guest, or what it runs, at its next start",
+    codeRequired: true,
+    reason: "it changes the guest's login credentials or entrypoint at its next start",
   },
   {
     name: "host-path",
@@ -123,7 +135,8 @@ export const guestRules: readonly ParameterRule[] = [
           anyPart(text, (part) => part.startsWith("import-from=")),
       ) || Object.keys(params).some((name) => name.startsWith("lxc.") || name === "lxc"),
     class: "destructive",
-    reason: "it gives the guest a path of the node, or a copy of another volume",
+    codeRequired: true,
+    reason: "it attaches a host path to the guest or imports another volume",
   },
   {
     name: "host-device",
@@ -133,7 +146,8 @@ export const guestRules: readonly ParameterRule[] = [
       anyText(params, /^serial\d+$/, (text) => text !== "socket") ||
       anyText(params, /^usb\d+$/, (text) => !/^(?:host=)?spice\b/i.test(text)),
     class: "destructive",
-    reason: "it gives the guest a device or a directory of the node",
+    codeRequired: true,
+    reason: "it passes a host device or directory through to the guest",
   },
   {
     name: "container-rights",
@@ -142,20 +156,21 @@ export const guestRules: readonly ParameterRule[] = [
       isOff(params, "unprivileged") ||
       anyText(params, /^features$/, (text) => text.split(",").some((part) => part !== "" && !/^nesting=/.test(part))),
     class: "destructive",
-    reason: "it gives the container more rights on the node",
+    codeRequired: true,
+    reason: "it makes the container privileged or enables features with access to the host",
   },
   {
     name: "protection-off",
     on: [...config, "PUT /nodes/{node}/storage/{storage}/content/{volume}"],
     when: (params) => isOff(params, "protection") || isOff(params, "protected"),
     class: "destructive",
-    reason: "it takes Proxmox's own protection off",
+    reason: "it turns off Proxmox's deletion protection",
   },
   {
     name: "lock",
     on: config,
     when: (params) => Object.hasOwn(params, "lock"),
     class: "destructive",
-    reason: "it sets the lock that tasks hold",
+    reason: "it sets a lock on the guest, which blocks other operations",
   },
 ];

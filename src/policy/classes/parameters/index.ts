@@ -1,3 +1,4 @@
+import { accessRules } from "./access.ts";
 import { anywhereRules } from "./anywhere.ts";
 import { backupRules } from "./backup.ts";
 import { clusterRules } from "./cluster.ts";
@@ -5,9 +6,10 @@ import { firewallRules } from "./firewall.ts";
 import { guestRules } from "./guest.ts";
 import type { ParameterRule } from "./rule.ts";
 
-/** In the order in which they are told where several hold that weigh the same: what says more first. */
+/** Of several matching rules of the same weight the first gives the reason: the more specific ones come first. */
 export const parameterRules: readonly ParameterRule[] = [
   ...guestRules,
+  ...accessRules,
   ...backupRules,
   ...firewallRules,
   ...clusterRules,

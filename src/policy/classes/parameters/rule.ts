@@ -4,20 +4,23 @@ import type { CallClass } from "../row.ts";
 /** A parameter that makes a request more than its endpoint is. */
 export interface ParameterRule {
   readonly name: string;
-  /** Patterns over method and template, as `allow` and `deny` have them. */
+  /** Patterns over method and template, as in `allow` and `deny`. */
   readonly on: readonly string[];
   /** Whether the parameters are of this kind. */
   readonly when: (params: Params) => boolean;
   readonly class: CallClass;
+  /** Whether no later API call can undo it; implies {@link codeRequired}. */
   readonly irreversible?: true;
+  /** Whether a model must not be able to take it alone, as in the table's rows. */
+  readonly codeRequired?: true;
   readonly reason: string;
 }
 
 /** Any guest, VM or container. */
 export const guest = "/nodes/{node}/{type}/{vmid}";
 
-/** What changes the settings of a guest that is there. */
+/** Endpoints that change the settings of an existing guest. */
 export const config = [`PUT ${guest}/config`, `POST ${guest}/config`];
 
-/** What sets settings of a guest, of one that is made or one that is there. */
+/** Endpoints that set settings of a new or an existing guest. */
 export const settings = ["POST /nodes/{node}/qemu", "POST /nodes/{node}/lxc", ...config];
