@@ -32,13 +32,15 @@ function textOf(server: ServerStatus): string {
     sessions === undefined
       ? []
       : [`  sessions   ${sessions.sse} SSE streams, ${sessions.streamable} Streamable HTTP sessions`];
+  const failure = reload?.error?.split("\n").map((line) => line.trim());
+  const trouble = failure === undefined ? "" : `, failed and the old configuration stays: ${failure.join(" ")}`;
   return [
     nameOf(server),
     `  version    ${version}, ${transport === "http" ? "serve" : "stdio"}, up ${duration(uptimeMs)}`,
     `  clusters   ${clusters.map(({ name, access }) => `${name} (${access})`).join(", ")} from ${source}`,
     ...http,
     `  questions  ${openQuestions === 0 ? "none open" : `${openQuestions} open: proxmox-mcp consents`}`,
-    `  reload     ${reload === undefined ? "never" : `${ago(reload.agoMs)}${reload.error === undefined ? "" : `, failed and the old configuration stays: ${reload.error}`}`}`,
+    `  reload     ${reload === undefined ? "never" : `${ago(reload.agoMs)}${trouble}`}`,
   ]
     .map(plainLine)
     .join("\n");
