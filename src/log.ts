@@ -73,9 +73,9 @@ function codeOf(cause: Error): string {
 
 /**
  * The fixed part of a protocol error's message. The rest may quote what the client sent (the SDK adds whole responses as
- * JSON, JSON.parse the text that it failed on), and the log must hold no parameters.
+ * JSON, JSON.parse the text that it failed on), and the log must hold no parameters. The error's name where there is none.
  */
-export function fixedPart({ message }: Error): string {
+export function fixedPart({ name, message }: Error): string {
   const [text = ""] = message.slice(0, 200).split(/[:"'`{[\n]/, 1);
-  return text.trim();
+  return text.trim() || name;
 }

@@ -12,14 +12,15 @@ export interface Answers<T> {
   readonly looked: readonly string[];
 }
 
-/** How long a server may take to answer, in milliseconds. */
-const patienceMs = 5_000;
-
-/** Asks every server that has a control socket in these folders, and removes the sockets of those that are gone. */
+/**
+ * Asks every server that has a control socket in these folders, and removes the sockets of those that are gone.
+ * @param timeoutMs how long a server may take to answer. Default 5 s.
+ */
 export async function askServers<T>(
   folders: readonly string[],
   path: string,
   schema: z.ZodType<T>,
+  timeoutMs = 5_000,
 ): Promise<Answers<T>> {
   const answers: T[] = [];
   const problems: string[] = [];
@@ -27,7 +28,7 @@ export async function askServers<T>(
   for (const folder of folders) {
     const found = findSockets(folder);
     if (found.fault !== undefined) problems.push(found.fault);
-    const replies = await Promise.all(found.sockets.map((socket) => ask(socket, path, schema)));
+    const replies = await Promise.all(found.sockets.map((socket) => ask(socket, path, schema, timeoutMs)));
     for (const reply of replies) {
       if (reply?.answer !== undefined) answers.push(reply.answer);
       else if (reply?.problem !== undefined) problems.push(reply.problem);
@@ -61,13 +62,14 @@ async function ask<T>(
   socket: string,
   path: string,
   schema: z.ZodType<T>,
+  timeoutMs: number,
 ): Promise<{ answer?: T; problem?: string } | undefined> {
   try {
     const response = await fetch(`http://${controlHost}${path}`, {
       unix: socket,
       // HTTP_PROXY is not for this.
       proxy: false,
-      signal: AbortSignal.timeout(patienceMs),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     const { success, data } = schema.safeParse(await response.json());
     return success
@@ -80,6 +82,6 @@ async function ask<T>(
       return undefined;
     }
     const isLate = error instanceof Error && error.name === "TimeoutError";
-    return { problem: `${socket}: ${isLate ? `no answer within ${patienceMs / 1000} s` : codeOf(error)}.` };
+    return { problem: `${socket}: ${isLate ? `no answer within ${timeoutMs / 1000} s` : codeOf(error)}.` };
   }
 }

@@ -59,11 +59,9 @@ function bind(path: string, controlled: Controlled): Bun.Server<undefined> {
     return server;
   } catch (error) {
     remove(unready);
-    const advice =
-      codeOf(error) === "ENAMETOOLONG"
-        ? "Set MCP_RUNTIME_DIR to a shorter path: a socket's path has at most 107 bytes (103 on macOS)."
-        : "Set MCP_RUNTIME_DIR to another folder of this user.";
-    throw new ControlError(`${path} cannot be opened (${codeOf(error)}). ${advice}`);
+    throw new ControlError(
+      `${path} cannot be opened (${codeOf(error)}). Set MCP_RUNTIME_DIR to a folder of this user, with a short path.`,
+    );
   }
 }
 
