@@ -1,6 +1,6 @@
 import type { z } from "zod";
+import { controlHost } from "./address.ts";
 import { codeOf, folderFault } from "./folder.ts";
-import { controlHost } from "./protocol.ts";
 import { isAbandoned, remove, socketsIn } from "./sockets.ts";
 
 /** What the servers on this machine answered. */

@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { OpenQuestion } from "../policy/consent/open-question.ts";
+import { controlHost, controlPaths } from "./address.ts";
 import { ControlError, codeOf, prepareFolder } from "./folder.ts";
-import { controlHost, controlPaths, type ServerName, type ServerStatus } from "./protocol.ts";
+import type { ServerName, ServerStatus } from "./protocol.ts";
 import { remove, removeAbandoned, socketSuffix } from "./sockets.ts";
 
 /** What a control socket shows. */

@@ -2,12 +2,6 @@ import { z } from "zod";
 import { accessLevels } from "../config/types.ts";
 import type { OpenQuestion } from "../policy/consent/open-question.ts";
 
-/** The name that requests over the socket are sent to; a request for any other was not made by a command. */
-export const controlHost = "localhost";
-
-/** Where each answer is found on the control socket. */
-export const controlPaths = { status: "/status", consents: "/consents" } as const;
-
 const serverName = z.object({
   version: z.string(),
   pid: z.number(),

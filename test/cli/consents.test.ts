@@ -85,7 +85,6 @@ test("--json prints all of it as one document", async () => {
   const asked = [question({ plan: ["a\u009b31m\u202e"] }), question({ code: undefined })];
   const { code, stdout } = await consents([asked], "--json");
   expect(code).toBe(0);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   expect(stdout).not.toMatch(/[\u0080-\u009f\u202e]/);
   const { version, transport, url } = serverStatus;
   expect(JSON.parse(stdout)).toEqual({
