@@ -44,6 +44,9 @@ export function folderFault(folder: string, uid: number): string | undefined {
   if (isReplaceable(parent)) {
     return `${dirname(folder)} is writable by every user, who can replace ${folder}. Set MCP_RUNTIME_DIR to a folder elsewhere.`;
   }
+  if (parent.uid !== 0 && parent.uid !== uid) {
+    return `${dirname(folder)} belongs to another user (uid ${parent.uid}), who can replace ${folder}. Set MCP_RUNTIME_DIR to a folder elsewhere.`;
+  }
   const isPutByRoot = parent.uid === 0 && (parent.mode & 0o022) === 0;
   if (stats.uid !== uid && !isPutByRoot) return foreign(folder, stats.uid);
   if ((stats.mode & 0o077) !== 0) {

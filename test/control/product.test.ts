@@ -185,6 +185,17 @@ test.skipIf(skip)(
   },
 );
 
+test.skipIf(skip)("a folder inside one of another user, who could replace it, is not used", async () => {
+  await using folder = await privateFolder();
+  const theirs = join(folder.path, "theirs");
+  mkdirSync(theirs);
+  chownSync(theirs, 65534, 65534);
+  const env = { MCP_RUNTIME_DIR: join(theirs, "mine") };
+  await using product = await startProduct(["--demo"], env);
+  expect(product.stderr()).toContain(`${theirs} belongs to another user (uid 65534), who can replace`);
+  expect((await runProduct(["status"], env)).code).toBe(1);
+});
+
 test.skipIf(skip)("another user's command does not see a server", async () => {
   await using product = await startProduct(["--demo"]);
   const child = Bun.spawn([...asNobody, ...productCommand(), "consents"], {
