@@ -33,7 +33,7 @@ export function openControl(folder: string, command: "serve" | "stdio", controll
   // Random, since processes in containers that share the folder have the same id.
   const path = join(folder, `${command}-${process.pid}-${randomBytes(4).toString("hex")}${socketSuffix}`);
   const server = bind(path, controlled);
-  removeAbandoned(folder).catch(() => undefined);
+  removeAbandoned(folder, path).catch(() => undefined);
   return {
     path,
     async close() {
