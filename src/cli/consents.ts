@@ -1,5 +1,4 @@
-import { controlPaths } from "../control/address.ts";
-import { type ServerConsents, serverConsents } from "../control/protocol.ts";
+import { controlPaths, type ServerConsents, serverConsents } from "../control/protocol.ts";
 import { questionText } from "../control/question-text.ts";
 import { command } from "./command.ts";
 import { flagsFor } from "./flags.ts";

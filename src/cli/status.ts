@@ -1,5 +1,4 @@
-import { controlPaths } from "../control/address.ts";
-import { type ServerStatus, serverStatus } from "../control/protocol.ts";
+import { controlPaths, type ServerStatus, serverStatus } from "../control/protocol.ts";
 import { ago, duration } from "../control/question-text.ts";
 import { plainLine } from "../plain.ts";
 import { command } from "./command.ts";

@@ -2,6 +2,9 @@ import { z } from "zod";
 import { accessLevels } from "../config/types.ts";
 import type { OpenQuestion } from "../policy/consent/open-question.ts";
 
+// Apart from the schemas, which only commands need: a server does without the time it takes to build them.
+export { controlHost, controlPaths } from "./address.ts";
+
 const serverName = z.object({
   version: z.string(),
   pid: z.number(),
