@@ -83,6 +83,10 @@ test("two servers of one user and a stdio server run side by side, and their soc
   expect(pids).toEqual([first.pid, second.pid, stdio.pid, interrupted.pid].toSorted());
   const { transport, url, sessions } = servers.find(({ pid }: { pid: number }) => pid === stdio.pid);
   expect({ transport, url, sessions }).toEqual({ transport: "stdio", url: undefined, sessions: undefined });
+  // Clients that connect and say nothing hold up no end.
+  for (const name of readdirSync(folder.path)) {
+    await Bun.connect({ unix: join(folder.path, name), socket: { data: () => undefined } });
+  }
 
   expect(await first.stop("SIGINT")).toBe(0);
   expect(await second.stop("SIGTERM")).toBe(0);
