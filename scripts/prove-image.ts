@@ -10,7 +10,7 @@ import { run } from "./image/shell.ts";
 
 const intent = `This runs what Dockerfile.distroless describes, without a container engine: the files of its base image, made anew
 of the Debian packages that distroless takes; in it the program; its command, user and environment; a read-only root with
-/proc and nothing else mounted, process 1 of its own, no rights.
+/proc and the tmpfs of deploy/compose.yaml mounted, process 1 of its own, no rights.
 It does not show: that the Dockerfile builds, the image from its registry itself (its layers, the packages' versions of its
 day), an engine's seccomp and AppArmor profiles, its networks, mounts and secrets, Compose, Portainer, another processor.
 `;
@@ -46,8 +46,9 @@ async function prove(): Promise<number> {
     const packages = await makeBase(image.base, root, work);
     process.stdout.write(`${image.base}, made of ${packages.join(", ")}\n`);
     await install(image, root);
-    await refusesWithoutToken(image, root);
-    await serves(image, root);
+    const tmpfs = await composeTmpfs();
+    await refusesWithoutToken(image, root, tmpfs);
+    await serves(image, root, tmpfs);
     process.stdout.write("Proved.\n");
     return 0;
   } catch (error) {
@@ -74,18 +75,27 @@ async function install(image: Image, root: string): Promise<void> {
   await run(["chmod", "400", join(root, tokenFile)]);
 }
 
-async function refusesWithoutToken(image: Image, root: string): Promise<void> {
-  await using container = startContainer(image, root, [...image.command, "--demo"], environment(image));
+/** What Compose mounts for the control socket. */
+async function composeTmpfs(): Promise<string> {
+  const compose = Bun.YAML.parse(await Bun.file(join(project, "deploy", "compose.yaml")).text());
+  const { services } = compose as { services: Record<string, { tmpfs: readonly [string] }> };
+  const tmpfs = services["proxmox-mcp"]?.tmpfs;
+  if (tmpfs?.length !== 1) throw new Error("deploy/compose.yaml does not mount one tmpfs");
+  return tmpfs[0];
+}
+
+async function refusesWithoutToken(image: Image, root: string, tmpfs: string): Promise<void> {
+  await using container = startContainer(image, root, [...image.command, "--demo"], environment(image), tmpfs);
   const said = await container.says(/(MCP_AUTH_TOKEN_FILE)/);
   report("refuses to start without a token, since it listens beyond loopback", said !== "");
 }
 
-async function serves(image: Image, root: string): Promise<void> {
+async function serves(image: Image, root: string, tmpfs: string): Promise<void> {
   const env = { ...environment(image), MCP_AUTH_TOKEN_FILE: tokenFile };
-  await using container = startContainer(image, root, [...image.command, "--demo"], env);
+  await using container = startContainer(image, root, [...image.command, "--demo"], env, tmpfs);
   const port = new URL(await container.says(/ at (https?:\/\/\S+)/)).port;
   const url = `http://127.0.0.1:${port}`;
-  await hasNoRights(container, image);
+  await hasNoRights(container, image, tmpfs.split(":")[0] ?? "");
   report("answers GET /healthz with 200", (await fetch(`${url}/healthz`)).status === 200);
   report("refuses GET /sse without the token", (await fetch(`${url}/sse`)).status === 401);
   await using client = await sseClient({ url, headers: { Authorization: `Bearer ${token}` } });
@@ -98,10 +108,13 @@ async function serves(image: Image, root: string): Promise<void> {
     `is healthy by its own health check: ${health.output.split("\n").at(-1) || "(it says nothing)"}`,
     health.code === 0,
   );
+  // What `docker exec CONTAINER proxmox-mcp consents` does.
+  const consents = await container.exec([image.program, "consents"]);
+  report(`lists its open consent questions: ${consents.output}`, consents.code === 0);
   report("ends with 0 when told to end, as process 1", (await container.stop()) === 0);
 }
 
-async function hasNoRights(container: Container, image: Image): Promise<void> {
+async function hasNoRights(container: Container, image: Image, tmpfs: string): Promise<void> {
   const { status, mounts } = await container.state();
   const line = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1] ?? "";
   report(`runs as user ${line("Uid").split("\t")[0]}`, line("Uid") === Array(4).fill(image.uid).join("\t"));
@@ -120,7 +133,7 @@ async function hasNoRights(container: Container, image: Image): Promise<void> {
   const root = mounted.filter((mount) => mount.startsWith("/ ")).at(-1) ?? "";
   report(`has a read-only root (${root})`, /^\/ ro\b/.test(root));
   const others = mounted.map((mount) => mount.split(" ")[0]).filter((path) => path !== "/");
-  report(`has nothing else mounted but ${others.join(", ")}`, others.join() === "/proc");
+  report(`has nothing else mounted but ${others.join(", ")}`, others.join() === `/proc,${tmpfs}`);
 }
 
 /** A free port, since this machine's own network is used. */

@@ -4,6 +4,7 @@ import type { LogConfig } from "./config/types.ts";
 
 /** The log, on stderr: stdout belongs to the protocol when the transport is stdio. */
 export interface Log {
+  /** Of a cause only its kind and its stack frames are shown: see {@link trace}. */
   error(message: string, cause?: unknown): void;
   warn(message: string): void;
   info(message: string): void;
@@ -50,6 +51,31 @@ function write(line: string): void {
   }
 }
 
+/**
+ * The kind of an error and where it happened, without its message: that may quote a value of the request, such as the
+ * text that `new URL` could not parse, and the log must hold no parameters.
+ */
 function trace(cause: unknown): string {
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  if (!(cause instanceof Error)) return typeof cause;
+  const stack = cause.stack ?? "";
+  // The stack begins with the message, whose lines may look like frames.
+  const after = stack.indexOf(cause.message) + cause.message.length;
+  const frames = stack
+    .slice(after)
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line));
+  return [codeOf(cause), ...frames].join("\n");
+}
+
+function codeOf(cause: Error): string {
+  return "code" in cause && typeof cause.code === "string" ? `${cause.name} (${cause.code})` : cause.name;
+}
+
+/**
+ * The fixed part of a protocol error's message. The rest may quote what the client sent (the SDK adds whole responses as
+ * JSON, JSON.parse the text that it failed on), and the log must hold no parameters. The error's name where there is none.
+ */
+export function fixedPart({ name, message }: Error): string {
+  const [text = ""] = message.slice(0, 200).split(/[:"'`{[\n]/, 1);
+  return text.trim() || name;
 }

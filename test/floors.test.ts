@@ -13,7 +13,7 @@ const floors = [
   ["policy"],
   ["tools"],
   ["mcp"],
-  ["http"],
+  ["http", "control"],
   ["cli"],
   ["main.ts"],
 ];

@@ -7,7 +7,7 @@ import { parseClusters } from "../src/config/clusters.ts";
 import { loadServerConfig } from "../src/config/server.ts";
 import { type ConfigFile, configFile } from "./support/config-file.ts";
 import { makeAuthority } from "./support/pki.ts";
-import { cleanEnvironment, runProduct, startProduct } from "./support/product.ts";
+import { cleanEnvironment, type Product, runProduct, startProduct } from "./support/product.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const text = await Bun.file(readme).text();
@@ -61,12 +61,15 @@ describe("every command of the README", () => {
 
   describe("of the program", () => {
     let config: ConfigFile;
+    /** What `status` and `consents` ask. */
+    let running: Product;
     beforeAll(async () => {
+      running = await startProduct(["--demo"]);
       const cluster = { url: "http://127.0.0.1:9", user: "mcp@pve", token_id: "t", token_secret: "s" };
       config = await configFile({ clusters: { home: cluster } });
     });
     afterAll(async () => {
-      await config[Symbol.asyncDispose]();
+      await Promise.all([config[Symbol.asyncDispose](), running.stop()]);
     });
 
     test.each(own)("%s", async (line) => {
@@ -83,7 +86,10 @@ describe("every command of the README", () => {
         return;
       }
       // Without a cluster at hand `check` says that none answers, which is its job, too.
-      const { code, stderr } = await runProduct(args, { PROXMOX_MCP_CONFIG: config.path });
+      const { code, stderr } = await runProduct(args, {
+        PROXMOX_MCP_CONFIG: config.path,
+        MCP_RUNTIME_DIR: running.runtime,
+      });
       expect({ line, code, stderr }).toEqual({ line, code: command === "check" ? 1 : 0, stderr: expect.any(String) });
       expect(stderr).not.toContain("not understood");
     });

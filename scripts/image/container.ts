@@ -13,14 +13,16 @@ export interface Container extends AsyncDisposable {
 }
 
 /**
- * In namespaces of its own: makes a folder the read-only root of what follows, with /proc and nothing else mounted in it.
- * Ids and rights are dropped after the root was changed, which needs them.
+ * In namespaces of its own: makes a folder the read-only root of what follows, with /proc and one tmpfs (`PATH:OPTIONS`,
+ * as an engine takes it) mounted in it. Ids and rights are dropped after the root was changed, which needs them.
  */
 const enter = `set -e
-root=$1 uid=$2 gid=$3
-shift 3
+root=$1 uid=$2 gid=$3 tmpfs=$4
+shift 4
 mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
+mkdir -p "$root\${tmpfs%%:*}"
+mount -t tmpfs -o "\${tmpfs#*:}" tmpfs "$root\${tmpfs%%:*}"
 mount -o remount,bind,ro "$root"
 exec setpriv --clear-groups --no-new-privs --bounding-set=-all,+dac_read_search,+sys_chroot,+setuid,+setgid \\
   unshare --root="$root" --wd=/home/nonroot --setgid="$gid" --setuid="$uid" "$@"`;
@@ -28,21 +30,26 @@ exec setpriv --clear-groups --no-new-privs --bounding-set=-all,+dac_read_search,
 /**
  * Starts an image's command in a root folder.
  * @param env the environment as the container sees it, whole.
+ * @param tmpfs what is mounted for the control socket, `/run/proxmox-mcp:uid=1,gid=1,mode=0700`.
  */
 export function startContainer(
   image: Image,
   root: string,
   command: readonly string[],
   env: Readonly<Record<string, string>>,
+  tmpfs: string,
 ): Container {
   const [uid, gid] = [String(image.uid), String(image.gid)];
   const namespaces = ["unshare", "--mount", "--pid", "--fork"];
-  const child = Bun.spawn([...namespaces, "sh", "-c", enter, "sh", root, uid, gid, ...image.entrypoint, ...command], {
-    env,
-    stdin: "ignore",
-    stdout: "inherit",
-    stderr: "pipe",
-  });
+  const child = Bun.spawn(
+    [...namespaces, "sh", "-c", enter, "sh", root, uid, gid, tmpfs, ...image.entrypoint, ...command],
+    {
+      env,
+      stdin: "ignore",
+      stdout: "inherit",
+      stderr: "pipe",
+    },
+  );
   const stderr = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   const says = async (pattern: RegExp): Promise<string> => {

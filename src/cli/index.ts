@@ -7,6 +7,8 @@ import { readCommandLine } from "./flags.ts";
 export const subCommands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import("./serve.ts")).serve,
   stdio: async () => (await import("./stdio.ts")).stdio,
+  status: async () => (await import("./status.ts")).status,
+  consents: async () => (await import("./consents.ts")).consents,
   check: async () => (await import("./check.ts")).check,
   call: async () => (await import("./call.ts")).call,
   token: async () => (await import("./token.ts")).token,

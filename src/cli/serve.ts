@@ -13,7 +13,7 @@ export const serve = command({
   name: "serve",
   description: "serve MCP over HTTP (the default command)",
   examples: ["proxmox-mcp serve --demo"],
-  args: flagsOf("source", "server", "cache", "log"),
+  args: flagsOf("source", "server", "cache", "control", "log"),
   run: async ({ flags }) => {
     const setup = await setUp(flags);
     const server = loadServerConfig({ flags, env: environment() }, setup.callers().length > 0);
@@ -22,11 +22,13 @@ export const serve = command({
     setup.onToolsChange(listening.toolsChanged);
     // Heard before anybody is told that it runs: a supervisor may end it at once.
     const ended = Promise.race([once("SIGINT"), once("SIGTERM")]);
-    setup.log.info(welcome(reachable(listening.url, server), server, setup));
+    const url = reachable(listening.url, server);
+    const isControlled = setup.openControl("serve", () => ({ transport: "http", url, sessions: listening.sessions() }));
+    setup.log.info(welcome(url, server, setup, isControlled));
     const signal = await ended;
     setup.log.info(`${signal}: ending`);
     await listening.close();
-    setup.close();
+    await setup.close();
     return 0;
   },
 });
@@ -50,7 +52,7 @@ function reachable(url: string, { host, allowedHosts }: ServerConfig): string {
   return `${protocol}//${name}:${port}`;
 }
 
-function welcome(url: string, server: ServerConfig, { config }: Setup): string {
+function welcome(url: string, server: ServerConfig, { config }: Setup, isControlled: boolean): string {
   const names = config.clusters.map(({ name }) => name).join(", ");
   const wantsToken = server.authToken !== undefined || config.callers.length > 0;
   const header = !wantsToken ? "" : ' --header "Authorization: Bearer TOKEN"';
@@ -64,6 +66,7 @@ function welcome(url: string, server: ServerConfig, { config }: Setup): string {
     `  Gemini CLI, in ~/.gemini/settings.json:  { "mcpServers": { "proxmox": ${JSON.stringify(gemini)} } }`,
     `  Claude Code:  claude mcp add --transport http proxmox ${url}${paths.streamable}${header}`,
     `  Others:  ${url}${paths.streamable} (Streamable HTTP) or ${url}${paths.sse} (SSE)`,
+    ...(isControlled ? ["  On this machine:  proxmox-mcp status, proxmox-mcp consents"] : []),
   ].join("\n");
 }
 

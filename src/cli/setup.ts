@@ -1,16 +1,21 @@
 import { ApiLibrary } from "../apidoc/library.ts";
+import { loadAuditTarget } from "../config/audit.ts";
 import { loadCacheFolder } from "../config/cache.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
 import { isRereadable } from "../config/file.ts";
 import type { Flags } from "../config/given.ts";
 import { loadLogConfig } from "../config/log.ts";
+import { loadRuntimeFolders } from "../config/runtime.ts";
 import type { CallerConfig, Config } from "../config/types.ts";
 import { onFileChange } from "../config/watch.ts";
+import { codeDisplay } from "../control/code-display.ts";
+import { ControlError } from "../control/folder.ts";
+import { type ControlSocket, openControl } from "../control/listen.ts";
+import type { ServerStatus } from "../control/protocol.ts";
 import { createLog, type Log } from "../log.ts";
 import { type ServerFactory, serverFactory } from "../mcp/server.ts";
 import { type Audit, AuditError, openAudit } from "../policy/audit.ts";
-import { noCodeDisplay } from "../policy/consent/code-display.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { CallLimits } from "../policy/limits.ts";
 import { idlePatterns } from "../policy/warnings.ts";
@@ -29,11 +34,19 @@ export interface Setup {
   readonly limits: CallLimits;
   readonly seal: Seal;
   readonly log: Log;
+  /**
+   * Opens the control socket, over which `consents` and `status` ask this server. Where that is not possible a warning
+   * says why; the server runs on without it. Returns whether it is open.
+   */
+  openControl(command: "serve" | "stdio", transport: () => TransportStatus): boolean;
   /** Calls back when a reload changed what tools/list shows: clusters, callers, levels. */
   onToolsChange(listener: () => void): void;
-  /** Ends the watch over the configuration and closes the connections to the clusters. */
-  close(): void;
+  /** Ends the watch over the configuration, closes the connections to the clusters and the control socket. */
+  close(): Promise<void>;
 }
+
+/** What only the transport knows of a server's status. */
+export type TransportStatus = Pick<ServerStatus, "transport" | "url" | "sessions">;
 
 /**
  * Reads the configuration and makes everything that answers with it. SIGHUP or a changed file reads it again; a bad new
@@ -45,7 +58,9 @@ export async function setUp(flags: Flags): Promise<Setup> {
   const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
   const source = await loadSource(flags);
   const seal = new Seal(source.config);
-  const consents = new Consents(noCodeDisplay);
+  let control: ControlSocket | undefined;
+  const consents = new Consents(codeDisplay(() => control !== undefined, log));
+  let lastReload: { readonly at: number; readonly error?: string } | undefined;
   let audit = auditOf(source.config);
   let fleet = openFleet(source, { library, consents, audit });
   warn(fleet.config, log);
@@ -63,10 +78,12 @@ export async function setUp(flags: Flags): Promise<Setup> {
       // A call that is under way still has lines to write.
       if (before.audit !== audit) setTimeout(before.audit.close, oldAuditMs).unref();
       seal.renew(next.config);
+      lastReload = { at: performance.now() };
       log.info(`${why}: now with ${fleet.clusters.names.join(", ")} from ${next.config.source}`);
       if (shown(fleet.config) !== shown(before.config)) for (const listener of listeners) listener();
     } catch (error) {
       const reason = error instanceof ConfigError ? error.message : `By a fault of this server: ${error}`;
+      lastReload = { at: performance.now(), error: reason };
       log.error(`${why}, but the new configuration cannot be used and the old one stays. ${reason}`);
     }
   };
@@ -89,12 +106,38 @@ export async function setUp(flags: Flags): Promise<Setup> {
     limits,
     seal,
     log,
+    openControl(command, transport) {
+      const status = (): ServerStatus => ({
+        version,
+        pid: process.pid,
+        ...transport(),
+        uptimeMs: performance.now(),
+        clusters: fleet.config.clusters.map(({ name, policy }) => ({ name, access: policy.access })),
+        openQuestions: consents.open().length,
+        configuration: {
+          source: fleet.config.source,
+          ...(lastReload !== undefined && { reload: { ...lastReload, agoMs: performance.now() - lastReload.at } }),
+        },
+      });
+      try {
+        const { own } = loadRuntimeFolders({ flags, env: environment() }, process.cwd());
+        control = openControl(own, command, { questions: () => consents.open(), status });
+        log.debug(`control socket: ${control.path}`);
+      } catch (error) {
+        if (!(error instanceof ControlError)) throw error;
+        log.warn(
+          `No control socket, so \`proxmox-mcp consents\` and \`status\` cannot see this server. ${error.message}`,
+        );
+      }
+      return control !== undefined;
+    },
     onToolsChange: (listener) => listeners.push(listener),
-    close() {
+    async close() {
       unwatch();
       process.off("SIGHUP", onHangup);
       fleet.clusters.close();
       audit.close();
+      await control?.close();
     },
   };
 }
@@ -103,17 +146,18 @@ export async function setUp(flags: Flags): Promise<Setup> {
 const oldAuditMs = 3_600_000;
 
 /** @throws {ConfigError} when its file cannot be opened: found out now, and not at the first change that it should tell of. */
-function auditOf({ auditLog = "stderr", source }: Config): Audit {
+function auditOf(config: Config): Audit {
   try {
-    return openAudit(auditLog);
+    return openAudit(loadAuditTarget(config, environment()).target);
   } catch (error) {
     if (!(error instanceof AuditError)) throw error;
-    throw new ConfigError(`${source}: ${error.message}`);
+    throw new ConfigError(`${config.source}: ${error.message}`);
   }
 }
 
 function warn(config: Config, log: Log): void {
-  for (const warning of [...config.warnings, ...idlePatterns(config)]) log.warn(warning);
+  const { warnings } = loadAuditTarget(config, environment());
+  for (const warning of [...config.warnings, ...idlePatterns(config), ...warnings]) log.warn(warning);
 }
 
 /** What of a configuration stands in tools/list. */

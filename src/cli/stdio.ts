@@ -1,5 +1,6 @@
 import type { Server } from "@modelcontextprotocol/server";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
+import { fixedPart } from "../log.ts";
 import { local } from "../policy/caller.ts";
 import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
@@ -10,9 +11,9 @@ export const stdio = command({
   name: "stdio",
   description: "serve MCP on stdin and stdout",
   examples: ["proxmox-mcp stdio --demo"],
-  args: flagsOf("source", "cache", "log"),
+  args: flagsOf("source", "cache", "control", "log"),
   run: async ({ flags }) => {
-    const { createServer, log, onToolsChange, close } = await setUp(flags);
+    const { createServer, log, onToolsChange, openControl, close } = await setUp(flags);
     let server: Server | undefined;
     const create = () => {
       server = createServer(local);
@@ -22,16 +23,17 @@ export const stdio = command({
     const transport = new StdioServerTransport();
     const handle = serveStdio(create, {
       transport,
-      onerror: ({ message }) => {
-        lastError = message;
-        log.debug(`stdio: ${message}`);
+      onerror: (error) => {
+        lastError = fixedPart(error);
+        log.debug(`stdio: ${lastError}`);
       },
     });
-    onToolsChange(() => void server?.sendToolListChanged().catch((error: Error) => log.debug(error.message)));
+    onToolsChange(() => void server?.sendToolListChanged().catch((error: Error) => log.debug(fixedPart(error))));
+    openControl("stdio", () => ({ transport: "stdio" }));
     const isMeant = await ended(transport);
     if (!isMeant) log.error(`The connection on stdin and stdout broke: ${lastError}`);
     await handle.close();
-    close();
+    await close();
     return isMeant ? 0 : 1;
   },
 });

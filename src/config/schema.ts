@@ -243,7 +243,8 @@ const file = z
       .min(1)
       .describe(
         "Where each call that is more than a read is written down, and each refusal: a file (made with mode 600; relative " +
-          "to this file's folder), or stderr. While a file cannot be written nothing is changed anywhere. Default: stderr.",
+          "to this file's folder), or stderr. While a file cannot be written nothing is changed anywhere. Default: " +
+          "audit.jsonl in the folder that systemd gives (LogsDirectory=), else stderr.",
       )
       .optional(),
     seal_key_file: z

@@ -2,9 +2,9 @@
 export interface Setting {
   /**
    * What it is about: where clusters come from, the one cluster of the environment, the HTTP server, what is
-   * kept on disk, the log.
+   * kept on disk, the control socket, the log.
    */
-  readonly group: "source" | "cluster" | "server" | "cache" | "log";
+  readonly group: "source" | "cluster" | "server" | "cache" | "control" | "log";
   readonly variable: string;
   /** The flag without its dashes; `undefined` where a value must not stand in the process list, or no flag is needed. */
   readonly flag: string | undefined;
@@ -202,6 +202,18 @@ export const settings = define([
     hint: "FOLDER",
     default: undefined,
     meaning: "keep the clusters' API schemas there, so that a restart need not fetch them again (4 MB a version)",
+  },
+  {
+    group: "control",
+    variable: "MCP_RUNTIME_DIR",
+    flag: "runtime-dir",
+    kind: "text",
+    hint: "FOLDER",
+    default:
+      "$RUNTIME_DIRECTORY, /run/proxmox-mcp, $XDG_RUNTIME_DIR/proxmox-mcp, /run/user/UID/proxmox-mcp, /tmp/proxmox-mcp-UID",
+    meaning:
+      "the folder of the control socket, which `consents` and `status` use; it must belong to the server's user, mode 700. " +
+      "Default: the first of these that is usable",
   },
   {
     group: "log",

@@ -12,7 +12,7 @@ export interface Config {
   readonly clusters: readonly ClusterConfig[];
   /** Who else than the owner of `MCP_AUTH_TOKEN` may call, in the order of the file; names are unique. */
   readonly callers: readonly CallerConfig[];
-  /** Where the audit goes: a file's path, or `stderr`; `undefined` where the file does not say, which is `stderr` for a server. */
+  /** Where the audit goes: a file's path, or `stderr`; `undefined` where the file does not say (see `loadAuditTarget`). */
   readonly auditLog: string | undefined;
   /** Things an operator should hear about at start-up: file modes, verification turned off. */
   readonly warnings: readonly string[];

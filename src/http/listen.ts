@@ -37,6 +37,8 @@ export interface ListenOptions {
 export interface Listening {
   /** `http://127.0.0.1:8000`, as to be told to people. */
   readonly url: string;
+  /** Open HTTP+SSE streams, and sessions of Streamable HTTP in memory. */
+  sessions(): { readonly sse: number; readonly streamable: number };
   /** Tells clients on all transports that tools/list changed. */
   toolsChanged(): void;
   /** Ends all streams and sessions and stops listening. */
@@ -130,6 +132,7 @@ export function listen(
 
   return {
     url: url.href.replace(/\/$/, ""),
+    sessions: () => ({ sse: sse.count(), streamable: mcp.count() }),
     toolsChanged() {
       mcp.toolsChanged();
       sse.toolsChanged();

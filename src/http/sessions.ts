@@ -4,7 +4,7 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import type { Log } from "../log.ts";
+import { fixedPart, type Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import type { Caller } from "../policy/caller.ts";
 import { refuse } from "./answers.ts";
@@ -39,6 +39,8 @@ export interface SessionEndpoint {
   begin(request: Request, message: InitializeRequest, caller: Caller): Promise<Response>;
   /** A POST (with its parsed body), GET or DELETE within a session. */
   serve(id: string, request: Request, caller: Caller, message?: unknown): Promise<Response>;
+  /** How many sessions are in memory. */
+  count(): number;
   /** Tells the clients of all sessions in memory that tools/list changed. */
   toolsChanged(): void;
   /** Frees all sessions. */
@@ -94,7 +96,7 @@ export function sessionEndpoint(
         log.debug(`session ${short(id)} ended by its client, ${sessions.size} left`);
       },
     });
-    server.onerror = (error) => log.debug(`session ${short(id)}: ${error.message}`);
+    server.onerror = (error) => log.debug(`session ${short(id)}: ${fixedPart(error)}`);
     await server.connect(transport);
     const running = runningRequests(transport);
     const session = { server, transport, running, callerId: caller.id, until, lastUsed: Date.now(), openStreams: 0 };
@@ -171,6 +173,8 @@ export function sessionEndpoint(
       });
       return withHeadAtOnce(response);
     },
+
+    count: () => sessions.size,
 
     toolsChanged() {
       // A client without an open stream cannot be told; it sees the new list when it asks.

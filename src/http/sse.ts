@@ -4,7 +4,7 @@ import {
   parseJSONRPCMessage,
   type Server,
 } from "@modelcontextprotocol/server";
-import type { Log } from "../log.ts";
+import { fixedPart, type Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import type { Caller } from "../policy/caller.ts";
 import { refuse } from "./answers.ts";
@@ -34,6 +34,8 @@ export interface SseEndpoint {
   open(request: Request, caller: Caller): Promise<Response>;
   /** `POST /messages?sessionId=...`: a message for the server behind that stream. */
   post(request: Request, caller: Caller): Promise<Response>;
+  /** How many streams are open. */
+  count(): number;
   /** Tells all clients that tools/list changed. */
   toolsChanged(): void;
   /** Ends all streams. */
@@ -72,7 +74,7 @@ export function sseEndpoint(
         sessions.delete(transport.sessionId);
         log.debug(`SSE stream ${transport.sessionId} closed, ${sessions.size} open`);
       };
-      server.onerror = (error) => log.debug(`SSE stream ${transport.sessionId}: ${error.message}`);
+      server.onerror = (error) => log.debug(`SSE stream ${transport.sessionId}: ${fixedPart(error)}`);
       await server.connect(transport);
       transport.ping();
       // A client that reconnects does not initialize again: it says by Last-Event-ID what it said the first time.
@@ -109,6 +111,8 @@ export function sseEndpoint(
       session.transport.receive(message, request);
       return new Response("Accepted", { status: 202 });
     },
+
+    count: () => sessions.size,
 
     toolsChanged() {
       // A stream that ends meanwhile needs no news.

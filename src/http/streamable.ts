@@ -5,7 +5,7 @@ import {
   isInitializeRequest,
   isLegacyRequest,
 } from "@modelcontextprotocol/server";
-import type { Log } from "../log.ts";
+import { fixedPart, type Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import { anonymous, type Caller } from "../policy/caller.ts";
 import { refuse } from "./answers.ts";
@@ -18,6 +18,8 @@ import { type SessionOptions, sessionEndpoint } from "./sessions.ts";
 export interface StreamableEndpoint {
   /** Any request to `/mcp`. */
   serve(request: Request, caller: Caller): Promise<Response>;
+  /** How many sessions are in memory. */
+  count(): number;
   /** Tells all clients that listen that tools/list changed. */
   toolsChanged(): void;
   /** Ends what is open. */
@@ -34,7 +36,7 @@ export function streamableEndpoint(
   ids: SessionIds,
   options?: SessionOptions,
 ): StreamableEndpoint {
-  const onerror = (error: Error) => log.debug(`/mcp: ${error.message}`);
+  const onerror = (error: Error) => log.debug(`/mcp: ${fixedPart(error)}`);
   const sessionless = createMcpHandler(({ authInfo }) => createServer(callerOf(authInfo)), { keepAliveMs, onerror });
   const sessions = sessionEndpoint(createServer, log, ids, options);
 
@@ -57,6 +59,8 @@ export function streamableEndpoint(
       }
       return await streamedIfSlow(sessionless.fetch(request, { parsedBody: json, authInfo: infoOf(caller) }));
     },
+
+    count: () => sessions.count(),
 
     toolsChanged() {
       sessionless.notify.toolsChanged();

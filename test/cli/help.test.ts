@@ -18,7 +18,7 @@ afterAll(async () => {
   await Promise.all([node.stop(), product.stop()]);
 });
 
-const commands = ["serve", "stdio", "check", "call", "token", "trust", "health"];
+const commands = ["serve", "stdio", "status", "consents", "check", "call", "token", "trust", "health"];
 
 test("the program's help names every command", async () => {
   const { code, stdout, stderr } = await runProduct(["--help"]);
@@ -44,7 +44,11 @@ describe.each(commands)("%s --help", (command) => {
 });
 
 async function runs(words: string[]) {
-  const { code, stderr } = await runProduct(words, { MCP_PORT: new URL(product.url).port, MCP_LOG_LEVEL: "error" });
+  const { code, stderr } = await runProduct(words, {
+    MCP_PORT: new URL(product.url).port,
+    MCP_RUNTIME_DIR: product.runtime,
+    MCP_LOG_LEVEL: "error",
+  });
   return { works: code === 0, stderr: stderr.replace(/^The task was started.*\n/, "") };
 }
 

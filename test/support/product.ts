@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** How the product is started in tests: the source, or the compiled binary that PROXMOX_MCP_BINARY names. */
@@ -11,15 +14,20 @@ export function productCommand(): string[] {
 export interface Product extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
+  /** The folder of its control socket, for `MCP_RUNTIME_DIR` of commands that ask it. */
+  readonly runtime: string;
   /** All of stderr so far. */
   stderr(): string;
   /** Ends it with a signal and gives the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number>;
 }
 
+/** Where products of tests put their control sockets, apart from the servers of whoever runs the tests. */
+const testRuntime = join(tmpdir(), `proxmox-mcp-tests-${process.getuid?.() ?? 0}`);
+
 /** The environment of a test's product: nothing of the machine's own settings but what a process needs to run. */
 export function cleanEnvironment(extra: Record<string, string> = {}): Record<string, string> {
-  return { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...extra };
+  return { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", MCP_RUNTIME_DIR: testRuntime, ...extra };
 }
 
 /**
@@ -27,8 +35,9 @@ export function cleanEnvironment(extra: Record<string, string> = {}): Record<str
  * @throws with its stderr when it ends instead.
  */
 export async function startProduct(args: string[], env: Record<string, string> = {}, port = 0): Promise<Product> {
+  const runtime = env["MCP_RUNTIME_DIR"] ?? (await mkdtemp(join(tmpdir(), "proxmox-mcp-run-")));
   const child = Bun.spawn([...productCommand(), "serve", "--port", String(port), ...args], {
-    env: cleanEnvironment(env),
+    env: cleanEnvironment({ MCP_RUNTIME_DIR: runtime, ...env }),
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
@@ -42,11 +51,14 @@ export async function startProduct(args: string[], env: Record<string, string> =
   ]);
   const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
     child.kill(signal);
-    return await child.exited;
+    const code = await child.exited;
+    if (env["MCP_RUNTIME_DIR"] === undefined) await rm(runtime, { recursive: true, force: true });
+    return code;
   };
   return {
     url,
     pid: child.pid,
+    runtime,
     stderr: output.text,
     stop,
     [Symbol.asyncDispose]: async () => {

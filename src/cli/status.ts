@@ -1,0 +1,47 @@
+import { controlPaths, type ServerStatus, serverStatus } from "../control/protocol.ts";
+import { ago, duration } from "../control/question-text.ts";
+import { plainLine } from "../plain.ts";
+import { command } from "./command.ts";
+import { flagsFor } from "./flags.ts";
+import { json, write } from "./output.ts";
+import { askRunning, nameOf } from "./servers.ts";
+
+/** `status`: the running servers of this user. */
+export const status = command({
+  name: "status",
+  description: "show the running servers: version, uptime, clusters, sessions, open questions, last reload",
+  examples: ["proxmox-mcp status", "proxmox-mcp status --json"],
+  args: {
+    ...flagsFor("MCP_RUNTIME_DIR"),
+    json: { type: "boolean", description: "print one JSON document" },
+  },
+  run: async ({ flags }) => {
+    const running = await askRunning(flags, controlPaths.status, serverStatus);
+    if (running === undefined) return 1;
+    const { answers, problems } = running;
+    if (flags["json"] === true) await write(process.stdout, json({ servers: answers, problems }));
+    else await write(process.stdout, answers.map(textOf).join("\n\n"));
+    return problems.length === 0 ? 0 : 1;
+  },
+});
+
+function textOf(server: ServerStatus): string {
+  const { version, transport, uptimeMs, clusters, sessions, openQuestions, configuration } = server;
+  const { source, reload } = configuration;
+  const http =
+    sessions === undefined
+      ? []
+      : [`  sessions   ${sessions.sse} SSE streams, ${sessions.streamable} Streamable HTTP sessions`];
+  const failure = reload?.error?.split("\n").map((line) => line.trim());
+  const trouble = failure === undefined ? "" : `, failed and the old configuration stays: ${failure.join(" ")}`;
+  return [
+    nameOf(server),
+    `  version    ${version}, ${transport === "http" ? "serve" : "stdio"}, up ${duration(uptimeMs)}`,
+    `  clusters   ${clusters.map(({ name, access }) => `${name} (${access})`).join(", ")} from ${source}`,
+    ...http,
+    `  questions  ${openQuestions === 0 ? "none open" : `${openQuestions} open: proxmox-mcp consents`}`,
+    `  reload     ${reload === undefined ? "never" : `${ago(reload.agoMs)}${trouble}`}`,
+  ]
+    .map(plainLine)
+    .join("\n");
+}
