@@ -38,6 +38,9 @@ export const lxc: Kind = {
   name: "hostname",
 };
 
+/** The id of a guest as an HA resource, `vm:100`. */
+export const sidOf = ({ kind, vmid }: Guest): string => `${kind === "qemu" ? "vm" : "ct"}:${vmid}`;
+
 /** The guest that the call's path names. */
 export function guestOf(call: Call, kind: Kind): Guest {
   return findGuest(call.world, kind.type, call.node, call.number("vmid"));
@@ -65,7 +68,9 @@ export function resourceRow(call: Call, guest: Guest): Record<string, unknown> |
   const shown = pool !== undefined && may(world, who, `/pool/${pool}`, "Pool.Audit");
   const member = memberRow(world, guest);
   if (member["status"] === "unknown") return member;
-  return { ...member, ...(shown ? { pool } : {}), ...given({ tags, lock }) };
+  const resource = world.ha.get(sidOf(guest));
+  const hastate = resource === undefined ? undefined : (resource["state"] ?? "started");
+  return { ...member, ...(shown ? { pool } : {}), ...given({ tags, lock, hastate }) };
 }
 
 /** The same row as a pool shows it: without pool, tags and lock. */
