@@ -1,8 +1,9 @@
 import { may } from "./access.ts";
+import { guestDigest } from "./digest.ts";
 import type { Call } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { guestLoad, maxDisk, maxMemory, processors } from "./metrics.ts";
-import { guestDigest, findGuest, type Guest, nameOf, poolOf, type World } from "./world.ts";
+import { findGuest, type Guest, nameOf, poolOf, type World } from "./world.ts";
 
 /** What differs between virtual machines and containers in names and texts. */
 export interface Kind {
