@@ -2,11 +2,11 @@ import { anyone, may, on, onAny } from "./access.ts";
 import { type Call, type Endpoint, get } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { integer, optional } from "./schema.ts";
-import { seconds } from "./world.ts";
+import { quorate, seconds } from "./world.ts";
 
 /** What watches over guests: the manager, each node's own part, and the guests themselves. */
 function highAvailability({ world, node }: Call): object[] {
-  const lost = world.faults.noQuorum;
+  const lost = !quorate(world);
   const quorum = {
     id: "quorum",
     type: "quorum",
@@ -14,7 +14,9 @@ function highAvailability({ world, node }: Call): object[] {
     quorate: lost ? 0 : 1,
     status: lost ? `No quorum on node '${node}'!` : "OK",
   };
-  const services = Object.entries(world.faults.services).map(([sid, state]) => {
+  const managed = [...world.ha].map(([sid, it]) => [sid, String(it["state"] ?? "started")] as const);
+  const all = { ...Object.fromEntries(managed.filter(([, state]) => state !== "ignored")), ...world.faults.services };
+  const services = Object.entries(all).map(([sid, state]) => {
     const at = world.guests.get(Number(sid.split(":")[1]))?.node ?? node;
     const common = { id: `service:${sid}`, type: "service", sid, node: at, status: `${sid} (${at}, ${state})` };
     return { ...common, state, crm_state: state, request_state: "started", max_relocate: 1, max_restart: 1 };
@@ -115,12 +117,14 @@ export const troubleEndpoints: readonly Endpoint[] = [
     does: "What high availability does.",
     needs: on("/", "Sys.Audit"),
     gives: "array",
+    rows: "kept",
     run: highAvailability,
   }),
   get("/cluster/replication", {
     does: "The replication jobs.",
     needs: anyone,
     gives: "array",
+    rows: "kept",
     run: (call) => [...call.world.nodes.keys()].flatMap((node) => replication({ ...call, node })),
   }),
   get("/nodes/{node}/replication", {
@@ -128,9 +132,16 @@ export const troubleEndpoints: readonly Endpoint[] = [
     needs: anyone,
     takes: optional({ guest: integer("Only this guest's.", { minimum: 100, maximum: 999999999 }) }),
     gives: "array",
+    rows: "kept",
     run: replication,
   }),
-  get("/nodes/{node}/disks/list", { does: "The node's disks.", needs: audit, gives: "array", run: disks }),
+  get("/nodes/{node}/disks/list", {
+    does: "The node's disks.",
+    needs: audit,
+    gives: "array",
+    rows: "kept",
+    run: disks,
+  }),
   get("/nodes/{node}/disks/zfs", {
     does: "The node's ZFS pools.",
     needs: on("/", "Sys.Audit"),
