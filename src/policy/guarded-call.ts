@@ -17,7 +17,8 @@ import { withDigest } from "./digest.ts";
 import type { Detour, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guard.ts";
 import { GuestLists, namesGuest, realPath } from "./guests.ts";
 import { asks, judge, type Law } from "./judge.ts";
-import { makePlan, type Plan } from "./plan.ts";
+import type { Plan } from "./plan/plan.ts";
+import { makePlan } from "./plan/planner.ts";
 import { protectedFrom } from "./protect.ts";
 import { Record } from "./record.ts";
 import { PolicyRefusal } from "./refusal.ts";
@@ -151,8 +152,8 @@ export class GuardedCall implements Proxmox {
     const way = this.#options.consents.settle(
       {
         binding: this.#binding(matter, plan),
-        text: plan.text,
-        words: classified.class === "destructive" ? plan.words : [],
+        text: [plan.action, plan.effect, ...plan.details].join("\n"),
+        words: plan.words,
         irreversible: classified.irreversible,
         what: named(request, cluster),
         fallback: law.policy.consentFallback,
@@ -172,7 +173,7 @@ export class GuardedCall implements Proxmox {
       [caller.name, caller.id],
       [name, endpoints, user, tokenId],
       [request.method, request.path, params],
-      plan.state,
+      [...plan.facts],
     ]);
   }
 
