@@ -119,7 +119,7 @@ describe("consent to one thing is none to another:", () => {
   });
 
   test("another method, another path", async () => {
-    const requestState = await ask({ method: "POST", path: `${path}/status/stop` });
+    const requestState = await ask({ method: "POST", path: `${path}/template` });
     await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "another request");
   });
 

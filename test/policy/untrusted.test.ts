@@ -45,10 +45,14 @@ test("names from a cluster reach a human, the log and the audit as data, without
   }
   // The plan keeps its lines: what follows in the name stays inside its quotes.
   expect(shown[0]?.message.split("\n").map((line) => line.slice(0, 24))).toEqual([
-    "IRREVERSIBLE on cluster ",
-    'Guest 100 "a\\u001b]0;own',
-    "Lost: disks scsi0 local:",
+    'DELETE VM 100 "a\\u001b]0',
+    "disk scsi0 1G; and 2 mor",
+    "DELETE /nodes/pve1/qemu/",
+    'VM 100 "a\\u001b]0;owned\\',
+    'Snapshots: "a\\u001b]0;ow',
+    "Disk that is lost: scsi0",
     expect.any(String),
+    "Its ACL entries, pool me",
     "It destroys the guest an",
   ]);
 });

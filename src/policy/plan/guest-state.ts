@@ -7,7 +7,7 @@ import type { Context } from "./describer.ts";
 import type { Row } from "./facts.ts";
 import { objectIn, rowsIn, type Seen, textIn, yes } from "./look.ts";
 import type { Planned } from "./plan.ts";
-import { ageText, count, dateText, listText, nameText, quote } from "./wording.ts";
+import { ageText, count, dateText, listText, nameText, quote, valueText } from "./wording.ts";
 
 /** A snapshot of a guest. */
 export interface Snapshot {
@@ -25,7 +25,7 @@ export interface GuestState {
   readonly words: readonly string[];
   /** Whether a process runs; `undefined` where that could not be read. */
   readonly running: boolean | undefined;
-  /** `running`, `paused`, `stopped`, or `state unknown`. */
+  /** `running`, `paused`, `stopped`, or `in an unknown state`. */
   readonly power: string;
   readonly managedByHa: boolean;
   /** Its configuration; `undefined` where it could not be read. */
@@ -94,7 +94,7 @@ export async function readGuest(context: Context, guest: Guest, prefix = ""): Pr
       }),
     );
   const process = textIn(status?.["status"]);
-  const power = textIn(status?.["qmpstatus"]) ?? process ?? "state unknown";
+  const power = textIn(status?.["qmpstatus"]) ?? process ?? "in an unknown state";
   const { managed } = (objectIn({ data: status?.["ha"] }) ?? {}) as { managed?: unknown };
   const managedByHa = yes(managed);
   facts.add(`${prefix}node`, guest.node);
@@ -126,7 +126,7 @@ export async function readGuest(context: Context, guest: Guest, prefix = ""): Pr
     config,
     snapshots,
     lines: [
-      `${label}: ${power} on ${guest.node}${tags === "" ? "" : `, tags ${nameText(tags)}`}${managedByHa ? ", managed by HA" : ""}.`,
+      `${label}: ${power} on ${guest.node}${tags === "" ? "" : `, tags ${valueText(tags)}`}${managedByHa ? ", managed by HA" : ""}.`,
       ...(yes(config?.["protection"])
         ? ["Proxmox's protection flag is set: it refuses to remove the guest or its disks."]
         : []),

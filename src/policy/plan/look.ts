@@ -1,6 +1,7 @@
 import type { ProxmoxRequest } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { formatPath } from "../../proxmox/path.ts";
+import { classify } from "../classes/classify.ts";
 import type { FactList, Row } from "./facts.ts";
 import type { Planned } from "./plan.ts";
 
@@ -38,6 +39,10 @@ export function lookAt({ cluster, request, mayRead }: Planned, facts: FactList):
   let running = 0;
   const known = new Map<string, Promise<Seen>>();
   const read = async (path: readonly string[], params: ProxmoxRequest["params"] = {}): Promise<Seen> => {
+    // A plan is made before anybody agreed to anything: what exposes secrets or connects elsewhere is not read for it.
+    if (classify({ method: "GET", path }).class !== "read") {
+      return { missing: "reading it is a sensitive call of its own", absent: false, withheld: false };
+    }
     if (running >= mostParallel) await new Promise<void>((resolve) => waiting.push(resolve));
     running++;
     try {
