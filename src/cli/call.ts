@@ -2,6 +2,7 @@ import { ConfigError } from "../config/error.ts";
 import type { Flags } from "../config/given.ts";
 import { shellWord } from "../config/wording.ts";
 import { formatPath } from "../proxmox/path.ts";
+import { stableOrder } from "../proxmox/stable-order.ts";
 import { parseUpid } from "../proxmox/upid.ts";
 import { notesOf } from "../tools/api-answer.ts";
 import { command } from "./command.ts";
@@ -59,7 +60,8 @@ export const call = command({
       typeof flags["consent"] === "string" ? flags["consent"] : undefined,
     );
     clusters.close();
-    const { data, resolved } = answer;
+    const { resolved } = answer;
+    const data = stableOrder(answer.data);
     if (resolved !== undefined) {
       await write(process.stderr, `${formatPath(request.path)} is ${formatPath(resolved)}.`);
     }

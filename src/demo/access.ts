@@ -1,5 +1,5 @@
-import { Failure, forbidden } from "./failure.ts";
-import { poolOf, seconds, type World } from "./world.ts";
+import { died, Failure, forbidden } from "./failure.ts";
+import { poolOf, seconds, type World, words } from "./world.ts";
 
 /** Who asks: always a token, as the demo has no log-in. */
 export interface Identity {
@@ -11,14 +11,18 @@ export interface Identity {
 }
 
 /** What an endpoint asks of the caller, in the form of Proxmox's schema. */
-export type Permission = { readonly user: "all" } | { readonly check: Check };
+export type Permission = { readonly user: "all" } | { readonly check: Check | readonly ["root"] };
 export type Check =
   | readonly ["perm", string, readonly string[], ...(readonly ["any", 1] | readonly [])]
-  | readonly ["userid-param", "self"]
-  | readonly ["or", Check, Check];
+  | readonly ["userid-param", "self" | "Realm.AllocateUser"]
+  /** On all groups, on one that the user is in, or, for a new user, on all that are given. */
+  | readonly ["userid-group", readonly string[], ...(readonly ["groups_param", string] | readonly [])]
+  | readonly ["or" | "and", Check, Check];
 
 /** Everybody with a valid token; lists are then filtered by what the caller may see. */
 export const anyone: Permission = { user: "all" };
+/** Nobody over a token: the schema names no permissions, which leaves it to the user root@pam. */
+export const rootOnly: Permission = { check: ["root"] };
 /** All of these privileges on the path. */
 export const on = (path: string, ...privileges: string[]): Permission => ({ check: ["perm", path, privileges] });
 /** One of these privileges on the path. */
@@ -72,12 +76,14 @@ export function enforce(
   who: Identity,
   permission: Permission,
   fill: (template: string) => string,
-  subject: string | undefined,
+  given: Readonly<Record<string, unknown>>,
 ): void {
   if ("user" in permission) return;
   const { check } = permission;
+  // Without permissions in the schema only root@pam passes, and a token's id is another (`root@pam!name`).
+  if (check[0] === "root") throw forbidden("(user != root@pam)");
   if (check[0] !== "perm") {
-    if (!passes(world, who, check, fill, subject)) throw forbidden();
+    if (!passes(world, who, check, fill, given)) throw forbidden();
     return;
   }
   const path = fill(check[1]);
@@ -85,13 +91,49 @@ export function enforce(
   else if (!mayAny(world, who, path, ...check[2])) throw forbidden(`(${path}, ${check[2].join("|")})`);
 }
 
-function passes(world: World, who: Identity, check: Check, fill: (t: string) => string, subject?: string): boolean {
-  if (check[0] === "or") {
-    const [, ...branches] = check;
-    return branches.some((branch) => passes(world, who, branch, fill, subject));
+function passes(
+  world: World,
+  who: Identity,
+  check: Check,
+  fill: (t: string) => string,
+  given: Readonly<Record<string, unknown>>,
+): boolean {
+  const userid = String(given["userid"] ?? "");
+  const holds = (it: Check): boolean => passes(world, who, it, fill, given);
+  switch (check[0]) {
+    case "or":
+      return holds(check[1]) || holds(check[2]);
+    case "and":
+      return holds(check[1]) && holds(check[2]);
+    case "userid-param":
+      // `self` compares the whole id, so no token is ever its user (recorded, `alpha-privsep.json`).
+      if (check[1] === "self") return userid === who.id;
+      return may(world, who, `/access/realm/${userid.split("@")[1] ?? ""}`, check[1]);
+    case "userid-group":
+      return overUser(world, who, userid, check, given);
+    default:
+      return (check[3] === "any" ? mayAny : may)(world, who, fill(check[1]), ...check[2]);
   }
-  if (check[0] === "userid-param") return subject === who.user;
-  return (check[3] === "any" ? mayAny : may)(world, who, fill(check[1]), ...check[2]);
+}
+
+/** Whether the caller holds the privileges over a user by way of groups (`userid-group` of Proxmox). */
+function overUser(
+  world: World,
+  who: Identity,
+  userid: string,
+  [, wanted, , mode]: Extract<Check, readonly ["userid-group", ...unknown[]]>,
+  given: Readonly<Record<string, unknown>>,
+): boolean {
+  if (mode !== "create" && !world.users.has(userid)) throw died(`no such user ('${userid}')`);
+  if (mayAny(world, who, "/access/groups", ...wanted)) return true;
+  const over = (group: string): boolean => mayAny(world, who, `/access/groups/${group}`, ...wanted);
+  if (mode !== undefined) {
+    const named = words(String(given["groups"] ?? ""));
+    if (named.length === 0) throw forbidden(`(/access/groups, ${wanted.join("|")})`);
+    for (const group of named) if (!over(group)) throw forbidden(`(/access/groups/${group}, ${wanted.join("|")})`);
+    if (mode === "create") return true;
+  }
+  return groupsOf(world, userid).some(over);
 }
 
 /** The paths that `/access/permissions` speaks of: the roots, those with a grant, and the members of pools. */

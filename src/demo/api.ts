@@ -1,14 +1,22 @@
 import { anyone } from "./access.ts";
-import { accountEndpoints } from "./account.ts";
+import { accountEndpoints } from "./accounts/index.ts";
 import { backupEndpoints } from "./backup.ts";
+import { backupJobEndpoints } from "./backup-jobs.ts";
 import { clusterEndpoints } from "./cluster.ts";
 import { type Endpoint, get } from "./endpoint.ts";
+import { firewallEndpoints } from "./firewall/index.ts";
+import { haEndpoints } from "./ha.ts";
 import { lxcEndpoints } from "./lxc.ts";
+import { membershipEndpoints } from "./membership.ts";
+import { networkEndpoints } from "./network-endpoints.ts";
 import { nodeEndpoints } from "./node.ts";
+import { nodePowerEndpoints } from "./node-power.ts";
+import { nodeServiceEndpoints } from "./services.ts";
 import { poolEndpoints } from "./pool.ts";
 import { qemuEndpoints } from "./qemu.ts";
 
 import { type Branch, grow } from "./router.ts";
+import { storageConfigEndpoints } from "./storage-config.ts";
 import { storageEndpoints } from "./storage.ts";
 import { taskEndpoints } from "./task.ts";
 import { troubleEndpoints } from "./trouble.ts";
@@ -16,14 +24,22 @@ import { troubleEndpoints } from "./trouble.ts";
 const written: readonly Endpoint[] = [
   ...clusterEndpoints,
   ...backupEndpoints,
+  ...backupJobEndpoints,
   ...nodeEndpoints,
+  ...nodeServiceEndpoints,
+  ...nodePowerEndpoints,
+  ...networkEndpoints,
+  ...membershipEndpoints,
   ...qemuEndpoints,
   ...lxcEndpoints,
   ...taskEndpoints,
   ...storageEndpoints,
+  ...storageConfigEndpoints,
   ...accountEndpoints,
   ...poolEndpoints,
   ...troubleEndpoints,
+  ...haEndpoints,
+  ...firewallEndpoints,
 ];
 
 /** Two directories name their entries otherwise than all the others. */
@@ -39,6 +55,7 @@ function directories(branch: Branch, path: string): Endpoint[] {
     does: "What there is below.",
     needs: anyone,
     gives: "array",
+    rows: "kept",
     run: () => names.map((name) => ({ [key]: name })),
   });
   return [index, ...below];

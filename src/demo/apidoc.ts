@@ -1,3 +1,4 @@
+import { rootOnly } from "./access.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Branch, grow } from "./router.ts";
 import type { Parameter } from "./schema.ts";
@@ -36,7 +37,8 @@ function describe(endpoint: Endpoint): object {
     method,
     name: [method.toLowerCase(), ...names.slice(-2)].join("_").replaceAll("-", "_"),
     parameters: { additionalProperties: 0, ...(Object.keys(takes).length > 0 ? { properties } : {}) },
-    permissions: needs,
+    // Where Proxmox leaves it to root@pam its schema names no permissions.
+    ...(needs === rootOnly ? {} : { permissions: needs }),
     ...(method === "GET" ? {} : { protected: 1 }),
     ...(path.startsWith("/nodes/{node}/") ? { proxyto: "node" } : {}),
     returns: { type: gives, ...(gives === "array" ? { items: { type: "object", properties: {} } } : {}) },

@@ -128,20 +128,6 @@ export const backupEndpoints: readonly Endpoint[] = [
     gives: "string",
     run: vzdump,
   }),
-  get("/cluster/backup", {
-    does: "The backup jobs.",
-    needs: on("/", "Sys.Audit"),
-    gives: "array",
-    run: ({ world }) => {
-      // Every day at the hour of its schedule, UTC.
-      const day = 86400;
-      return world.jobs.map((job) => {
-        const [hour = 0, minute = 0] = String(job["schedule"]).split(":").map(Number);
-        const at = Math.floor(seconds(world) / day) * day + hour * 3600 + minute * 60;
-        return { ...job, type: "vzdump", "next-run": at > seconds(world) ? at : at + day };
-      });
-    },
-  }),
   get("/cluster/backup-info/not-backed-up", {
     does: "Guests that no backup job covers.",
     needs: on("/", "Sys.Audit"),

@@ -1,4 +1,7 @@
+import { emptyFirewall } from "./firewall/state.ts";
+import { interfaces } from "./network.ts";
 import { livedIn } from "./node.ts";
+import type { Random } from "./perl.ts";
 import type { Value } from "./schema.ts";
 import type { Config, Delays, Guest, Node, Storage, Token, User, World } from "./world.ts";
 
@@ -8,6 +11,7 @@ export interface Setting {
   readonly delays: Delays;
   readonly taskMs: number;
   readonly asRecorded: boolean;
+  readonly random: Random;
 }
 
 const day = 86_400_000;
@@ -16,7 +20,7 @@ const day = 86_400_000;
 export function build(
   setting: Setting,
   parts: Pick<World, "name" | "version" | "modern" | "clustered" | "options" | "jobs" | "acl"> & {
-    readonly nodes: readonly Omit<Node, "booted" | "cpus" | "memory" | "pid">[];
+    readonly nodes: readonly Pick<Node, "name" | "id" | "ip" | "fingerprint" | "online">[];
     readonly guests: readonly Guest[];
     readonly storages: Readonly<Record<string, Storage>>;
     readonly pools: Readonly<Record<string, { comment: string; guests: number[]; storages: string[] }>>;
@@ -26,14 +30,26 @@ export function build(
 ): World {
   // The recordings were made an hour or so after the nodes had booted.
   const booted = setting.now() - (setting.asRecorded ? 4_515_000 : 23 * day);
-  const hardware = { booted, cpus: 2, memory: 25276510208, pid: 458 };
+  const made = (node: (typeof parts.nodes)[number]): Node => ({
+    ...node,
+    booted,
+    returns: undefined,
+    cpus: 2,
+    memory: 25276510208,
+    pid: 458,
+    stopped: new Set(),
+    network: interfaces(node.ip),
+    journal: [],
+  });
   const world: World = {
     ...parts,
     delays: setting.delays,
+    random: setting.random,
+    answers: 0,
     taskMs: setting.taskMs,
     now: () => world.moment ?? setting.now(),
     moment: undefined,
-    nodes: new Map(parts.nodes.map((node) => [node.name, { ...node, ...hardware }])),
+    nodes: new Map(parts.nodes.map((node) => [node.name, made(node)])),
     guests: new Map(parts.guests.map((guest) => [guest.vmid, guest])),
     storages: new Map(Object.entries(parts.storages)),
     pools: new Map(
@@ -45,7 +61,11 @@ export function build(
     users: new Map(Object.entries(parts.users)),
     groups: new Map(Object.entries(parts.groups).map(([name, it]) => [name, { ...it, users: new Set(it.users) }])),
     roles: roles(parts.modern),
+    ha: new Map(),
+    firewalls: new Map([["cluster", { ...emptyFirewall(), options: { enable: 0 } }]]),
+    commands: new Map(),
     tasks: [],
+    storageWrites: 0,
     faults: {
       noQuorum: false,
       frozen: [],

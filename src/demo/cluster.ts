@@ -5,7 +5,7 @@ import { resourceRow } from "./guest.ts";
 import { nodeRow, seen } from "./node.ts";
 import { choice, integer, optional } from "./schema.ts";
 import { storageResources } from "./storage.ts";
-import type { World } from "./world.ts";
+import { quorate, type World } from "./world.ts";
 
 function pools({ world, who }: Call): object[] {
   const visible = [...world.pools.keys()].filter((pool) => may(world, who, `/pool/${pool}`, "Pool.Audit"));
@@ -59,8 +59,17 @@ function status({ world, node: from }: Call): object[] {
     ...(node.online ? { ip: node.ip } : {}),
   }));
   if (!world.clustered) return nodes;
-  const quorate = world.faults.noQuorum ? 0 : 1;
-  return [{ id: "cluster", type: "cluster", name: world.name, version: 3, nodes: nodes.length, quorate }, ...nodes];
+  return [
+    {
+      id: "cluster",
+      type: "cluster",
+      name: world.name,
+      version: 3,
+      nodes: nodes.length,
+      quorate: quorate(world) ? 1 : 0,
+    },
+    ...nodes,
+  ];
 }
 
 function nextId(world: World): string {
@@ -77,6 +86,7 @@ export const clusterEndpoints: readonly Endpoint[] = [
     needs: anyone,
     takes: optional({ type: choice("Only this type.", ["vm", "storage", "node", "sdn"]) }),
     gives: "array",
+    sets: ["content"],
     run: resources,
   }),
   get("/cluster/status", { does: "Quorum, and which nodes are online.", needs: audit, gives: "array", run: status }),
@@ -102,6 +112,7 @@ export const clusterEndpoints: readonly Endpoint[] = [
     needs: anyone,
     takes: optional({ max: integer("How many entries.", { minimum: 1 }) }),
     gives: "array",
+    rows: "kept",
     run: ({ world }) =>
       [...world.nodes.values()]
         .filter(({ online }) => online)
@@ -117,13 +128,7 @@ export const clusterEndpoints: readonly Endpoint[] = [
           msg: "starting cluster log",
         })),
   }),
-  nothing("/cluster/ha/resources", "The guests under high availability."),
   nothing("/cluster/mapping/pci", "The mapped PCI devices."),
   nothing("/cluster/metrics/server", "The servers that receive metrics."),
   nothing("/cluster/jobs/realm-sync", "The jobs that synchronize realms."),
-  get("/cluster/firewall/options", {
-    does: "The firewall's settings of the datacenter.",
-    needs: audit,
-    run: () => ({ enable: 0, digest: "2c1759ebec624b1e511ba7f635915ab2df354cba" }),
-  }),
 ];

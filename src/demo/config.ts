@@ -3,9 +3,9 @@ import { on, onAny } from "./access.ts";
 import { allocate, isDisk } from "./disk.ts";
 import { type Call, type Endpoint, get, put } from "./endpoint.ts";
 import { died } from "./failure.ts";
-import { guestOf, type Kind, unchanged, unlocked } from "./guest.ts";
+import { guestOf, type Kind, qemu, unchanged, unlocked } from "./guest.ts";
 import { flag, list, optional, type Parameters, text, type Value } from "./schema.ts";
-import { type Config, digest, type Guest, type World } from "./world.ts";
+import { type Config, type Guest, guestDigest, type World, words } from "./world.ts";
 
 /** Parameters of a request that are no part of the configuration. */
 const steering = ["node", "vmid", "delete", "digest", "revert", "force", "skiplock", "background_delay"];
@@ -52,7 +52,14 @@ function withAddress(kind: Guest["kind"], net: string): string {
 
 /** What a request says about the configuration itself. */
 export function settings(call: Call, ...besides: string[]): Config {
-  return Object.fromEntries(Object.entries(call.params).filter(([key]) => ![...steering, ...besides].includes(key)));
+  const given = Object.entries(call.params).filter(([key]) => ![...steering, ...besides].includes(key));
+  const { cdrom, ...rest } = Object.fromEntries(given);
+  // An alias that wins over `ide2` when both are sent (recorded, `alpha-pending.json`).
+  return cdrom === undefined ? rest : { ...rest, ide2: withMedia(String(cdrom)) };
+}
+
+function withMedia(drive: string): string {
+  return drive.split(",").includes("media=cdrom") ? drive : `${drive},media=cdrom`;
 }
 
 /** Changes that waited for a start take effect. */
@@ -67,28 +74,39 @@ export function applyPending(guest: Guest): void {
 function change(call: Call, kind: Kind): null {
   const guest = unlocked(guestOf(call, kind));
   unchanged(call, guest);
-  const gone = call.text("delete").split(/[,; \0]+/);
-  for (const key of gone.filter((it) => it !== "")) {
+  const gone = words(call.text("delete")).map((key) => (key === "cdrom" ? "ide2" : key));
+  const wanted = settings(call);
+  const dropped = words(call.text("revert"));
+  if (gone.length + dropped.length + Object.keys(wanted).length === 0) throw died("no options specified");
+  for (const key of dropped) guest.pending.delete(key);
+  for (const key of gone) {
     const value = guest.config[key];
     guest.pending.delete(key);
     if (guest.run !== undefined && cold.test(key) && value !== undefined) guest.pending.set(key, null);
     else delete guest.config[key];
-    if (isDisk(key) && value !== undefined && !key.startsWith("unused")) {
+    if (becomesUnused(call, key, value)) {
       const free = [0, 1, 2, 3, 4, 5, 6, 7].find((n) => guest.config[`unused${n}`] === undefined) ?? 8;
       guest.config[`unused${free}`] = String(value).split(",")[0] ?? "";
     }
   }
-  const wanted = settings(call);
   const late = Object.entries(wanted).filter(
     ([key]) => kind.type === "qemu" && guest.run !== undefined && cold.test(key),
   );
   for (const [key, value] of late) {
-    guest.pending.set(key, value);
+    // What is in force already does not wait.
+    if (String(guest.config[key]) === String(value)) guest.pending.delete(key);
+    else guest.pending.set(key, value);
     delete wanted[key];
   }
   for (const key of Object.keys(wanted)) guest.pending.delete(key);
   write(call.world, guest, wanted);
   return null;
+}
+
+/** Whether a disk that is taken out stays as `unused0`: not with `force`, and no CD-ROM. */
+function becomesUnused(call: Call, key: string, value: Value | undefined): value is Value {
+  if (value === undefined || !isDisk(key) || key.startsWith("unused")) return false;
+  return call.params["force"] !== 1 && !String(value).split(",").includes("media=cdrom");
 }
 
 function pendingRows(guest: Guest): object[] {
@@ -100,8 +118,25 @@ function pendingRows(guest: Guest): object[] {
     if (next === undefined) return { key, ...now };
     return next === null ? { key, ...now, delete: 1 } : { key, ...now, pending: next };
   });
-  return [...rows, { key: "digest", value: digest(guest.config) }];
+  return [...rows, { key: "digest", value: guestDigest(guest) }];
 }
+
+/** Detaches or removes disks: a change of the configuration under another name. */
+const unlink = (path: string): Endpoint =>
+  put(path, {
+    does: "Detach disks, or with force remove them.",
+    needs: on("/vms/{vmid}", "VM.Config.Disk"),
+    takes: {
+      idlist: list("The disks, such as `scsi1`."),
+      force: flag("Remove a detached disk for good.", { optional: 1 }),
+    },
+    quorum: "config",
+    run: (call) => {
+      const { idlist = "", ...rest } = call.params;
+      const params = { ...rest, delete: idlist };
+      return change({ ...call, params, text: (name) => String(name === "delete" ? idlist : call.text(name)) }, qemu);
+    },
+  });
 
 /** The privileges of which one is needed to change a guest's configuration; each option then asks for its own. */
 const qemuConfig = ["Disk", "CDROM", "CPU", "Memory", "Network", "HWType", "Options", "Cloudinit"];
@@ -117,7 +152,11 @@ export function configEndpoints(kind: Kind, known: Parameters): readonly Endpoin
     digest: text("Refuse when the configuration has changed since it had this digest.", { maxLength: 64 }),
     revert: list("Waiting changes to drop."),
     ...(kind.type === "qemu"
-      ? { force: flag("Remove a detached disk for good."), skiplock: flag("Ignore a lock; only for root.") }
+      ? {
+          cdrom: text("An alias for ide2."),
+          force: flag("Remove a detached disk for good."),
+          skiplock: flag("Ignore a lock; only for root."),
+        }
       : {}),
   });
   const needs = onAny("/vms/{vmid}", ...privileges);
@@ -136,11 +175,11 @@ export function configEndpoints(kind: Kind, known: Parameters): readonly Endpoin
         if (name !== "") {
           const snapshot = guest.snapshots.get(name);
           if (snapshot === undefined) throw died(`snapshot '${name}' does not exist`);
-          return { ...snapshot.config, digest: digest(guest.config) };
+          return { ...snapshot.config, digest: guestDigest(guest) };
         }
         const shown: Guest = { ...guest, config: { ...guest.config }, pending: new Map(guest.pending) };
         if (call.number("current") !== 1) applyPending(shown);
-        return { ...shown.config, digest: digest(guest.config) };
+        return { ...shown.config, digest: guestDigest(guest) };
       },
     }),
     get(`${path}/pending`, {
@@ -149,6 +188,7 @@ export function configEndpoints(kind: Kind, known: Parameters): readonly Endpoin
       gives: "array",
       run: (call) => pendingRows(guestOf(call, kind)),
     }),
+    ...(kind.type === "qemu" ? [unlink(`${path}/unlink`)] : []),
     put(`${path}/config`, {
       does: `Change the ${kind.noun}'s configuration at once.`,
       needs,

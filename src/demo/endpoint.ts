@@ -1,4 +1,5 @@
 import type { Identity, Permission } from "./access.ts";
+import type { HashOrder } from "./perl.ts";
 import { integer, type Parameters, text, type Value } from "./schema.ts";
 import type { World } from "./world.ts";
 
@@ -31,6 +32,8 @@ export interface Endpoint {
   readonly tokens: boolean;
   /** How a write fails without quorum: a guest's file, `create pool failed` and the like, or not ready. */
   readonly quorum: "config" | { readonly file: string; readonly failure: string } | undefined;
+  /** What changes its order from answer to answer. */
+  readonly order: HashOrder;
   readonly run: (call: Call) => unknown;
 }
 
@@ -41,6 +44,12 @@ interface Spec {
   readonly gives?: Endpoint["gives"];
   readonly tokens?: false;
   readonly quorum?: Endpoint["quorum"];
+  /** `kept` where Proxmox sorts its rows or reads them from a list; all others come out of a hash. Default `random`. */
+  readonly rows?: HashOrder["rows"];
+  /** Keys whose words Proxmox keeps in a hash, such as `content` of a storage. */
+  readonly sets?: readonly string[];
+  /** Keys of lists inside the answer that come out of a hash. */
+  readonly lists?: readonly string[];
   readonly run: (call: Call) => unknown;
 }
 
@@ -63,11 +72,12 @@ const inPath: Parameters = {
   sid: text("The HA resource, such as `vm:100`."),
 };
 
-function define(method: Method, path: string, spec: Spec): Endpoint {
+function define(method: Method, path: string, { rows = "random", sets = [], lists = [], ...spec }: Spec): Endpoint {
   const own = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => [name, inPath[name] ?? text(name)] as const);
   const gives = spec.gives ?? (method === "GET" ? "object" : "null");
   const takes = { ...Object.fromEntries(own), ...spec.takes };
-  return { tokens: true, quorum: undefined, ...spec, method, path, takes, gives };
+  const order = { rows, sets, lists };
+  return { tokens: true, quorum: undefined, ...spec, method, path, takes, gives, order };
 }
 
 /** One entry of the table: what it says is both routed and documented. */

@@ -2,7 +2,7 @@ import { may } from "./access.ts";
 import type { Call } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { guestLoad, maxDisk, maxMemory, processors } from "./metrics.ts";
-import { digest, findGuest, type Guest, nameOf, poolOf, type World } from "./world.ts";
+import { guestDigest, findGuest, type Guest, nameOf, poolOf, type World } from "./world.ts";
 
 /** What differs between virtual machines and containers in names and texts. */
 export interface Kind {
@@ -53,7 +53,7 @@ export function unlocked(guest: Guest): Guest {
 /** Throws unless the digest that the caller gave, if any, is the current one. */
 export function unchanged(call: Call, guest: Guest): void {
   const given = call.text("digest");
-  if (given !== "" && given !== digest(guest.config)) throw died("checksum mismatch (file change by other user?)");
+  if (given !== "" && given !== guestDigest(guest)) throw died("checksum mismatch (file change by other user?)");
 }
 
 /** A guest as a row of `/cluster/resources`, or undefined when the caller may not see it. */

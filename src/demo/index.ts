@@ -27,6 +27,11 @@ export interface DemoOptions {
   readonly asRecorded?: boolean;
   /** So many guests on each cluster, instead of the few that the recordings show. */
   readonly guests?: number;
+  /**
+   * Decides the order of everything that Proxmox keeps in hashes; default `Math.random`, so that keys, rows and sets
+   * come in another order with every answer.
+   */
+  readonly random?: () => number;
 }
 
 /** One simulated cluster. */
@@ -62,6 +67,7 @@ export function createDemo(options: DemoOptions = {}): Demo {
     },
     taskMs: options.taskMs ?? 2500,
     asRecorded: options.asRecorded ?? false,
+    random: options.random ?? Math.random,
   };
   const started = new Date(now()).toUTCString();
   const worlds = [alpha(setting), beta(setting)].map((world) => crowd(world, options.guests ?? 0));

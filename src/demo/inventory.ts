@@ -1,21 +1,5 @@
 import type { Node, World } from "./world.ts";
 
-const running = ["corosync", "pve-cluster", "pvedaemon", "pveproxy", "pvestatd"];
-const idle = ["chrony", "cron", "postfix", "pve-firewall", "pve-ha-crm", "pve-ha-lrm", "pvescheduler", "sshd"];
-
-/** The node's services: a few that run, and the rest. */
-export function services(): object[] {
-  const row = (name: string, active: boolean): object => ({
-    name,
-    service: name,
-    desc: `${name} service`,
-    state: active ? "running" : "dead",
-    "active-state": active ? "active" : "inactive",
-    "unit-state": "enabled",
-  });
-  return [...running.map((name) => row(name, true)), ...idle.map((name) => row(name, false))];
-}
-
 const titles: Readonly<Record<string, readonly [title: string, section: string]>> = {
   "libpam-runtime": ["Runtime support for the PAM library", "admin"],
   libssl3: ["Secure Sockets Layer toolkit", "libs"],
@@ -71,36 +55,4 @@ export function certificates(world: World, node: Node): object[] {
       "public-key-bits": 2048,
     },
   ];
-}
-
-/** One bridge on one port. */
-export function network(node: Node): object[] {
-  const port = {
-    iface: "eno1",
-    type: "eth",
-    method: "manual",
-    method6: "manual",
-    active: 1,
-    families: ["inet"],
-    priority: 3,
-  };
-  const bridge = {
-    iface: "vmbr0",
-    type: "bridge",
-    method: "static",
-    method6: "manual",
-    active: 1,
-    autostart: 1,
-    address: node.ip,
-    netmask: "24",
-    cidr: `${node.ip}/24`,
-    gateway: "192.0.2.1",
-    bridge_ports: "eno1",
-    bridge_stp: "off",
-    bridge_fd: "0",
-    comments: "main bridge\n",
-    families: ["inet"],
-    priority: 4,
-  };
-  return [port, bridge];
 }

@@ -1,8 +1,10 @@
 import { demand, on } from "./access.ts";
+import { dropFromJobs } from "./backup-jobs.ts";
 import { allocate, disksOf, gib, shortSize } from "./disk.ts";
 import { type Call, del, type Endpoint, get, post, put } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { guestOf, type Kind, unlocked } from "./guest.ts";
+import { resourceOf, sidOf } from "./ha.ts";
 import { frameNames, guestLoad, maxDisk, maxMemory, moments, processors, sizeOf } from "./metrics.ts";
 import { choice, flag, integer, optional, text } from "./schema.ts";
 import { locked } from "./snapshot.ts";
@@ -93,13 +95,25 @@ function destroy(call: Call, kind: Kind): string {
         : `unable to destroy ${label} - container is running`,
     );
   const purge = call.params["purge"] === 1;
+  const managed = resourceOf(world, guest) !== undefined;
+  if (managed && !purge) throw died(`unable to remove ${label} - used in HA resources and purge parameter not set.`);
   return startTask(call, `${kind.task}destroy`, vmid, function* () {
     unlocked(guest);
     yield 0.4;
     if (purge) yield `purging ${label} from related configurations..`;
     world.guests.delete(vmid);
-    for (const pool of world.pools.values()) pool.guests.delete(vmid);
+    forget(world, vmid);
+    if (!purge) return;
+    dropFromJobs(world, vmid);
+    if (world.ha.delete(sidOf(guest))) yield `NOTE: removed ${label} from HA resource configuration.`;
   });
+}
+
+/** What goes with a guest even without purge: pool membership, ACL entries and firewall file (`alpha-purge.json`). */
+function forget(world: World, vmid: number): void {
+  for (const pool of world.pools.values()) pool.guests.delete(vmid);
+  world.acl.splice(0, world.acl.length, ...world.acl.filter(({ path }) => path !== `/vms/${vmid}`));
+  world.firewalls.delete(`guest/${vmid}`);
 }
 
 function resize(call: Call, kind: Kind): string {
@@ -194,16 +208,8 @@ export function lifeEndpoints(kind: Kind): readonly Endpoint[] {
         cf: choice("Mean or maximum.", ["AVERAGE", "MAX"], { optional: 1 }),
       },
       gives: "array",
+      rows: "kept",
       run: (call) => history(call.world, guestOf(call, kind), call.text("timeframe")),
-    }),
-    get(`${path}/firewall/options`, {
-      does: "The guest's firewall settings.",
-      needs: on("/vms/{vmid}", "VM.Audit"),
-      run: (call) => {
-        guestOf(call, kind);
-        // The SHA-1 of nothing: no settings have ever been written.
-        return { digest: "da39a3ee5e6b4b0d3255bfef95601890afd80709" };
-      },
     }),
   ];
 }

@@ -22,8 +22,20 @@ function wave(time: number, period: number, seed: number): number {
   return 0.5 + 0.5 * Math.sin((2 * Math.PI * time) / (period * 1000) + seed);
 }
 
-export function guestLoad(world: World, guest: Guest, at = world.now()): Load {
+/**
+ * The moment whose figures are shown: they move with every answer, also where the clock stands still. What started a
+ * short while ago drifts little, so that its uptime stays close to the truth.
+ */
+function drifted(world: World, since: number, at: number | undefined): number {
+  if (at !== undefined) return at;
+  const now = world.now();
+  return now + Math.min(world.answers * 1000, Math.max(0, now - since) / 100);
+}
+
+/** A guest's load, at a moment of its past or now. */
+export function guestLoad(world: World, guest: Guest, past?: number): Load {
   const { run, vmid } = guest;
+  const at = drifted(world, run?.since ?? 0, past);
   if (run === undefined || at < run.since)
     return { cpu: 0, mem: 0, disk: 0, netin: 0, netout: 0, diskread: 0, diskwrite: 0, uptime: 0 };
   const uptime = Math.floor((at - run.since) / 1000);
@@ -45,9 +57,11 @@ export function guestLoad(world: World, guest: Guest, at = world.now()): Load {
   };
 }
 
-export function nodeLoad(world: World, node: Node, at = world.now()): Load {
+/** A node's load, at a moment of its past or now. */
+export function nodeLoad(world: World, node: Node, past?: number): Load {
+  const at = drifted(world, node.booted, past);
   const guests = [...world.guests.values()].filter((guest) => guest.node === node.name);
-  const loads = guests.map((guest) => ({ guest, load: guestLoad(world, guest, at) }));
+  const loads = guests.map((guest) => ({ guest, load: guestLoad(world, guest, past) }));
   const sum = (value: (it: (typeof loads)[number]) => number): number => loads.reduce((all, it) => all + value(it), 0);
   const busy = sum(({ guest, load }) => (load.cpu * processors(world, guest)) / node.cpus);
   return {

@@ -1,17 +1,17 @@
 import { anyone, may, on } from "./access.ts";
-import { type Call, type Endpoint, get, post } from "./endpoint.ts";
-import { certificates, network, packages, services } from "./inventory.ts";
+import { type Call, type Endpoint, get } from "./endpoint.ts";
+import { certificates, packages } from "./inventory.ts";
 import { frameNames, moments, nodeLoad } from "./metrics.ts";
-import { choice, integer, optional, text } from "./schema.ts";
+import { choice } from "./schema.ts";
 import { beginTask } from "./task.ts";
-import { findNode, type Node, seconds, type World } from "./world.ts";
+import { findNode, type Node, quorate, seconds, type World } from "./world.ts";
 
 const audit = on("/nodes/{node}", "Sys.Audit");
 const disk = 270553174016;
 
 /** Whether the node in front sees this one: without quorum it sees only itself. */
 export function seen(world: World, node: Node, from: string): boolean {
-  return node.online && (!world.faults.noQuorum || node.name === from);
+  return node.online && (quorate(world) || node.name === from);
 }
 
 /** A node as `/cluster/resources` and `/nodes` show it; load only with the right to see it. */
@@ -103,12 +103,6 @@ export const nodeEndpoints: readonly Endpoint[] = [
     needs: audit,
     run: (call) => status(call.world, own(call)),
   }),
-  post("/nodes/{node}/status", {
-    does: "Reboot or shut down the node.",
-    needs: on("/nodes/{node}", "Sys.PowerMgmt"),
-    takes: { command: choice("What to do.", ["reboot", "shutdown"]) },
-    run: () => null,
-  }),
   get("/nodes/{node}/version", {
     does: "The node's version.",
     needs: anyone,
@@ -125,14 +119,8 @@ export const nodeEndpoints: readonly Endpoint[] = [
       cf: choice("Mean or maximum.", ["AVERAGE", "MAX"], { optional: 1 }),
     },
     gives: "array",
+    rows: "kept",
     run: (call) => history(call.world, own(call), call.text("timeframe")),
-  }),
-  get("/nodes/{node}/network", {
-    does: "The node's network interfaces.",
-    needs: anyone,
-    takes: optional({ type: text("Only this type.") }),
-    gives: "array",
-    run: (call) => network(own(call)),
   }),
   get("/nodes/{node}/dns", {
     does: "The node's DNS settings.",
@@ -147,7 +135,6 @@ export const nodeEndpoints: readonly Endpoint[] = [
       return { time, localtime: time, timezone: "Etc/UTC" };
     },
   }),
-  get("/nodes/{node}/services", { does: "The node's services.", needs: audit, gives: "array", run: services }),
   get("/nodes/{node}/apt/update", {
     does: "Packages that could be updated.",
     needs: on("/nodes/{node}", "Sys.Modify"),
@@ -158,23 +145,15 @@ export const nodeEndpoints: readonly Endpoint[] = [
     does: "The versions of Proxmox's own packages.",
     needs: audit,
     gives: "array",
+    rows: "kept",
     run: () => packages().map((it) => ({ ...it, CurrentState: "Installed" })),
   }),
   get("/nodes/{node}/certificates/info", {
     does: "The node's certificates.",
     needs: anyone,
     gives: "array",
+    rows: "kept",
     run: (call) => certificates(call.world, own(call)),
-  }),
-  get("/nodes/{node}/syslog", {
-    does: "The node's system log.",
-    needs: on("/nodes/{node}", "Sys.Syslog"),
-    takes: optional({
-      limit: integer("How many lines.", { minimum: 0 }),
-      start: integer("How many to skip.", { minimum: 0 }),
-    }),
-    gives: "array",
-    run: ({ node }) => [{ n: 1, t: `${node} systemd[1]: Started pveproxy.service - PVE API Proxy Server.` }],
   }),
   get("/nodes/{node}/capabilities/qemu/cpu", {
     does: "The processor models that QEMU knows.",

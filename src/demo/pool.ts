@@ -67,6 +67,7 @@ export const poolEndpoints: readonly Endpoint[] = [
     does: "The pools.",
     needs: anyone,
     gives: "array",
+    rows: "kept",
     run: ({ world, who }) =>
       [...world.pools]
         .filter(([poolid]) => may(world, who, `/pool/${poolid}`, "Pool.Audit"))
@@ -87,6 +88,8 @@ export const poolEndpoints: readonly Endpoint[] = [
   get("/pools/{poolid}", {
     does: "A pool with its members.",
     needs: on("/pool/{poolid}", "Pool.Audit"),
+    sets: ["content"],
+    lists: ["members"],
     run: detail,
   }),
   put("/pools/{poolid}", {

@@ -1,17 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { anyone, demand, may, onAny } from "./access.ts";
+import { anyone, demand, may } from "./access.ts";
+import { agentEndpoints } from "./agent.ts";
 import { restore } from "./backup.ts";
 import { configEndpoints, settings, write } from "./config.ts";
 import { type Call, type Endpoint, get, post } from "./endpoint.ts";
-import { died } from "./failure.ts";
-import { guestOf, listRow, qemu, qmpStatus } from "./guest.ts";
+import { listRow, qemu, qmpStatus } from "./guest.ts";
 import { addGuest, freeVmid, lifeEndpoints } from "./life.ts";
 import { migrateEndpoints } from "./migrate.ts";
 import { powerEndpoints, turnOn } from "./power.ts";
 import { choice, flag, integer, number, optional, type Parameters, text } from "./schema.ts";
 import { snapshotEndpoints } from "./snapshot.ts";
 import { startTask } from "./task.ts";
-import { type Config, nameOf, seconds } from "./world.ts";
+import { type Config, seconds } from "./world.ts";
 
 const known: Parameters = {
   acpi: flag("Whether the guest hears ACPI.", { default: 1 }),
@@ -121,51 +121,6 @@ function create(call: Call): string {
     if (call.params["start"] === 1) turnOn(world, made);
   });
 }
-
-/** What the agent inside the guest answers; throws when there is nobody to answer. */
-function agent(answer: (call: Call) => unknown): (call: Call) => unknown {
-  return (call) => {
-    const guest = guestOf(call, qemu);
-    const { vmid } = guest;
-    if (guest.run === undefined) throw died(`VM ${vmid} is not running`);
-    if (!/^(1|enabled=1)/.test(String(guest.config["agent"] ?? ""))) throw died("No QEMU guest agent configured");
-    return { result: answer(call) };
-  };
-}
-
-const inside = "/nodes/{node}/qemu/{vmid}/agent";
-const ask = (privilege: string) => onAny("/vms/{vmid}", privilege, "VM.GuestAgent.Unrestricted");
-
-const agentEndpoints: readonly Endpoint[] = [
-  get(`${inside}/info`, {
-    does: "The guest agent's version and commands.",
-    needs: ask("VM.GuestAgent.Audit"),
-    run: agent(() => ({
-      version: "9.2.0",
-      supported_commands: [{ name: "guest-ping", enabled: true, "success-response": true }],
-    })),
-  }),
-  post(`${inside}/exec`, {
-    does: "Run a command inside the guest.",
-    needs: ask("VM.GuestAgent.Unrestricted"),
-    takes: {
-      command: { type: "array", description: "The program and its arguments.", items: { type: "string" } },
-      "input-data": text("What it reads.", { optional: 1, maxLength: 65536 }),
-    },
-    gives: "object",
-    run: (call) => agent(() => undefined)(call) && { pid: 1000 + (seconds(call.world) % 1000) },
-  }),
-  get(`${inside}/file-read`, {
-    does: "A file of the guest.",
-    needs: ask("VM.GuestAgent.FileRead"),
-    takes: { file: text("Its path.") },
-    run: (call) =>
-      agent(() => undefined)(call) && {
-        content: `${nameOf(guestOf(call, qemu))}\n`,
-        "bytes-read": nameOf(guestOf(call, qemu)).length + 1,
-      },
-  }),
-];
 
 export const qemuEndpoints: readonly Endpoint[] = [
   get("/nodes/{node}/qemu", {

@@ -1,9 +1,10 @@
 import { authenticate, enforce, type Identity } from "./access.ts";
 import type { Call, Endpoint } from "./endpoint.ts";
 import { died, Failure } from "./failure.ts";
+import { perlJson, type Random, shuffled } from "./perl.ts";
 import { verify } from "./schema.ts";
 import { settle } from "./task.ts";
-import type { World } from "./world.ts";
+import { quorate, type World } from "./world.ts";
 
 /** One segment of the API's paths: what it answers itself, and what lies below. */
 export interface Branch {
@@ -38,17 +39,22 @@ export async function answer(
     return await attempt(world, api, request, entry, path);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return failed(error);
+    return failed(error, world.random);
+  } finally {
+    world.answers++;
   }
 }
 
+/** An answer without lists: only the keys of its objects change places. */
+const keysOnly = { rows: "kept", sets: [], lists: [] } as const;
+
 /** A failure as it goes on the wire: the reason phrase is the message's first line. */
-export function failed(error: Failure): Response {
+export function failed(error: Failure, random: Random = Math.random): Response {
   const { status, message, errors } = error;
   const statusText = message.split("\n")[0] ?? "";
   if (error.bodiless) return new Response(null, { status, statusText });
   const body = { data: null, message, ...(errors === undefined ? {} : { errors }) };
-  return new Response(JSON.stringify(body), { status, statusText, headers: json });
+  return new Response(perlJson(body, random, keysOnly), { status, statusText, headers: json });
 }
 
 const json = { "content-type": "application/json;charset=UTF-8" };
@@ -65,7 +71,8 @@ async function attempt(world: World, api: Branch, request: Request, entry: strin
     await pause(world.delays.auth, signal);
     throw error;
   }
-  const given = await parameters(request);
+  settle(world);
+  const sent = await parameters(request);
 
   const segments = unescaped(path)
     .split("/")
@@ -80,12 +87,12 @@ async function attempt(world: World, api: Branch, request: Request, entry: strin
       `Permission check failed (URI '${endpoint.path}' not available with API token, need proper ticket.\n)\n`,
     );
 
-  const all: Record<string, unknown> = { ...given, ...found.captured };
+  const all: Record<string, unknown> = { ...sent, ...found.captured };
   const fill = (template: string): string =>
     template.replace(/\{(\w+)\}/g, (_, name: string) => String(all[name] ?? ""));
-  enforce(world, who, endpoint.needs, fill, found.captured["userid"]);
+  enforce(world, who, endpoint.needs, fill, all);
   for (const [name, value] of Object.entries(found.captured))
-    if (given[name] !== undefined && String(given[name]) !== value)
+    if (sent[name] !== undefined && String(sent[name]) !== value)
       throw new Failure(400, `Parameter verification failed.\n`, {
         errors: { [name]: `duplicate parameter (already defined in URI) with conflicting values` },
       });
@@ -93,8 +100,7 @@ async function attempt(world: World, api: Branch, request: Request, entry: strin
   const node = endpoint.path.startsWith("/nodes/{node}/") ? found.captured["node"] : undefined;
   const serving = node === undefined ? entry : await reach(world, entry, node, signal);
   const params = verify(endpoint.takes, all);
-  if (world.faults.noQuorum && method !== "GET") await lackQuorum(world, endpoint, serving, params["vmid"], signal);
-  settle(world);
+  if (!quorate(world) && method !== "GET") await lackQuorum(world, endpoint, serving, params["vmid"], signal);
   const extra = {};
   const call: Call = {
     world,
@@ -105,8 +111,11 @@ async function attempt(world: World, api: Branch, request: Request, entry: strin
     text: (name) => String(params[name] ?? ""),
     number: (name, otherwise = 0) => Number(params[name] ?? otherwise),
   };
-  const data = (await endpoint.run(call)) ?? null;
-  return new Response(JSON.stringify({ ...extra, data }), { status: 200, statusText: "OK", headers: json });
+  const { order, run } = endpoint;
+  const given = (await run(call)) ?? null;
+  const data = Array.isArray(given) && order.rows === "random" ? shuffled(given, world.random) : given;
+  const body = perlJson({ ...extra, data }, world.random, order);
+  return new Response(body, { status: 200, statusText: "OK", headers: json });
 }
 
 const bare = (status: number, message: string): Failure => new Failure(status, message, { bodiless: true });
@@ -133,8 +142,9 @@ function match(branch: Branch, segments: readonly string[]): Found | undefined {
   for (const [name, child] of branch.children) {
     const variable = /^\{(\w+)\}$/.exec(name)?.[1];
     if (variable === undefined) continue;
-    // Volume ids hold slashes: that variable takes all that is left.
-    if (variable === "volume") return { branch: child, captured: { volume: segments.join("/") } };
+    // Volume ids and networks hold slashes: these variables take all that is left.
+    if (variable === "volume" || variable === "cidr")
+      return { branch: child, captured: { [variable]: segments.join("/") } };
     const found = match(child, rest);
     if (found !== undefined) return { branch: found.branch, captured: { ...found.captured, [variable]: head } };
   }

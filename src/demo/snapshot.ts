@@ -6,7 +6,7 @@ import { guestOf, type Kind, unlocked } from "./guest.ts";
 import { turnOn } from "./power.ts";
 import { flag, optional, type Parameters, text } from "./schema.ts";
 import { type Script, startTask } from "./task.ts";
-import { type Config, digest, type Guest, type Snapshot, seconds } from "./world.ts";
+import { type Config, guestDigest, type Guest, type Snapshot, seconds } from "./world.ts";
 
 /** Holds a lock on the guest's configuration while the script runs, as Proxmox does. */
 export function* locked(guest: Guest, lock: string, script: Script): Script {
@@ -107,7 +107,7 @@ export function snapshotEndpoints(kind: Kind): readonly Endpoint[] {
         const guest = guestOf(call, kind);
         const rows = [...guest.snapshots].map(([name, snapshot]) => row(name, snapshot, kind));
         const { parent } = guest.config;
-        const now = { name: "current", description: "You are here!", digest: digest(guest.config) };
+        const now = { name: "current", description: "You are here!", digest: guestDigest(guest) };
         const running = kind.type === "qemu" ? { running: guest.run === undefined ? 0 : 1 } : {};
         return [...rows, { ...now, ...running, ...(parent === undefined ? {} : { parent }) }];
       },

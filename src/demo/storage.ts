@@ -4,12 +4,12 @@ import { type Call, del, type Endpoint, get } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { flag, list, optional, text } from "./schema.ts";
 import { startTask } from "./task.ts";
-import { type Config, digest, type Storage, type World } from "./world.ts";
+import { type Config, type Storage, type World } from "./world.ts";
 
 const users = ["Datastore.Audit", "Datastore.AllocateSpace"];
 
 /** Storages that the caller may see, by name. */
-function visible({ world, who }: Call): [string, Storage][] {
+export function visible({ world, who }: Call): [string, Storage][] {
   return [...world.storages].filter(([name]) => mayAny(world, who, `/storage/${name}`, ...users));
 }
 
@@ -19,7 +19,7 @@ function usedBytes(world: World, name: string, storage: Storage): number {
     disksOf(guest.config).filter((it) => it.storage === name),
   );
   const files = storage.volumes.reduce((all, { row }) => all + Number(row["size"] ?? 0), 0);
-  return storage.used + files + guests.reduce((all, disk) => all + Math.floor(disk.size / 8), 0);
+  return storage.used + world.answers * 4096 + files + guests.reduce((all, disk) => all + Math.floor(disk.size / 8), 0);
 }
 
 /** The rows of `/cluster/resources` for storages. */
@@ -54,7 +54,8 @@ function status(world: World, name: string, storage: Storage, node: string): Rec
   return { type, content, shared, active, enabled, total: active ? storage.total : 0, used, avail };
 }
 
-function find(call: Call): Storage {
+/** The storage that the call names, or the text for one that does not exist. */
+export function findStorage(call: Call): Storage {
   const storage = call.world.storages.get(call.text("storage"));
   if (storage === undefined) throw died(`storage '${call.text("storage")}' does not exist`);
   return storage;
@@ -63,7 +64,7 @@ function find(call: Call): Storage {
 function content(call: Call): Record<string, unknown>[] {
   const { world, node, who } = call;
   const name = call.text("storage");
-  const storage = find(call);
+  const storage = findStorage(call);
   if (!available(storage, node)) throw died(`storage '${name}' is not available on node '${node}'`);
   const here = storage.config["shared"] === 1 ? undefined : node;
   const owner = may(world, who, `/storage/${name}`, "Datastore.Allocate");
@@ -93,10 +94,12 @@ function content(call: Call): Record<string, unknown>[] {
     );
   const type = call.text("content");
   const vmid = call.params["vmid"];
-  return [...files, ...disks].filter(
-    (row: Record<string, unknown>) =>
-      (type === "" || row["content"] === type) && (vmid === undefined || row["vmid"] === vmid),
-  );
+  return [...files, ...disks]
+    .filter(
+      (row: Record<string, unknown>) =>
+        (type === "" || row["content"] === type) && (vmid === undefined || row["vmid"] === vmid),
+    )
+    .sort((a, b) => (a.volid.toLowerCase() < b.volid.toLowerCase() ? -1 : 1));
 }
 
 /** The volume id that the path's last part stands for, which may leave out the storage. */
@@ -106,23 +109,6 @@ function volid(call: Call): string {
 }
 
 export const storageEndpoints: readonly Endpoint[] = [
-  get("/storage", {
-    does: "The storages as configured.",
-    needs: anyone,
-    takes: optional({ type: text("Only this type.") }),
-    gives: "array",
-    run: (call) => {
-      const all = digest([...call.world.storages.values()].map(({ config }) => config));
-      return visible(call)
-        .filter(([, { config }]) => call.text("type") === "" || config["type"] === call.text("type"))
-        .map(([storage, { config }]) => ({ storage, digest: all, ...config }));
-    },
-  }),
-  get("/storage/{storage}", {
-    does: "A storage as configured.",
-    needs: on("/storage/{storage}", "Datastore.Allocate"),
-    run: (call) => ({ storage: call.text("storage"), ...find(call).config, digest: digest(find(call).config) }),
-  }),
   get("/nodes/{node}/storage", {
     does: "The storages as the node sees them, with their use.",
     needs: anyone,
@@ -132,6 +118,7 @@ export const storageEndpoints: readonly Endpoint[] = [
       storage: text("Only this one."),
     }),
     gives: "array",
+    sets: ["content"],
     run: (call) =>
       visible(call)
         .filter(([name]) => call.text("storage") === "" || call.text("storage") === name)
@@ -151,7 +138,8 @@ export const storageEndpoints: readonly Endpoint[] = [
   get("/nodes/{node}/storage/{storage}/status", {
     does: "One storage's use.",
     needs: onAny("/storage/{storage}", ...users),
-    run: (call) => status(call.world, call.text("storage"), find(call), call.node),
+    sets: ["content"],
+    run: (call) => status(call.world, call.text("storage"), findStorage(call), call.node),
   }),
   get("/nodes/{node}/storage/{storage}/content", {
     does: "The volumes on a storage.",
@@ -161,6 +149,7 @@ export const storageEndpoints: readonly Endpoint[] = [
       vmid: { ...text("Only this guest's."), type: "integer", minimum: 100 },
     }),
     gives: "array",
+    rows: "kept",
     run: content,
   }),
   get("/nodes/{node}/storage/{storage}/content/{volume}", {
@@ -181,7 +170,7 @@ export const storageEndpoints: readonly Endpoint[] = [
     }),
     gives: "string",
     run: (call) => {
-      const storage = find(call);
+      const storage = findStorage(call);
       const id = volid(call);
       return startTask(
         call,

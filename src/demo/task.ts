@@ -2,7 +2,7 @@ import { anyone, demand, may } from "./access.ts";
 import { type Call, del, type Endpoint, get } from "./endpoint.ts";
 import { refused } from "./failure.ts";
 import { choice, flag, integer, optional, text } from "./schema.ts";
-import { findNode, seconds, type World } from "./world.ts";
+import { findNode, type Node, seconds, type World } from "./world.ts";
 
 /**
  * What a task does over time: it yields lines for its log, and numbers to let pass that part of a task's usual
@@ -53,6 +53,7 @@ export function beginTask(world: World, of: Pick<Task, "node" | "type" | "id" | 
 /** Lets everything happen that was due until now, in order of time. */
 export function settle(world: World): void {
   const now = world.now();
+  for (const node of world.nodes.values()) if (node.returns !== undefined && node.returns <= now) boot(world, node);
   for (;;) {
     const due = world.tasks.filter((it) => it.end === undefined && it.wake <= now).sort((a, b) => a.wake - b.wake)[0];
     if (due === undefined) return;
@@ -60,6 +61,17 @@ export function settle(world: World): void {
     step(world, due);
     world.moment = undefined;
   }
+}
+
+/** A node is back after its reboot, and starts the guests that are to start with it. */
+function boot(world: World, node: Node): void {
+  const booted = node.returns ?? world.now();
+  node.booted = booted;
+  node.online = true;
+  node.returns = undefined;
+  for (const guest of world.guests.values())
+    if (guest.node === node.name && guest.config["onboot"] === 1)
+      guest.run = { since: booted, pid: ++node.pid, paused: false };
 }
 
 function step(world: World, task: Task): void {
@@ -159,6 +171,7 @@ export const taskEndpoints: readonly Endpoint[] = [
     needs: anyone,
     takes: filters,
     gives: "array",
+    rows: "kept",
     run: (call) => {
       const rows = newest(call.world.tasks.filter((task) => listed(call, task))).map((task) => {
         const { upid, node, pid, pstart, start: starttime, type, id } = task;
@@ -189,6 +202,7 @@ export const taskEndpoints: readonly Endpoint[] = [
       limit: integer("How many lines at most; 0 for all.", { minimum: 0, default: 50 }),
       start: integer("How many lines to skip.", { minimum: 0, default: 0 }),
     }),
+    rows: "kept",
     run: (call) => {
       const lines = findTask(call, "Sys.Audit")?.log ?? ["unable to open file - No such file or directory"];
       return page(
@@ -214,6 +228,7 @@ export const taskEndpoints: readonly Endpoint[] = [
     does: "The newest tasks of all nodes.",
     needs: anyone,
     gives: "array",
+    rows: "kept",
     run: (call) => {
       const all = may(call.world, call.who, "/", "Sys.Audit");
       const last = new Map(call.world.tasks.map((task) => [task.node, task]));

@@ -2,11 +2,11 @@ import { anyone, may, on, onAny } from "./access.ts";
 import { type Call, type Endpoint, get } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { integer, optional } from "./schema.ts";
-import { seconds } from "./world.ts";
+import { quorate, seconds } from "./world.ts";
 
 /** What watches over guests: the manager, each node's own part, and the guests themselves. */
 function highAvailability({ world, node }: Call): object[] {
-  const lost = world.faults.noQuorum;
+  const lost = !quorate(world);
   const quorum = {
     id: "quorum",
     type: "quorum",
@@ -115,12 +115,14 @@ export const troubleEndpoints: readonly Endpoint[] = [
     does: "What high availability does.",
     needs: on("/", "Sys.Audit"),
     gives: "array",
+    rows: "kept",
     run: highAvailability,
   }),
   get("/cluster/replication", {
     does: "The replication jobs.",
     needs: anyone,
     gives: "array",
+    rows: "kept",
     run: (call) => [...call.world.nodes.keys()].flatMap((node) => replication({ ...call, node })),
   }),
   get("/nodes/{node}/replication", {
@@ -128,9 +130,16 @@ export const troubleEndpoints: readonly Endpoint[] = [
     needs: anyone,
     takes: optional({ guest: integer("Only this guest's.", { minimum: 100, maximum: 999999999 }) }),
     gives: "array",
+    rows: "kept",
     run: replication,
   }),
-  get("/nodes/{node}/disks/list", { does: "The node's disks.", needs: audit, gives: "array", run: disks }),
+  get("/nodes/{node}/disks/list", {
+    does: "The node's disks.",
+    needs: audit,
+    gives: "array",
+    rows: "kept",
+    run: disks,
+  }),
   get("/nodes/{node}/disks/zfs", {
     does: "The node's ZFS pools.",
     needs: on("/", "Sys.Audit"),

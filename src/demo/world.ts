@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
 import { died } from "./failure.ts";
+import type { Firewall } from "./firewall/state.ts";
+import type { Interfaces } from "./network.ts";
+import type { Random } from "./perl.ts";
 import type { Value } from "./schema.ts";
 import type { Task } from "./task.ts";
 
@@ -33,7 +36,14 @@ export interface Node {
   readonly ip: string;
   readonly fingerprint: string;
   online: boolean;
-  readonly booted: number;
+  booted: number;
+  /** When it is back after a reboot, in milliseconds; undefined while it is not rebooting. */
+  returns: number | undefined;
+  /** Its services that were stopped. */
+  readonly stopped: Set<string>;
+  readonly network: Interfaces;
+  /** What services wrote to its journal, oldest first. */
+  readonly journal: string[];
   readonly cpus: number;
   readonly memory: number;
   /** The process id that was given last. */
@@ -67,6 +77,8 @@ export interface Pool {
 export interface User {
   comment: string | undefined;
   email: string | undefined;
+  firstname?: string;
+  lastname?: string;
   enable: 0 | 1;
   expire: number;
   readonly tokens: Map<string, Token>;
@@ -79,6 +91,11 @@ export interface Token {
   expire: number;
   /** 1: its own rights count too, so without any it may do nothing. */
   privsep: 0 | 1;
+}
+
+export interface Group {
+  comment: string | undefined;
+  readonly users: Set<string>;
 }
 
 export interface Grant {
@@ -135,6 +152,9 @@ export interface Delays {
   readonly lock: number;
 }
 
+/** A guest under high availability, as `resources.cfg` has it: only what was set. */
+export type HaResource = Readonly<Record<string, Value>>;
+
 /** One cluster: everything that its API can read or change. */
 export interface World {
   readonly name: string;
@@ -150,23 +170,55 @@ export interface World {
   readonly pools: Map<string, Pool>;
   readonly jobs: Record<string, Value>[];
   readonly users: Map<string, User>;
-  readonly groups: Map<string, { comment: string | undefined; readonly users: Set<string> }>;
+  readonly groups: Map<string, Group>;
   readonly roles: Map<string, { readonly special: 0 | 1; readonly privileges: readonly string[] }>;
   readonly acl: Grant[];
+  /** By resource id, `vm:100`. */
+  readonly ha: Map<string, HaResource>;
+  /** By place: `cluster`, `node/pve1`, `guest/100`; a place without a file has no entry. */
+  readonly firewalls: Map<string, Firewall>;
+  /** Commands that the guest agent ran, by guest and process id. */
+  readonly commands: Map<string, readonly string[]>;
   readonly tasks: Task[];
   readonly faults: Faults;
   readonly delays: Delays;
   /** About how long a task runs, in milliseconds. */
   readonly taskMs: number;
+  /** Decides in which order hashes are written. */
+  readonly random: Random;
+  /** How often `storage.cfg` was written: each time its digest is another one, for its sets are written in another order. */
+  storageWrites: number;
+  /** How many requests were answered: the figures of guests, nodes and storages move with every one. */
+  answers: number;
   /** Milliseconds since 1970. */
   now(): number;
   /** Set while tasks catch up: `now()` is then the moment at which the step was due. */
   moment: number | undefined;
 }
 
-/** SHA-1 over the configuration, as Proxmox guards changes with. */
-export function digest(content: unknown): string {
-  return createHash("sha1").update(JSON.stringify(content)).digest("hex");
+/**
+ * SHA-1 over settings as Proxmox guards changes with: sorted `key:value` lines (`copy_list_with_digest` of
+ * pve-firewall), so that equal settings have an equal digest in whatever order they were written.
+ */
+export function digest(...settings: readonly Readonly<Record<string, unknown>>[]): string {
+  const sha = createHash("sha1");
+  for (const of of settings)
+    for (const [key, value] of Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1)))
+      if (value !== undefined) sha.update(`${key}:${typeof value === "object" ? JSON.stringify(value) : value}\n`);
+  return sha.digest("hex");
+}
+
+/** The digest of a guest's configuration file: pending changes and snapshots are in it, too. */
+export function guestDigest({ config, pending, snapshots }: Guest): string {
+  const waiting = Object.fromEntries([...pending].map(([key, value]) => [`pending ${key}`, value ?? ""]));
+  const saved = [...snapshots].map(([name, it]) => ({ ...it.config, name, snaptime: it.snaptime }));
+  return digest(config, waiting, ...saved);
+}
+
+/** Throws the text for a digest that is not the current one; guests have another, in their own words. */
+export function unmodified(given: string, current: string, failure = ""): void {
+  if (given !== "" && given !== current)
+    throw died(`${failure}detected modified configuration - file changed by other user? Try again.`);
 }
 
 /** The guest of this kind on this node, or Proxmox's text for "no such guest here". */
@@ -182,6 +234,17 @@ export function findNode(world: World, name: string): Node {
   const node = world.nodes.get(name);
   if (node === undefined) throw died(`no such cluster node '${name}'`);
   return node;
+}
+
+/** Whether the nodes that are online have a majority of the votes. */
+export function quorate(world: World): boolean {
+  const nodes = [...world.nodes.values()];
+  return !world.faults.noQuorum && nodes.filter(({ online }) => online).length * 2 > nodes.length;
+}
+
+/** The words of a list: separated by commas, semicolons, spaces or NUL. */
+export function words(list: string): string[] {
+  return list.split(/[,; \0]+/).filter((word) => word !== "");
 }
 
 /** The name of the pool that the guest is in. */

@@ -1,5 +1,6 @@
 import type { GuardedAnswer } from "../policy/guard.ts";
 import { formatPath } from "../proxmox/path.ts";
+import { stableOrder, stableRows, stableValue } from "../proxmox/stable-order.ts";
 import { type Cell, table } from "./table.ts";
 
 /** What of an answer is wanted. */
@@ -24,7 +25,8 @@ type Row = Readonly<Record<string, unknown>>;
 const mostColumns = 100;
 
 /** A whole answer of Proxmox, with what stands beside its data: `total` where it pages, `changes` of a pending network. */
-export function answerText(answer: GuardedAnswer): string {
+export function answerText(given: GuardedAnswer): string {
+  const answer = settled(given);
   const { cluster, data, total, extra, resolved } = answer;
   const notes = notesOf(answer);
   const note = notes.length === 0 ? {} : { note: notes.join("; ") };
@@ -53,7 +55,8 @@ function lines(notes: readonly string[]): string {
 }
 
 /** An answer, or what is wanted of it, for a place that names cluster and path itself. */
-export function answerBody(answer: GuardedAnswer, selection: Selection): AnswerBody {
+export function answerBody(given: GuardedAnswer, selection: Selection): AnswerBody {
+  const answer = settled(given);
   const body = tableOf(answer, selection);
   if (body !== undefined) {
     return { ...body, summary: `${body.summary}${ofAll(answer)}`, text: `${body.text}${beside(answer.extra)}` };
@@ -69,6 +72,14 @@ export function answerBody(answer: GuardedAnswer, selection: Selection): AnswerB
   return { summary: "none of these fields; it has", text: Object.keys(data).join(", ") };
 }
 
+/** The same answer in an order that does not change from reading to reading. */
+function settled(answer: GuardedAnswer): GuardedAnswer {
+  const { data } = answer;
+  const extra = stableOrder(answer.extra) as GuardedAnswer["extra"];
+  // Whole rows are left as they are, for a table takes their values one by one and thousands of copies would cost time.
+  return { ...answer, data: isRows(data) ? stableRows(data) : stableOrder(data), extra };
+}
+
 function tableOf({ data }: GuardedAnswer, { fields, limit }: Selection) {
   if (!isRows(data)) return undefined;
   const keys = new Set(data.flatMap((row) => Object.keys(row)));
@@ -79,7 +90,7 @@ function tableOf({ data }: GuardedAnswer, { fields, limit }: Selection) {
     return { summary: `${data.length} rows, none with these fields; they have`, text: known };
   }
   const shown = data.slice(0, limit);
-  const rows = shown.map((row) => header.map((key) => cell(Object.hasOwn(row, key) ? row[key] : undefined)));
+  const rows = shown.map((row) => header.map((key) => cell(stableValue(row, key))));
   return { summary: counted(rows.length, data, "row"), text: table(header, rows), rows: rows.length };
 }
 

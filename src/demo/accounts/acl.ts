@@ -1,0 +1,94 @@
+import { anyone, knownPaths, may, on, privileges } from "../access.ts";
+import { type Call, type Endpoint, get, put } from "../endpoint.ts";
+import { died } from "../failure.ts";
+import { flag, list, optional, text } from "../schema.ts";
+import { words } from "../world.ts";
+import { guarded } from "./user.ts";
+
+/** Every known path on which the caller holds anything. */
+function permissions(call: Call): object {
+  const { world, who } = call;
+  const paths = call.text("path") === "" ? [...knownPaths(world)] : [call.text("path")];
+  const rows = paths.map((path) => [path, Object.fromEntries(privileges(world, who, path))] as const);
+  return Object.fromEntries(rows.filter(([, held]) => Object.keys(held).length > 0));
+}
+
+function change(call: Call): void {
+  const { acl, roles } = call.world;
+  const propagate = call.number("propagate", 1) === 1 ? 1 : 0;
+  const path = call.text("path");
+  for (const roleid of words(call.text("roles"))) {
+    if (!roles.has(roleid)) throw died(`ACL update failed: role '${roleid}' does not exist`);
+    for (const type of ["group", "user", "token"] as const)
+      for (const ugid of words(call.text(`${type}s`))) {
+        if (!exists(call, type, ugid)) throw died(`ACL update failed: ${missing(type, ugid)}`);
+        const index = acl.findIndex((it) => it.path === path && it.roleid === roleid && it.ugid === ugid);
+        if (index >= 0) acl.splice(index, 1);
+        if (call.params["delete"] !== 1) acl.push({ path, type, ugid, roleid, propagate });
+      }
+  }
+}
+
+function exists({ world }: Call, type: "user" | "group" | "token", ugid: string): boolean {
+  if (type === "group") return world.groups.has(ugid);
+  if (type === "user") return world.users.has(ugid);
+  const [user = "", token = ""] = ugid.split("!");
+  return world.users.get(user)?.tokens.has(token) ?? false;
+}
+
+function missing(type: "user" | "group" | "token", ugid: string): string {
+  const [user, token] = ugid.split("!");
+  return type === "token" ? `no such token '${token}' for user '${user}'` : `${type} '${ugid}' does not exist`;
+}
+
+/** Who has which role where, and what follows from it. */
+export const aclEndpoints: readonly Endpoint[] = [
+  get("/access/acl", {
+    does: "Who has which role where.",
+    needs: anyone,
+    gives: "array",
+    run: ({ world, who }) => world.acl.filter(({ path }) => may(world, who, path, "Sys.Audit")),
+  }),
+  put("/access/acl", {
+    does: "Give or take roles.",
+    needs: on("{path}", "Permissions.Modify"),
+    takes: {
+      path: text("Where."),
+      roles: list("The roles."),
+      ...optional({
+        delete: flag("Take them away."),
+        groups: list("Groups."),
+        propagate: flag("Below the path too.", { default: 1 }),
+        tokens: list("Tokens, `user@realm!name`."),
+        users: list("Users."),
+      }),
+    },
+    quorum: guarded("ACL update failed"),
+    run: change,
+  }),
+  get("/access/permissions", {
+    does: "What the caller may do where.",
+    needs: anyone,
+    takes: optional({ path: text("Only this path."), userid: text("Another user or token.") }),
+    run: permissions,
+  }),
+  get("/access/domains", {
+    does: "The realms.",
+    needs: anyone,
+    gives: "array",
+    run: () => [
+      { realm: "pam", type: "pam", comment: "Linux PAM standard authentication" },
+      { realm: "pve", type: "pve", comment: "Proxmox VE authentication server" },
+    ],
+  }),
+  put("/access/password", {
+    does: "Change a password.",
+    needs: anyone,
+    tokens: false,
+    takes: {
+      userid: text("The user.", { format: "pve-userid" }),
+      password: text("The new password.", { minLength: 8, maxLength: 64 }),
+    },
+    run: () => null,
+  }),
+];

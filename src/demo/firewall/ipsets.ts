@@ -1,0 +1,132 @@
+import { type Call, del, type Endpoint, get, post, put } from "../endpoint.ts";
+import { died, refused } from "../failure.ts";
+import { flag, optional, text } from "../schema.ts";
+import { digest, unmodified } from "../world.ts";
+import { changedFirewall, firewallAt, type Place } from "./rules.ts";
+import type { IpSet } from "./state.ts";
+
+const byName = <T>(entries: Iterable<[string, T]>): [string, T][] => [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+
+const named = (name: string, comment: string | undefined): Record<string, string> =>
+  comment === undefined ? { name } : { name, comment };
+
+/** `192.0.2.1/24` is kept as `192.0.2.0/24`, an address of 32 bits without them. */
+function network(cidr: string): string {
+  const [, address = "", prefix = "32"] = /^([\d.]+)(?:\/(\d+))?$/.exec(cidr) ?? [];
+  if (address === "" || prefix === "32") return cidr.replace(/\/32$/, "");
+  const bits = address.split(".").reduce((all, byte) => all * 256 + Number(byte), 0);
+  const size = 2 ** (32 - Number(prefix));
+  const first = Math.floor(bits / size) * size;
+  return `${[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join(".")}/${prefix}`;
+}
+
+/** The sets of addresses of one place, and what is in them. */
+export function ipsetEndpoints({ path: base, audit, modify, key }: Place): readonly Endpoint[] {
+  const path = `${base}/ipset`;
+  const find = (call: Call): IpSet => {
+    const set = firewallAt(call.world, key(call)).ipsets.get(call.text("name"));
+    if (set === undefined) throw died(`no such IPSet '${call.text("name")}'`);
+    return set;
+  };
+  const index = (call: Call): number => {
+    const { entries } = find(call);
+    unmodified(call.text("digest"), digest(...entries));
+    return entries.findIndex(({ cidr }) => cidr === network(call.text("cidr")));
+  };
+  const save = (call: Call, entries: IpSet["entries"]): void => {
+    changedFirewall(call.world, key(call)).ipsets.set(call.text("name"), { ...find(call), entries });
+  };
+  const create = (call: Call): void => {
+    const { ipsets } = changedFirewall(call.world, key(call));
+    const name = call.text("name");
+    const from = call.params["rename"];
+    const old = from === undefined ? undefined : ipsets.get(String(from));
+    if (from !== undefined && old === undefined) throw refused({ name: `IPSet '${from}' does not exist` });
+    if (ipsets.has(name) && from !== name) throw refused({ name: `IPSet '${name}' already exists` });
+    // Rules keep the old name (recorded, `alpha-firewall.json`).
+    if (from !== undefined) ipsets.delete(String(from));
+    ipsets.set(name, { comment: call.text("comment") || old?.comment, entries: old?.entries ?? [] });
+  };
+  const guard = { digest: text("Refuse when the entries have another digest.", { maxLength: 64 }) };
+  const name = text("The set's name.", { pattern: "[A-Za-z][A-Za-z0-9\\-_]+", minLength: 2, maxLength: 64 });
+  const note = { comment: text("A note."), nomatch: flag("Leave it out of the set.") };
+  const cidr = text("An address or a network.");
+  return [
+    get(path, {
+      does: "The sets of addresses.",
+      needs: audit,
+      gives: "array",
+      rows: "kept",
+      run: (call) => {
+        const rows = byName(firewallAt(call.world, key(call)).ipsets).map(([id, { comment }]) => named(id, comment));
+        return rows.map((row) => ({ ...row, digest: digest(...rows) }));
+      },
+    }),
+    post(path, {
+      does: "Create a set of addresses, or rename one.",
+      needs: modify,
+      takes: { name, ...optional({ comment: text("A note."), rename: text("The set to rename.") }) },
+      run: create,
+    }),
+    get(`${path}/{name}`, {
+      does: "What is in a set of addresses.",
+      needs: audit,
+      gives: "array",
+      rows: "kept",
+      run: (call) => find(call).entries.map((row) => ({ ...row, digest: digest(...find(call).entries) })),
+    }),
+    post(`${path}/{name}`, {
+      does: "Add an address to a set.",
+      needs: modify,
+      takes: { cidr, ...optional(note) },
+      run: (call) => {
+        if (index(call) >= 0) throw refused({ cidr: `address '${call.text("cidr")}' already exists` });
+        const { node: _, vmid: __, name: ___, ...rest } = call.params;
+        save(call, [...find(call).entries, { ...rest, cidr: network(call.text("cidr")) }]);
+      },
+    }),
+    del(`${path}/{name}`, {
+      does: "Delete a set of addresses.",
+      needs: modify,
+      takes: optional({ force: flag("Also when it is not empty.") }),
+      run: (call) => {
+        const { entries } = find(call);
+        if (entries.length > 0 && call.params["force"] !== 1) throw died(`IPSet '${call.text("name")}' is not empty`);
+        changedFirewall(call.world, key(call)).ipsets.delete(call.text("name"));
+      },
+    }),
+    get(`${path}/{name}/{cidr}`, {
+      does: "An address of a set.",
+      needs: audit,
+      run: (call) => {
+        const row = find(call).entries[index(call)];
+        if (row === undefined) throw refused({ cidr: "no such IP/Network" });
+        return { ...row, digest: digest(...find(call).entries) };
+      },
+    }),
+    put(`${path}/{name}/{cidr}`, {
+      does: "Change an address of a set.",
+      needs: modify,
+      takes: optional({ ...note, ...guard }),
+      run: (call) => {
+        const { entries } = find(call);
+        const old = entries[index(call)];
+        if (old === undefined) throw refused({ cidr: "no such IP/Network" });
+        const { node: _, vmid: __, name: ___, cidr: ____, digest: _____, ...rest } = call.params;
+        save(call, entries.with(index(call), { ...old, ...rest }));
+      },
+    }),
+    del(`${path}/{name}/{cidr}`, {
+      does: "Take an address out of a set.",
+      needs: modify,
+      takes: optional(guard),
+      run: (call) => {
+        const at = index(call);
+        save(
+          call,
+          find(call).entries.filter((_, place) => place !== at),
+        );
+      },
+    }),
+  ];
+}
