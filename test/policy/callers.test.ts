@@ -91,8 +91,8 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("%s", (kind) => {
   test("guarded as a ceiling asks on a cluster that asks nobody else", async () => {
     const call = {
       method: "POST",
-      path: "/nodes/bpve/qemu/105/agent/set-user-password",
-      data: { username: "root", password: "secret" },
+      path: "/nodes/bpve/qemu/105/agent/exec",
+      data: { command: ["true"] },
     };
     await using lab = await connect("lab", kind, { human: typing("something else") });
     expect((await lab.call("proxmox_api_call", call)).text).toContain("what the human typed is not");

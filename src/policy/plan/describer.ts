@@ -37,6 +37,8 @@ export interface Description {
   readonly digest?: string | undefined;
   /** Parameters whose whole value `action` and `effect` say. */
   readonly told?: readonly string[];
+  /** Rules of parameters, as {@link Planned.classified} names them, of which the description says more than their reason. */
+  readonly explains?: readonly string[];
   /** Whether more must be judged than can be said in two lines. */
   readonly long?: boolean;
 }

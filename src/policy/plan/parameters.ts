@@ -4,7 +4,7 @@ import { formatPath } from "../../proxmox/path.ts";
 import { maskValue } from "../mask.ts";
 import { PolicyRefusal } from "../refusal.ts";
 import type { Planned } from "./plan.ts";
-import { quote } from "./wording.ts";
+import { decoded, quote } from "./wording.ts";
 
 /**
  * Text that nothing runs or reads as a setting: a human judges it by head, tail, length and hash. `content` is a file
@@ -92,12 +92,7 @@ function isHostsFile(path: readonly string[], name: string): boolean {
 
 /** SSH keys reach Proxmox percent-encoded; people know them decoded. */
 function readable(name: string, value: ParamValue): ParamValue {
-  if (name !== "sshkeys" || typeof value !== "string") return value;
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
+  return name === "sshkeys" && typeof value === "string" ? decoded(value) : value;
 }
 
 function bulkText(text: string, value: ParamValue): string {

@@ -1,4 +1,5 @@
 import { plainLine } from "../../plain.ts";
+import { unknownRule } from "../classes/classify.ts";
 import { covers } from "../pattern.ts";
 import { type Context, type Description, final, undoable } from "./describer.ts";
 import { FactList } from "./facts.ts";
@@ -49,7 +50,7 @@ export async function makePlan(planned: Planned, now: number = Date.now()): Prom
       ...parameters.map(({ line }) => `  ${line}`),
       ...(description.details ?? []),
       ...others.details,
-      `${upper(classified.reason)}.`,
+      ...warningOf(description, planned),
     ].map(plainLine),
     words: classified.class === "destructive" ? (description.words ?? wordsOf(planned)) : [],
     fitsForm: action.whole && effect.whole && description.long !== true && others.number <= fewGuests,
@@ -63,6 +64,11 @@ async function describe(context: Context): Promise<Description> {
   const shape = (template ?? context.path.join("/")).split("/").filter((segment) => segment !== "");
   const row = describers.find(([patterns]) => patterns.some((pattern) => covers(pattern, context.method, shape)));
   return await (row?.[1] ?? describeObject)(context);
+}
+
+/** The danger of a parameter, which no describer knows; that of the endpoint is what the description says. */
+function warningOf({ explains = [] }: Description, { classified: { rule, reason } }: Planned): string[] {
+  return rule.includes("/") || rule === unknownRule || explains.includes(rule) ? [] : [`${upper(reason)}.`];
 }
 
 function actionLine({ action, undo }: Description, { cluster, classified, request }: Planned) {

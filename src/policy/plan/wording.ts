@@ -23,6 +23,15 @@ export function valueText(value: unknown, longest = 80): string {
   return /^[\w.:@/!+=,;%*-]+$/.test(short) ? short : quote(short);
 }
 
+/** A text that Proxmox keeps percent-encoded, such as SSH keys; as it is where it is not. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** `3 snapshots`, `1 snapshot`, `no snapshots`. */
 export function count(number: number, noun: string, many = `${noun}s`): string {
   return number === 0 ? `no ${many}` : `${number} ${number === 1 ? noun : many}`;

@@ -207,9 +207,18 @@ export const describeRole: Describer = async (context) => {
 
 /** `/access/domains/{realm}`: a realm, and how many users log in by it. */
 export const describeRealm: Describer = async (context) => {
-  const { look, facts, path } = context;
+  const { look, facts, path, noEffect } = context;
   const realm = path[2] ?? "";
-  const users = rowsIn(await look(["access", "users"]));
+  const [users, realms] = await Promise.all([
+    look(["access", "users"]).then(rowsIn),
+    look(["access", "domains"]).then(rowsIn),
+  ]);
+  const row = realms?.find((one) => one["realm"] === realm);
+  // Everybody sees the whole list of realms: logins need it.
+  if (realms !== undefined && realms.length > 0 && row === undefined) {
+    throw noEffect(`realm ${nameText(realm)} does not exist`);
+  }
+  if (row !== undefined) facts.addObject(row);
   const mine = (users ?? [])
     .map(({ userid }) => String(userid))
     .filter((id) => id.endsWith(`@${realm}`))

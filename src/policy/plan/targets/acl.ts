@@ -54,7 +54,10 @@ export const describeAcl: Describer = async (context) => {
   const removes = isOn(params, "delete");
   const propagates = !isOff(params, "propagate");
   const acl = await readAcl(context);
-  const mine = (acl ?? []).filter((entry) => holders.some(({ type, id }) => entry.type === type && entry.id === id));
+  const groups = await groupsOf(context, holders);
+  const mine = (acl ?? []).filter((entry) =>
+    [...holders, ...groups].some(({ type, id }) => entry.type === type && entry.id === id),
+  );
   const here = mine.filter((entry) => normal(entry.path) === path);
   const inherited = mine.filter((entry) => entry.propagates && isAbove(normal(entry.path), path));
   facts.add(
@@ -94,9 +97,11 @@ export const describeAcl: Describer = async (context) => {
     holders.map(({ type, id }) => `${type} ${nameText(id)}`),
     3,
   );
+  const by = (entry: AclEntry) =>
+    groups.some(({ id }) => entry.type === "group" && entry.id === id) ? ` by group ${nameText(entry.id)}` : "";
   const present = [
-    ...here.map((entry) => `${nameText(entry.role)} here`),
-    ...inherited.map((entry) => `${nameText(entry.role)} from ${nameText(entry.path)}`),
+    ...here.map((entry) => `${nameText(entry.role)} here${by(entry)}`),
+    ...inherited.map((entry) => `${nameText(entry.role)} from ${nameText(entry.path)}${by(entry)}`),
   ];
   const scope = removes ? "" : propagates ? ", also below it" : ", not below it";
   const separated = await separation(context, holders);
@@ -127,6 +132,15 @@ export const describeAcl: Describer = async (context) => {
     long: holders.length > 3 || roles.length > 3,
   };
 };
+
+/** The groups of the users that rights are given to or taken from. */
+async function groupsOf({ look }: Context, holders: readonly Holder[]): Promise<readonly Holder[]> {
+  const users = holders.filter(({ type }) => type === "user").slice(0, 8);
+  const rows = await Promise.all(users.map(async ({ id }) => objectIn(await look(["access", "users", id]))));
+  return rows.flatMap((row) =>
+    Array.isArray(row?.["groups"]) ? row["groups"].map((id): Holder => ({ type: "group", id: String(id) })) : [],
+  );
+}
 
 /** A token without privilege separation has its user's rights whatever its own entries say (PVE::RPCEnvironment). */
 async function separation({ look }: Context, holders: readonly Holder[]): Promise<string[]> {

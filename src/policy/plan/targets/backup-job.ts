@@ -71,6 +71,8 @@ export const describeBackupRun: Describer = async ({ params, path, values, plann
       ...(params["script"] === undefined ? [] : ["runs a script on the node"]),
     ],
     words: [values["node"] ?? planned.cluster.name],
+    told: ["id", ...(params["mode"] === "stop" ? ["mode"] : []), ...(isOn(params, "stop") ? ["stop"] : [])],
+    explains: ["backup-stop", "backup-prune"],
   };
 };
 

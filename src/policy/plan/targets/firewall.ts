@@ -35,7 +35,7 @@ export const describeFirewallRule: Describer = async (context) => {
       ...(change?.effect ?? []),
     ],
     details: (rows ?? []).slice(0, 30).map((row) => `Rule ${valueText(row["pos"])}: ${ruleText(row)}.`),
-    words: [isNew ? where : pos, where],
+    words: [isNew ? wordOf(context) : pos],
     digest: textIn(rows?.[0]?.["digest"]),
     told: isNew ? ruleKeys.filter((key) => String(params[key] ?? "").length <= 60) : (change?.told ?? []),
   };
@@ -140,7 +140,7 @@ function usesName(row: Row, name: string): boolean {
 
 /** `PUT .../firewall/options`. */
 export const describeFirewallOptions: Describer = async (context) => {
-  const { look, path, facts, params, planned } = context;
+  const { look, path, facts, params } = context;
   const where = await scopeOf(context);
   const row = objectIn(await look(path));
   if (row !== undefined) {
@@ -160,11 +160,16 @@ export const describeFirewallOptions: Describer = async (context) => {
       ...change.effect,
     ],
     details: now === undefined ? [] : [now],
-    words: [context.values["vmid"] ?? context.values["node"] ?? planned.cluster.name],
+    words: [wordOf(context)],
     digest: textIn(row?.["digest"]),
     told: change.told,
   };
 };
+
+/** What is typed for a firewall as a whole. */
+function wordOf({ values, planned }: Context): string {
+  return values["vmid"] ?? values["vnet"] ?? values["node"] ?? values["group"] ?? planned.cluster.name;
+}
 
 /** Whose firewall it is: `VM 100 web-01`, `node pve1`, `the cluster`. */
 async function scopeOf({ path, values, planned }: Context): Promise<string> {

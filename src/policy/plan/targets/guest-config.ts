@@ -5,7 +5,7 @@ import { holdsSecret, maskValue } from "../../mask.ts";
 import { type Describer, final } from "../describer.ts";
 import { canonical, type Row } from "../facts.ts";
 import { diskOf, diskText, type GuestState, quotedNames, readTarget } from "../guest-state.ts";
-import { nameText, valueText } from "../wording.ts";
+import { decoded, nameText, valueText } from "../wording.ts";
 
 /** Parameters of the call itself, which are no settings of the guest. */
 const controls: ReadonlySet<string> = new Set([
@@ -54,6 +54,12 @@ export const describeGuestConfig: Describer = async (context) => {
       ...(deleted.length > 0 ? ["force"] : []),
       ...changes.flatMap(({ key, whole }) => (whole ? [key] : [])),
     ],
+    explains: [
+      "config-delete",
+      "config-delete-volume",
+      "config-template",
+      ...(losesFirewall(params, config) ? [] : ["card-without-firewall"]),
+    ],
     long: deleted.length > 4,
   };
 };
@@ -69,6 +75,16 @@ function isSame(key: string, params: Params, config: Row): boolean {
   return canonical(params[key], key) === canonical(config[key], key);
 }
 
+/** Whether a card that has a firewall loses it; of a configuration that was not read that is taken for so. */
+function losesFirewall(params: Params, config: Row | undefined): boolean {
+  return Object.keys(params).some(
+    (key) =>
+      /^net\d+$/.test(key) &&
+      !saysYes(String(params[key]), "firewall") &&
+      (config === undefined || saysYes(String(config[key] ?? ""), "firewall")),
+  );
+}
+
 /** What becomes of a setting, and whether its new value is told whole. */
 function changeOf(key: string, params: Params, config: Row | undefined) {
   const value = params[key];
@@ -76,7 +92,8 @@ function changeOf(key: string, params: Params, config: Row | undefined) {
   if (value === undefined || holdsSecret(key)) return { key, text: `sets ${name} (masked)`, whole: true };
   const text = String(value);
   const old = config?.[keyOf(key)];
-  const whole = text.length <= longest && key !== "sshkeys";
+  if (key === "sshkeys") return { key, text: `${old === undefined ? "sets" : "replaces"} the SSH keys`, whole: false };
+  const whole = text.length <= longest;
   const now = valueText(maskValue(key, value), longest);
   if (config === undefined) return { key, text: `${name} -> ${now}`, whole };
   if (/^net\d+$/.test(key) && !saysYes(text, "firewall")) {
@@ -109,7 +126,8 @@ function removalOf(key: string, config: Row | undefined, force: boolean): string
 function nowText(key: string, config: GuestState["config"]): string {
   const old = config?.[keyOf(key)];
   if (config === undefined) return "not readable";
-  return holdsSecret(key) && old !== undefined ? "set (masked)" : valueText(old, 400);
+  if (holdsSecret(key) && old !== undefined) return "set (masked)";
+  return valueText(key === "sshkeys" && typeof old === "string" ? decoded(old) : old, 400);
 }
 
 function keyName(key: string): string {

@@ -74,7 +74,11 @@ export const describeHaDisarm: Describer = async ({ look, facts, planned }) => {
     action: "DISARM HA",
     undo: "can be undone by arming it",
     effect: [
-      rows === undefined ? "resources not readable" : `${count(ids.length, "resource")} not restarted after a failure`,
+      rows === undefined
+        ? "HA resources not readable"
+        : ids.length === 0
+          ? "HA manages no guest now"
+          : `${count(ids.length, "guest")} not restarted after a failure`,
     ],
     details: ids.length === 0 ? [] : [`HA resources: ${listText(ids)}.`],
     words: [planned.cluster.name],

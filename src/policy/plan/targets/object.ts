@@ -84,7 +84,18 @@ export function nowLine(row: Row): string | undefined {
 export function settingText(key: string, value: unknown, longest = 60): string {
   if (value === undefined || value === null) return "not set";
   if (holdsSecret(key)) return "[masked]";
-  return valueText(maskValue(key, canonical(value, key)), longest);
+  const text = Array.isArray(value)
+    ? value
+        .map((item) => canonical(item, key))
+        .toSorted()
+        .join(",")
+    : typeof value === "object"
+      ? Object.entries(value)
+          .map(([name, item]) => `${name}=${holdsSecret(name) ? "[masked]" : canonical(item, name)}`)
+          .toSorted()
+          .join(",")
+      : canonical(value, key);
+  return valueText(maskValue(key, text), longest);
 }
 
 /**

@@ -10,8 +10,8 @@ import { settingText } from "./object.ts";
 export const describePool: Describer = async (context) => {
   const { method, params, values, look, facts, noEffect } = context;
   const pool = values["poolid"] ?? String(params["poolid"] ?? "");
-  // Nested pools have no path of their own (PVE 8.1 and later answer 501): only the parameter reaches them.
-  const seen = await look(["pools"], { poolid: pool });
+  // A nested pool has no path of its own (501), and PVE 8.0 and older know no `poolid` of GET /pools.
+  const seen = await (pool.includes("/") ? look(["pools"], { poolid: pool }) : look(["pools", pool]));
   if ("missing" in seen && seen.absent) throw noEffect(`pool ${nameText(pool)} does not exist`);
   const row = rowsIn(seen)?.[0] ?? objectIn(seen);
   const members = Array.isArray(row?.["members"]) ? row["members"].filter(isRow).map(memberText).toSorted() : [];

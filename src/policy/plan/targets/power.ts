@@ -3,8 +3,8 @@ import { readTarget } from "../guest-state.ts";
 
 /** What each command does to a guest that runs. */
 const commands: Readonly<Record<string, { readonly verb: string; readonly undo: string; readonly effect: string }>> = {
-  stop: { verb: "STOP", undo: "unsaved data is lost", effect: "cuts power like pulling the plug" },
-  reset: { verb: "RESET", undo: "unsaved data is lost", effect: "restarts at once like the reset button" },
+  stop: { verb: "STOP", undo: "unsaved data is lost", effect: "cuts power" },
+  reset: { verb: "RESET", undo: "unsaved data is lost", effect: "restarts at once, as the reset button does" },
   shutdown: { verb: "SHUT DOWN", undo: "can be undone by starting it", effect: "asks the guest to shut down" },
   reboot: { verb: "REBOOT", undo: "can be undone", effect: "shuts the guest down and starts it again" },
   suspend: { verb: "SUSPEND", undo: "can be undone by resuming it", effect: "pauses the guest" },
@@ -29,7 +29,7 @@ export const describePower: Describer = async (context) => {
     action: `${command.verb} ${label}`,
     undo: isUp ? command.undo : "can be undone",
     effect: [
-      isUp ? `it is ${state.power}: ${command.effect}` : `it is ${state.power}`,
+      isUp ? `${command.effect}; it is ${state.power}` : `it is ${state.power}`,
       ...(managedByHa ? ["HA carries it out and keeps that state"] : []),
     ],
     details: lines,

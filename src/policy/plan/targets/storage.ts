@@ -13,7 +13,10 @@ export const describeStorage = objectDescriber({
   removed: "can be undone by adding it again",
   removal: async (row, context) => {
     const used = await usersOf(row, context);
-    return { ...used, effect: ["removes the definition, keeps the data", ...(used.effect ?? [])] };
+    return {
+      effect: ["removes the definition, keeps the data", ...(used.effect ?? ["no guest has disks on it"])],
+      details: used.details ?? [],
+    };
   },
   change: async (row, context) => {
     const { params } = context;
@@ -38,7 +41,9 @@ async function usersOf(row: Row | undefined, context: Context): Promise<Told> {
   const guests = found.vmids.toSorted((a, b) => Number(a) - Number(b));
   facts.add("guests with disks on it", guests.join(","));
   const gap = found.gap === undefined ? [] : [found.gap];
-  if (guests.length === 0) return { details: gap };
+  if (guests.length === 0) {
+    return found.gap === undefined ? {} : { effect: ["guests on it not known"], details: gap };
+  }
   let labels = guests;
   try {
     const all = await planned.guests();
