@@ -16,6 +16,8 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface FactOptions {
   /** The keys that count, where all stable keys of the kind are known; otherwise all but the live figures. */
   readonly only?: readonly string[];
+  /** Whether every key is a setting, as in a guest's configuration, where `cpu` is its model. */
+  readonly settings?: boolean;
   /** Keys that do not count beside the live figures. */
   readonly except?: readonly string[];
 }
@@ -38,15 +40,25 @@ const setKeys: ReadonlySet<string> = new Set(
  */
 const liveKeys: ReadonlySet<string> = new Set(
   [
-    "active avail ballooninfo balloon_min blockstat cgroup-mode cpu current-kernel disk diskread diskwrite duration",
-    "fail_count free freemem freeswap gui-session health idle ksm last-run last_sync last_try loadavg localtime mem",
-    "memhost netin netout next-run next_sync nics parent_cpu pid proxmox-support results running-machine running-qemu",
-    "serial starttime time timestamp used used_fraction uptime wait wearout",
+    "active avail balloon_min cgroup-mode cpu disk diskread diskwrite duration fail_count free freemem health idle",
+    "last-run last_sync last_try loadavg localtime mem memhost netin netout next-run next_sync pid running-machine",
+    "running-qemu starttime time timestamp uptime used used_fraction wait wearout",
   ].flatMap((line) => line.split(" ")),
 );
 
-/** Whether a key is a live figure. */
-function isLive(key: string): boolean {
+/** Objects of figures in `status/current`, `manager_status` and the like. */
+const liveObjects: ReadonlySet<string> = new Set([
+  "ballooninfo",
+  "blockstat",
+  "ksm",
+  "nics",
+  "proxmox-support",
+  "results",
+]);
+
+/** Whether a key is a live figure. Figures are scalars: `cpu` above an object is a name, such as a token's. */
+function isLive(key: string, value: unknown): boolean {
+  if (typeof value === "object" && !Array.isArray(value)) return liveObjects.has(key);
   return liveKeys.has(key) || key.startsWith("pressure");
 }
 
@@ -78,7 +90,7 @@ export class FactList {
   /** Adds each stable key of an object, as `memory`, or as `CT 200 memory` with the prefix `CT 200 `. */
   addObject(object: Row, { prefix = "", ...options }: FactOptions & { readonly prefix?: string } = {}): void {
     for (const [key, value] of Object.entries(object)) {
-      if (counts(key, options)) this.add(`${prefix}${key}`, value, key);
+      if (counts(key, value, options)) this.add(`${prefix}${key}`, value, key);
     }
   }
 
@@ -86,7 +98,7 @@ export class FactList {
   addRows(noun: string, rows: readonly Row[], id: (row: Row) => unknown, options: FactOptions = {}): void {
     for (const row of rows) {
       const kept = Object.entries(row).filter(
-        ([key, value]) => counts(key, options) && value !== null && value !== undefined,
+        ([key, value]) => counts(key, value, options) && value !== null && value !== undefined,
       );
       this.#facts.set(`${noun} ${canonical(id(row) ?? "")}`, canonical(Object.fromEntries(kept)));
     }
@@ -105,9 +117,9 @@ export class FactList {
   }
 }
 
-function counts(key: string, { only, except = [] }: FactOptions): boolean {
+function counts(key: string, value: unknown, { only, except = [], settings = false }: FactOptions): boolean {
   if (key === "digest" || except.includes(key)) return false;
-  return only === undefined ? !isLive(key) : only.includes(key);
+  return only === undefined ? settings || !isLive(key, value) : only.includes(key);
 }
 
 /**
@@ -132,7 +144,7 @@ function canonicalForm(value: unknown, key: string): unknown {
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(
       Object.entries(value)
-        .filter(([name, item]) => !isLive(name) && name !== "digest" && item !== null && item !== undefined)
+        .filter(([name, item]) => !isLive(name, item) && name !== "digest" && item !== null && item !== undefined)
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
         .map(([name, item]) => [name, canonicalForm(item, name)]),
     );

@@ -104,7 +104,7 @@ export async function readGuest(context: Context, guest: Guest, prefix = ""): Pr
     facts.add(`${prefix}managed by HA`, managedByHa);
   }
   if (config !== undefined) {
-    facts.addObject(config, { prefix });
+    facts.addObject(config, { prefix, settings: true });
     facts.addDigest(`${prefix}the configuration`, config["digest"]);
   }
   const kept = rowsIn(snapshotsSeen)?.filter(({ name }) => name !== "current") ?? [];
