@@ -1,7 +1,7 @@
 import type { ProxmoxRequest } from "../proxmox/client.ts";
 import type { Checked } from "./check.ts";
 import type { Classified } from "./classes/classify.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan } from "./plan/plan.ts";
 
 /** Endpoints that take the digest of the guest's configuration; of all others the cluster's own schema tells. */
 const takesDigest = /^\/nodes\/\{node\}\/(?:qemu|lxc)\/\{vmid\}\/(?:config|resize|move_disk|move_volume)$/;

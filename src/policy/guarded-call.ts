@@ -17,7 +17,7 @@ import { withDigest } from "./digest.ts";
 import type { Detour, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guard.ts";
 import { GuestLists, namesGuest, realPath } from "./guests.ts";
 import { asks, judge, type Law } from "./judge.ts";
-import { makePlan } from "./plan/make-plan.ts";
+import { makePlan } from "./plan/planner.ts";
 import { protectedFrom } from "./protect.ts";
 import { Record } from "./record.ts";
 import { PolicyRefusal } from "./refusal.ts";

@@ -7,6 +7,7 @@ import { CheckRefusal } from "./check.ts";
 import type { Consent } from "./consent/consents.ts";
 import type { Classified } from "./classes/classify.ts";
 import { maskParams } from "./mask.ts";
+import { NoEffect } from "./plan/no-effect.ts";
 import { NotExecuted, PolicyRefusal } from "./refusal.ts";
 
 /** What is written down of one request: nothing of a plain read, unless it is refused. */
@@ -67,6 +68,8 @@ export class Record {
       this.#tryWrite({ event: "asked", reason: error.reason, ...withQuestion(error) });
     } else if (error instanceof PolicyRefusal) {
       this.#tryWrite({ event: "refused", rule: error.rule, reason: error.message, ...withQuestion(error) });
+    } else if (error instanceof NoEffect) {
+      this.#tryWrite({ event: "refused", rule: "no-effect", reason: error.message });
     } else if (error instanceof CheckRefusal && !this.#isRead) {
       this.#tryWrite({ event: "refused", rule: "schema", reason: error.message });
     }

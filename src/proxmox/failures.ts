@@ -22,6 +22,7 @@ const readings: readonly (readonly [text: RegExp, reading: Reading])[] = [
   ],
   [/hostname lookup '([^']*)' failed/, noNode],
   [/no such user \('([^']*)'\)/, ([, id = ""]) => missing("user", id)],
+  [/no such (token|resource|ha rule) '([^']*)'/, ([, type = "", id = ""]) => missing(haNames[type] ?? type, id)],
   [
     /^(storage|pool|user|group|role|domain|realm|snapshot|volume|job|token) '([^']*)' does not exist/i,
     ([, type = "", id = ""]) => missing(type.toLowerCase(), id),
@@ -76,7 +77,12 @@ const lists: Readonly<Record<string, string>> = {
   role: "/access/roles",
   domain: "/access/domains",
   realm: "/access/domains",
+  "HA resource": "/cluster/ha/resources",
+  "HA rule": "/cluster/ha/rules",
 };
+
+/** PVE::API2::HA calls its things by words that mean more elsewhere. */
+const haNames: Readonly<Record<string, string>> = { resource: "HA resource", "ha rule": "HA rule" };
 
 function missing(type: string, id: string): Meaning {
   const list = lists[type];

@@ -3,6 +3,7 @@ import { AuditError } from "../policy/audit.ts";
 import { CheckRefusal } from "../policy/check.ts";
 import { GuestError } from "../policy/guests.ts";
 import { LimitError } from "../policy/limits.ts";
+import { NoEffect } from "../policy/plan/no-effect.ts";
 import { NotExecuted, PolicyRefusal } from "../policy/refusal.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { ParamsError } from "../proxmox/params.ts";
@@ -23,6 +24,7 @@ const expected = [
   GuestError,
   PolicyRefusal,
   NotExecuted,
+  NoEffect,
   AuditError,
   LimitError,
   CheckRefusal,

@@ -32,13 +32,19 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
       expect({ text, isError }).toMatchObject({ isError: false });
       expect(await stage.exists(vmid)).toBe(false);
       expect(shown).toHaveLength(1);
-      expect(shown[0]?.type).toBe("string");
-      expect(shown[0]?.message.replaceAll(vmid, "VMID")).toMatchInlineSnapshot(`
-        "IRREVERSIBLE on cluster alpha: DELETE /nodes/pve1/qemu/VMID
-        Guest VMID "victim": qemu on pve1, stopped, tags dev;old.
-        Lost: disks scsi0 vmdata:VMID/vm-VMID-disk-0.qcow2 (1G); snapshots "before".
+      expect(shown[0]?.title).toBe(`Type "victim" or "${vmid}" to agree`);
+      const message = shown[0]?.message.replaceAll(vmid, "VMID").replace(/\d{4}-\d\d-\d\d \d\d:\d\d/, "DATE");
+      expect(message).toMatchInlineSnapshot(`
+        "DELETE VM VMID victim on alpha: cannot be undone
+        disk scsi0 1G; 1 snapshot (before); no backup found
+        Type victim (or VMID) to agree.
+        DELETE /nodes/pve1/qemu/VMID
+        VM VMID victim: stopped on pve1, tags dev;old.
+        Snapshots: before of DATE UTC (just now).
+        Disk that is lost: scsi0 vmdata:VMID/vm-VMID-disk-0.qcow2 1G.
         No backup of it was found.
-        It deletes the guest and its disks; this cannot be undone."
+        Its ACL entries, pool membership and firewall rules are removed too.
+        It destroys the guest and its disks."
       `);
     },
   );
@@ -46,9 +52,8 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
   test.each([
     ["types another name", typing("web-01")],
     ["types nothing", typing("")],
-    ["ticks where a name is to be typed", typing(true)],
+    ["accepts without typing", (() => ({ action: "accept", content: {} })) as Human],
     ["declines", (() => ({ action: "decline" })) as Human],
-    ["closes the question", (() => ({ action: "cancel" })) as Human],
   ])("leaves the guest as it was when the human %s", async (_, human) => {
     const vmid = await stage.makeGuest("survivor");
     const { text, isError } = await destroy(vmid, human);
@@ -59,20 +64,32 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     ).toBe(false);
   });
 
-  test("asks for a tick before what is sensitive, and reads it with one", async () => {
+  test("a question that the human closes is answered with the plan, and with a code as the only way on", async () => {
+    const vmid = await stage.makeGuest("survivor");
+    const { text, isError } = await destroy(vmid, () => ({ action: "cancel" }));
+    expect({ text, isError }).toMatchObject({ isError: false });
+    expect(text).toStartWith("Nobody answered the question in the client.\nNOT EXECUTED");
+    expect(text).toContain(`DELETE VM ${vmid} survivor on alpha: cannot be undone`);
+    expect(await stage.exists(vmid)).toBe(true);
+  });
+
+  test("asks for one click before what is sensitive, and reads it then", async () => {
     const path = "/nodes/pve1/qemu/100/agent/file-read";
     const shown: Shown[] = [];
     const human: Human = (question) => {
       shown.push(question);
-      return { action: "accept", content: { confirm: shown.length > 1 } };
+      return { action: "accept" };
     };
     await using client = await connect(stage, human);
-    const call = () => client.call("proxmox_api_call", { path, data: { file: "/etc/hostname" } });
-    expect((await call()).text).toContain("the human did not tick the box");
     const before = stage.demo.requests.length;
-    await call();
+    await client.call("proxmox_api_call", { path, data: { file: "/etc/hostname" } });
     expect(stage.demo.requests.slice(before).map((request) => request.path)).toContain(`/api2/json${path}`);
-    expect(shown.map(({ type }) => type)).toEqual(["boolean", "boolean"]);
+    expect(shown.map(({ title }) => title)).toEqual([undefined]);
+    await using refuser = await connect(stage, () => ({ action: "decline" }));
+    const other = { path, data: { file: "/etc/shadow" } };
+    for (let i = 0; i < 2; i++) {
+      expect((await refuser.call("proxmox_api_call", other)).text).toStartWith("The human declined.");
+    }
   });
 
   test("asks before guest_power pulls the plug, and not before it starts", async () => {
@@ -87,7 +104,7 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     expect((await power("start")).text).toContain("is running now");
     expect(shown).toEqual([]);
     expect((await power("stop")).text).toContain("is off now");
-    expect(shown[0]?.message).toStartWith(`DESTRUCTIVE on cluster alpha: POST /nodes/pve1/qemu/${vmid}/status/stop\n`);
+    expect(shown[0]?.message).toStartWith(`STOP VM ${vmid} plugged on alpha: unsaved data is lost\n`);
   });
 
   test("asks nothing before a change", async () => {
@@ -113,7 +130,7 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     const call = { method: "PUT", path, data: { delete: ["onboot"] } };
     const { text, isError } = await client.call("proxmox_api_call", call);
     expect(isError).toBe(true);
-    expect(text).toContain("another state of things");
+    expect(text).toMatch(/does not count: cores not set -> 4 since the plan|does not count: .*cores/);
     expect(await stage.admin("GET", path)).toMatchObject({ onboot: 1, cores: 4 });
     await using other = await connect(stage, typing(vmid));
     expect(await other.call("proxmox_api_call", call)).toMatchObject({ isError: false });

@@ -89,7 +89,11 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("%s", (kind) => {
   });
 
   test("guarded as a ceiling asks on a cluster that asks nobody else", async () => {
-    const call = { method: "POST", path: "/nodes/bpve/qemu/105/status/stop" };
+    const call = {
+      method: "POST",
+      path: "/nodes/bpve/qemu/105/agent/exec",
+      data: { command: ["true"] },
+    };
     await using lab = await connect("lab", kind, { human: typing("something else") });
     expect((await lab.call("proxmox_api_call", call)).text).toContain("what the human typed is not");
     await using boss = await connect("boss", kind);

@@ -91,7 +91,10 @@ test.each([
   ["of the right form", `${Buffer.from('{"t":9999999999999,"n":"x"}').toString("base64url")}.${"A".repeat(43)}`],
   ["empty", ""],
 ])("a state that is %s opens nothing", async (_, requestState) => {
-  await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "does not know its question");
+  await nothingHappened(
+    await call({}, { requestState, inputResponses: accepted("target") }),
+    "does not know its question",
+  );
 });
 
 test("a state is good once", async () => {
@@ -119,8 +122,11 @@ describe("consent to one thing is none to another:", () => {
   });
 
   test("another method, another path", async () => {
-    const requestState = await ask({ method: "POST", path: `${path}/status/stop` });
-    await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "does not count: it was asked for");
+    const requestState = await ask({ method: "POST", path: `${path}/template` });
+    await nothingHappened(
+      await call({}, { requestState, inputResponses: accepted("target") }),
+      "does not count: it was asked for",
+    );
   });
 
   test("another caller", async () => {

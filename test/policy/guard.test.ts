@@ -53,7 +53,7 @@ test("without access a cluster is guarded: changes pass, damage asks", async () 
   expect((await call("unset", "POST", "/nodes/pve1/qemu/100/status/start")).isError).toBe(false);
   const { isError, text } = await call("unset", "POST", "/nodes/pve1/qemu/100/status/stop");
   expect(isError).toBe(true);
-  expect(text).toStartWith("NOT EXECUTED. DESTRUCTIVE on cluster unset: POST /nodes/pve1/qemu/100/status/stop");
+  expect(text).toStartWith("NOT EXECUTED. STOP VM 100 on unset: unsaved data is lost\n");
   expect((await client.call("list_clusters")).text).toMatch(/^unset\t.*\tguarded\t/m);
 });
 

@@ -25,6 +25,14 @@ export interface Consent {
   readonly question: string;
 }
 
+/** A consent that does not count. */
+interface Rejection {
+  /** Why, as a sentence. */
+  readonly problem: string;
+  /** Whether it answered a question that was asked by code. */
+  readonly wasCode: boolean;
+}
+
 /**
  * Questions of one caller that may be open at the same time. Codes are refused beyond it, so that no caller can bury a
  * human in questions; of the others the oldest is forgotten, and has to be asked again.
@@ -71,8 +79,11 @@ export class Consents {
     if (call.reply !== undefined) return this.#readReply(call.reply, asked, call);
     this.#refuseDeclined(asked);
     const given = call.consent === undefined ? undefined : this.#readConsent(call.consent, asked, call);
-    if (given !== undefined && "how" in given) return given;
-    return this.#ask(asked, call, given?.problem);
+    if (given === undefined) return this.#ask(asked, call, undefined);
+    if ("how" in given) return given;
+    // A human who went for a code is told why it does not count, and not asked by form meanwhile.
+    if (given.wasCode && asked.fallback !== "deny") throw this.#askByCode(asked, call, given.problem);
+    return this.#ask(asked, call, given.problem);
   }
 
   #readReply({ state, action, confirm }: Reply, asked: Asked, call: Call): Consent {
@@ -118,26 +129,29 @@ export class Consents {
   }
 
   /** The consent of the `consent` argument, or why it does not count. */
-  #readConsent(given: string, asked: Asked, call: Call): Consent | { readonly problem: string } {
+  #readConsent(given: string, asked: Asked, call: Call): Consent | Rejection {
     const typed = readCode(given);
     const question = typed && this.#byCode(typed.id, asked, call);
     if (typed === undefined || question === undefined) {
-      return { problem: "The consent that was sent does not count: it belongs to no question that this server asked." };
+      const problem = "The consent that was sent does not count: it belongs to no question that this server asked.";
+      return { problem, wasCode: false };
     }
     const { id, method } = question;
+    const wasCode = method === "code";
     if (question.triesLeft === 0) throw this.#noTriesLeft(question, asked);
     const problem = this.#problem(question, asked);
-    if (problem !== undefined) return { problem: `Consent ${id} does not count: ${problem}.` };
+    if (problem !== undefined) return { problem: `Consent ${id} does not count: ${problem}.`, wasCode };
     if (sameSecret(typed.secret, question.secret)) {
       if (method === "two-step" && this.#isCodeOnly(asked)) {
-        return { problem: `Consent ${id} does not count: nobody answered the question in the client meanwhile.` };
+        const late = `Consent ${id} does not count: nobody answered the question in the client meanwhile.`;
+        return { problem: late, wasCode };
       }
       question.ending = "used";
-      return { how: method === "code" ? "code" : "two-step", question: id };
+      return { how: wasCode ? "code" : "two-step", question: id };
     }
     question.triesLeft--;
     if (question.triesLeft === 0) throw this.#noTriesLeft(question, asked);
-    return { problem: `Wrong code for question ${id}; ${tries(question.triesLeft)}.` };
+    return { problem: `Wrong code for question ${id}; ${tries(question.triesLeft)}.`, wasCode };
   }
 
   #byCode(id: string | undefined, { key }: Asked, { caller }: Call): Question | undefined {

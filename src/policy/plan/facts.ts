@@ -1,3 +1,7 @@
+import { createHash } from "node:crypto";
+import { plainLine } from "../../plain.ts";
+import { holdsSecret } from "../mask.ts";
+
 /**
  * What identifies the target of a plan: a label and its canonical text for each property, such as `memory` and `512`.
  * Two reads of an unchanged target give equal facts, whatever order Proxmox's Perl wrote them in (`pve-http-server`
@@ -5,10 +9,223 @@
  */
 export type Facts = ReadonlyMap<string, string>;
 
-/** What changed between two reads of a target, as `memory 512 -> 1024`. */
-export function changesBetween(before: Facts, after: Facts): readonly string[] {
-  return [...new Set([...before.keys(), ...after.keys()])].flatMap((label) => {
-    const [old, now] = [before.get(label), after.get(label)];
-    return old === now ? [] : [`${label} ${old ?? "not set"} -> ${now ?? "not set"}`];
-  });
+/** An object of an answer. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Which keys of an object are facts. */
+export interface FactOptions {
+  /** The keys that count, where all stable keys of the kind are known; otherwise all but the live figures. */
+  readonly only?: readonly string[];
+  /** Whether every key is a setting, as in a guest's configuration, where `cpu` is its model. */
+  readonly settings?: boolean;
+  /** Keys that do not count beside the live figures. */
+  readonly except?: readonly string[];
+}
+
+/**
+ * Keys whose text is a set of words: PVE::Storage prints `content` and `nodes` from hashes (recordings/alpha-orders),
+ * PVE::AccessControl users, groups and privileges, PVE::JSONSchema `prune-backups`. Boot order, name servers and search
+ * domains keep their order, which has a meaning.
+ */
+const setKeys: ReadonlySet<string> = new Set(
+  [
+    "content exclude exclude-path features groups hotplug mailto members nodes privs prune-backups resources roles",
+    "slaves bridge_ports storages tags tokens users vmid vms volumes allowed-tags bwlimit families crush-rules",
+  ].flatMap((line) => line.split(" ")),
+);
+
+/**
+ * Figures that move while nothing is changed: of guests (PVE::QemuServer::vmstatus, PVE::LXC::vmstatus), nodes, storages,
+ * replication and jobs, and times of the answer itself.
+ */
+const liveKeys: ReadonlySet<string> = new Set(
+  [
+    "active avail balloon_min cgroup-mode cpu disk diskread diskwrite duration fail_count free freemem health idle",
+    "last-run last_sync last_try loadavg localtime mem memhost netin netout next-run next_sync pid running-machine",
+    "running-qemu starttime time timestamp uptime used used_fraction wait wearout",
+  ].flatMap((line) => line.split(" ")),
+);
+
+/** Objects of figures in `status/current`, `manager_status` and the like. */
+const liveObjects: ReadonlySet<string> = new Set([
+  "ballooninfo",
+  "blockstat",
+  "ksm",
+  "nics",
+  "proxmox-support",
+  "results",
+]);
+
+/** Whether a key is a live figure. Figures are scalars: `cpu` above an object is a name, such as a token's. */
+function isLive(key: string, value: unknown): boolean {
+  if (typeof value === "object" && !Array.isArray(value)) return liveObjects.has(key);
+  return liveKeys.has(key) || key.startsWith("pressure");
+}
+
+/** The label under which all that the settings withhold is bound, as one hash. */
+export const withheldLabel = "state that the settings withhold";
+
+/** Begins the text of a fact whose value is a secret; a hash of it follows. */
+const concealed = "[masked] ";
+
+/** Begins the label of a `digest` of Proxmox. */
+const digestLabel = "digest of ";
+
+/** Collects the facts of a plan. */
+export class FactList {
+  readonly #facts = new Map<string, string>();
+
+  /** The facts, in the order of their labels. */
+  get facts(): Facts {
+    return new Map([...this.#facts].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** Adds one fact; `undefined` and `null` are none. */
+  add(label: string, value: unknown, key = ""): void {
+    if (value === undefined || value === null) return;
+    const text = canonical(value, key);
+    this.#facts.set(label, holdsSecret(key) ? `${concealed}${sha256(text)}` : text);
+  }
+
+  /** Adds each stable key of an object, as `memory`, or as `CT 200 memory` with the prefix `CT 200 `. */
+  addObject(object: Row, { prefix = "", ...options }: FactOptions & { readonly prefix?: string } = {}): void {
+    for (const [key, value] of Object.entries(object)) {
+      if (counts(key, value, options)) this.add(`${prefix}${key}`, value, key);
+    }
+  }
+
+  /** Adds rows under their ids, `snapshot before`; `id` gives what tells a row from the others. */
+  addRows(noun: string, rows: readonly Row[], id: (row: Row) => unknown, options: FactOptions = {}): void {
+    for (const row of rows) {
+      const kept = Object.entries(row).filter(
+        ([key, value]) => counts(key, value, options) && value !== null && value !== undefined,
+      );
+      this.#facts.set(`${noun} ${canonical(id(row) ?? "")}`, canonical(Object.fromEntries(kept)));
+    }
+  }
+
+  /** Adds Proxmox's own digest of a configuration. */
+  addDigest(of: string, digest: unknown): void {
+    if (typeof digest === "string" && digest !== "") this.#facts.set(`${digestLabel}${of}`, digest);
+  }
+
+  /** Binds an answer that must not be shown. */
+  addWithheld(path: string, data: unknown): void {
+    const before = this.#facts.get(withheldLabel) ?? "";
+    const parts = before === "" ? [] : before.split(" ");
+    this.#facts.set(withheldLabel, [...new Set([...parts, sha256(`${path} ${canonical(data)}`)])].toSorted().join(" "));
+  }
+}
+
+function counts(key: string, value: unknown, { only, except = [], settings = false }: FactOptions): boolean {
+  if (key === "digest" || except.includes(key)) return false;
+  return only === undefined ? settings || !isLive(key, value) : only.includes(key);
+}
+
+/**
+ * The text of a value that does not depend on the order in which Proxmox wrote it: keys and rows are sorted, words of a
+ * set too, booleans are 1 and 0, numbers their digits. Live figures below the first level are left out.
+ */
+export function canonical(value: unknown, key = ""): string {
+  const form = canonicalForm(value, key);
+  return typeof form === "string" ? form : JSON.stringify(form);
+}
+
+function canonicalForm(value: unknown, key: string): unknown {
+  if (typeof value === "boolean") return value ? "1" : "0";
+  if (Array.isArray(value)) {
+    // No array that a plan reads has an order of its own: rules and volumes of a boot order name their position.
+    return value
+      .map((item) => canonicalForm(item, key))
+      .map((form) => [typeof form === "string" ? form : JSON.stringify(form), form] as const)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, form]) => form);
+  }
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([name, item]) => !isLive(name, item) && name !== "digest" && item !== null && item !== undefined)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, item]) => [name, canonicalForm(item, name)]),
+    );
+  }
+  const text = String(value ?? "");
+  return setKeys.has(key) ? sortedWords(text, key) : text;
+}
+
+function sortedWords(text: string, key: string): string {
+  const words = text.split(/[,;\s]/).filter((word) => word !== "");
+  return [...new Set(words)].toSorted().join(key === "tags" ? ";" : ",");
+}
+
+/** So many changes are named; of more the number is told. */
+const mostChanges = 8;
+
+/** The longest value in a change, in characters. */
+const longestValue = 80;
+
+/**
+ * What changed between two reads of a target, each as `memory 512 -> 1024` or `snapshot before added`; empty for equal
+ * facts. Proxmox's digest is named only where nothing else tells the change.
+ */
+export function changesBetween(before: Facts, after: Facts): string[] {
+  const labels = [...new Set([...before.keys(), ...after.keys()])].toSorted();
+  const changed = labels.filter((label) => before.get(label) !== after.get(label));
+  const told = changed.filter((label) => !label.startsWith(digestLabel));
+  if (told.length === 0) {
+    return changed.map(
+      (label) => `${plainLine(label)} changed (a value that is not shown, or another entry of the same file)`,
+    );
+  }
+  const lines = told.flatMap((label) => changesOf(label, before.get(label), after.get(label)));
+  const more = lines.length - mostChanges;
+  return more > 0 ? [...lines.slice(0, mostChanges), `and ${more} more changes`] : lines;
+}
+
+function changesOf(label: string, before: string | undefined, after: string | undefined): string[] {
+  const name = plainLine(cut(label));
+  if (label === withheldLabel || [before, after].some((value) => value?.startsWith(concealed))) {
+    return [`${name} changed`];
+  }
+  const [old, now] = [readObject(before), readObject(after)];
+  if (before === undefined)
+    return [now === undefined && after !== "" ? `${name} added: ${shown(after)}` : `${name} added`];
+  if (after === undefined) {
+    return [old === undefined && before !== "" ? `${name} removed (was ${shown(before)})` : `${name} removed`];
+  }
+  if (old === undefined || now === undefined) return [`${name} ${shown(before)} -> ${shown(after)}`];
+  const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])].toSorted();
+  return keys
+    .filter((key) => canonical(old[key]) !== canonical(now[key]))
+    .map((key) =>
+      holdsSecret(key)
+        ? `${name}: ${plainLine(key)} changed`
+        : `${name}: ${plainLine(key)} ${shown(text(old[key]))} -> ${shown(text(now[key]))}`,
+    );
+}
+
+function text(value: unknown): string | undefined {
+  return value === undefined ? undefined : canonical(value);
+}
+
+function readObject(text: string | undefined): Row | undefined {
+  if (text?.startsWith("{") !== true) return undefined;
+  try {
+    return JSON.parse(text) as Row;
+  } catch {
+    return undefined;
+  }
+}
+
+function shown(value: string | undefined): string {
+  if (value === undefined) return "not set";
+  return value === "" ? '""' : plainLine(cut(value));
+}
+
+function cut(value: string): string {
+  return value.length <= longestValue ? value : `${value.slice(0, longestValue).toWellFormed()}...`;
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

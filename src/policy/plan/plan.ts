@@ -1,3 +1,9 @@
+import type { Cluster } from "../../clusters.ts";
+import type { ProxmoxRequest } from "../../proxmox/client.ts";
+import type { ApiPath } from "../../proxmox/path.ts";
+import type { Subject } from "../affected.ts";
+import type { Classified } from "../classes/classify.ts";
+import type { Guest } from "../guests.ts";
 import type { Facts } from "./facts.ts";
 
 /** What a human is asked to agree to, and what the agreement is bound to. */
@@ -16,4 +22,16 @@ export interface Plan {
   readonly facts: Facts;
   /** Proxmox's `digest` of the configuration that was read, to be sent along; `undefined` where it has none. */
   readonly digest: string | undefined;
+}
+
+/** What a plan is made of. */
+export interface Planned {
+  readonly cluster: Cluster;
+  readonly request: ProxmoxRequest;
+  readonly classified: Classified;
+  readonly subjects: readonly Subject[];
+  /** The guests that the token may see. */
+  guests(): Promise<readonly Guest[]>;
+  /** Whether this caller may read a path: what the settings withhold binds the consent, and is not shown. */
+  mayRead(path: ApiPath): boolean;
 }

@@ -55,7 +55,7 @@ const ways: readonly Way[] = [
       human(() => ({ action: "cancel" }));
       const { text, isError } = await call();
       expect({ text, isError }).toMatchObject({ isError: false });
-      const id = /question (\w{4})/.exec(text)?.[1] ?? "";
+      const id = newQuestion(text);
       const code = (await stage.consents()).find((question) => question.id === id)?.code ?? "";
       expect(text).not.toContain(code);
       await meanwhile();
@@ -69,6 +69,11 @@ function sent(stage: Stage, { method, path }: Prepared): number {
   return stage.demo.requests.filter(
     (request) => request.method === method && decodeURIComponent(request.path) === `/api2/json${path}`,
   ).length;
+}
+
+/** The question that an answer asks, `K7Q2`. */
+function newQuestion(text: string): string {
+  return /\(question (\w{4})\)/.exec(text)?.[1] ?? "";
 }
 
 describe.each(ways)("by $name", ({ fallback, hasHuman, give }) => {
@@ -95,10 +100,15 @@ describe.each(ways)("by $name", ({ fallback, hasHuman, give }) => {
       await client[Symbol.asyncDispose]();
     });
 
-    const consent = async ({ method, path, data }: Prepared, meanwhile: () => Promise<unknown>) =>
+    const callOf =
+      ({ method, path, data }: Prepared) =>
+      (more: Record<string, unknown> = {}) =>
+        client.call("proxmox_api_call", { method, path, ...(data && { data }), ...more });
+    const consentWith = async (prepared: Prepared, consent: string) => await callOf(prepared)({ consent });
+    const consent = async (prepared: Prepared, meanwhile: () => Promise<unknown>) =>
       await give({
         stage,
-        call: (more = {}) => client.call("proxmox_api_call", { method, path, ...(data && { data }), ...more }),
+        call: callOf(prepared),
         human: (next) => {
           act = next;
         },
@@ -123,6 +133,12 @@ describe.each(ways)("by $name", ({ fallback, hasHuman, give }) => {
       expect(text).toContain("does not count");
       expect(sent(stage, prepared) - before).toBe(0);
       expect(await prepared.isDone()).toBe(false);
+      const next = newQuestion(text);
+      const code = (await stage.consents()).find((question) => question.id === next)?.code;
+      if (code === undefined) return;
+      // The plan of now was asked about in the same answer, so its code counts.
+      await consentWith(prepared, code);
+      expect(sent(stage, prepared) - before).toBe(1);
     });
   });
 });

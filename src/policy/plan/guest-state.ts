@@ -1,0 +1,208 @@
+import { ProxmoxError } from "../../proxmox/errors.ts";
+import { formatPath } from "../../proxmox/path.ts";
+import { diskKey } from "../classes/parameters/property.ts";
+import type { Guest } from "../guests.ts";
+import { PolicyRefusal } from "../refusal.ts";
+import type { Context } from "./describer.ts";
+import type { Row } from "./facts.ts";
+import { objectIn, rowsIn, type Seen, textIn, yes } from "./look.ts";
+import type { Planned } from "./plan.ts";
+import { ageText, count, dateText, listText, nameText, quote, valueText } from "./wording.ts";
+
+/** A snapshot of a guest. */
+export interface Snapshot {
+  readonly name: string;
+  readonly parent: string | undefined;
+  readonly time: unknown;
+  readonly hasMemory: boolean;
+}
+
+/** A guest as it is now. */
+export interface GuestState {
+  readonly guest: Guest;
+  /** `VM 104 web-01`. */
+  readonly label: string;
+  readonly words: readonly string[];
+  /** Whether a process runs; `undefined` where that could not be read. */
+  readonly running: boolean | undefined;
+  /** `running`, `paused`, `stopped`, or `in an unknown state`. */
+  readonly power: string;
+  readonly managedByHa: boolean;
+  /** Its configuration; `undefined` where it could not be read. */
+  readonly config: Row | undefined;
+  /** Its snapshots; `undefined` where they could not be read. */
+  readonly snapshots: readonly Snapshot[] | undefined;
+  /** `VM 104 web-01: stopped on pve1, tags dev;old.` and warnings about its state. */
+  readonly lines: readonly string[];
+  readonly digest: string | undefined;
+}
+
+/** `VM 104 web-01`, `CT 200`. */
+export function guestLabel({ type, vmid, name }: Pick<Guest, "type" | "vmid" | "name">): string {
+  return `${type === "lxc" ? "CT" : "VM"} ${vmid}${name === undefined ? "" : ` ${nameText(name, 63)}`}`;
+}
+
+/** The guest of a path, read; the path says its node and kind where the cluster does not list it (yet). */
+export async function readTarget(context: Context): Promise<GuestState> {
+  const { path, values, planned } = context;
+  const vmid = values["vmid"] ?? path[3] ?? "";
+  const type = path[2] === "lxc" ? "lxc" : "qemu";
+  const listed = await findGuest(vmid, planned);
+  const guest = listed ?? {
+    ...{ vmid, node: path[1] ?? "", type, name: undefined, status: "unknown", tags: [], pool: undefined },
+  };
+  return await readGuest(context, guest);
+}
+
+/** Where a guest is; `undefined` where the cluster does not list it or its list cannot be read. */
+export async function findGuest(vmid: string, { guests }: Planned): Promise<Guest | undefined> {
+  try {
+    return (await guests()).find((one) => one.vmid === vmid);
+  } catch (error) {
+    if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
+    return undefined;
+  }
+}
+
+/**
+ * Reads a guest and binds the consent to it: place, power state, configuration, snapshots. VMIDs are reused, so a
+ * number alone identifies no guest. Name and tags come from the configuration: pvestatd writes those of
+ * /cluster/resources every 10 s only, and a new guest has none there for up to 17 s.
+ * @param prefix of the facts' labels, where a plan is about several guests.
+ * @throws {PolicyRefusal} when the call cannot be undone and the guest cannot be read.
+ */
+export async function readGuest(context: Context, guest: Guest, prefix = ""): Promise<GuestState> {
+  const { look, facts, now } = context;
+  const base = ["nodes", guest.node, guest.type, guest.vmid];
+  const [configSeen, statusSeen, snapshotsSeen] = await Promise.all([
+    look([...base, "config"]),
+    look([...base, "status", "current"]),
+    look([...base, "snapshot"]),
+  ]);
+  const config = objectIn(configSeen);
+  if (config === undefined) refuseUnread(context.planned, configSeen);
+  if (rowsIn(snapshotsSeen) === undefined) refuseUnread(context.planned, snapshotsSeen);
+  const status = objectIn(statusSeen);
+  const snapshots = rowsIn(snapshotsSeen)
+    ?.filter(({ name }) => name !== "current")
+    .map(
+      (row): Snapshot => ({
+        name: String(row["name"]),
+        parent: textIn(row["parent"]),
+        time: row["snaptime"],
+        hasMemory: yes(row["vmstate"]),
+      }),
+    );
+  const process = textIn(status?.["status"]);
+  const power = textIn(status?.["qmpstatus"]) ?? process ?? "in an unknown state";
+  const { managed } = (objectIn({ data: status?.["ha"] }) ?? {}) as { managed?: unknown };
+  const managedByHa = yes(managed);
+  facts.add(`${prefix}node`, guest.node);
+  facts.add(`${prefix}kind`, guest.type);
+  if (status !== undefined) {
+    facts.add(`${prefix}power state`, power);
+    facts.add(`${prefix}managed by HA`, managedByHa);
+  }
+  if (config !== undefined) {
+    facts.addObject(config, { prefix, settings: true });
+    facts.addDigest(`${prefix}the configuration`, config["digest"]);
+  }
+  const kept = rowsIn(snapshotsSeen)?.filter(({ name }) => name !== "current") ?? [];
+  facts.addRows(`${prefix}snapshot`, kept, ({ name }) => name, {
+    only: ["name", "parent", "snaptime", "description", "vmstate"],
+  });
+  const name = textIn(config?.["name"]) ?? textIn(config?.["hostname"]) ?? guest.name;
+  const label = guestLabel({ ...guest, name });
+  const tags = textIn(config?.["tags"])?.trim() ?? "";
+  const lock = textIn(config?.["lock"]);
+  const missing = [configSeen, statusSeen, snapshotsSeen].flatMap((seen) => ("missing" in seen ? [seen.missing] : []));
+  return {
+    guest: { ...guest, name },
+    label,
+    words: [...(name === undefined ? [] : [name]), guest.vmid],
+    running: process === undefined ? undefined : process !== "stopped",
+    power,
+    managedByHa,
+    config,
+    snapshots,
+    lines: [
+      `${label}: ${power} on ${guest.node}${tags === "" ? "" : `, tags ${valueText(tags)}`}${managedByHa ? ", managed by HA" : ""}.`,
+      ...(yes(config?.["protection"])
+        ? ["Proxmox's protection flag is set: it refuses to remove the guest or its disks."]
+        : []),
+      ...(lock === undefined ? [] : [`The configuration is locked: ${nameText(lock)}.`]),
+      ...(missing.length === 0 ? [] : [`Not all of it could be read: ${missing[0]}.`]),
+      ...(snapshots === undefined || snapshots.length === 0
+        ? []
+        : [`Snapshots: ${listText(snapshots.map((snapshot) => snapshotText(snapshot, now)))}.`]),
+    ],
+    digest: textIn(config?.["digest"]),
+  };
+}
+
+/** `"before" of 2026-11-27 20:58 UTC (2 h ago)`. */
+export function snapshotText({ name, time, hasMemory }: Snapshot, now: number): string {
+  const age = ageText(time, now);
+  return `${nameText(name)} of ${dateText(time)}${age === undefined ? "" : ` (${age})`}${hasMemory ? " with memory" : ""}`;
+}
+
+/** What the settings withhold was read, and binds the consent all the same. */
+function refuseUnread(planned: Planned, seen: Seen): void {
+  if (!("missing" in seen)) refuseBlind(planned, "the answer has another form than Proxmox's");
+  else if (!seen.withheld) refuseBlind(planned, seen.missing);
+}
+
+/** What cannot be undone needs somebody who sees what would be lost; a guest that was replaced meanwhile would not be noticed. */
+export function refuseBlind({ cluster, request, classified }: Planned, missing: string): void {
+  if (!classified.irreversible) return;
+  throw new PolicyRefusal(
+    "consent",
+    `${request.method} ${formatPath(request.path)} on ${cluster.name} was not sent: it cannot be undone, and what would be lost cannot be read (${missing}). The token needs VM.Audit on the guest, and its node must answer.`,
+  );
+}
+
+/** A disk of a guest's configuration. */
+export interface Disk {
+  readonly key: string;
+  readonly volume: string;
+  /** `32G` as Proxmox writes it; `undefined` where it does not say. */
+  readonly size: string | undefined;
+}
+
+/** The disks of a configuration, without CD-ROM drives. */
+export function disksOf(config: Row): readonly Disk[] {
+  return Object.entries(config)
+    .flatMap(([key, value]) => (diskKey.test(key) && typeof value === "string" ? [diskOf(key, value)] : []))
+    .filter((disk) => disk !== undefined)
+    .toSorted((a, b) => a.key.localeCompare(b.key, "en", { numeric: true }));
+}
+
+/** A disk's property string; `undefined` for a CD-ROM drive, which holds nothing of the guest. */
+export function diskOf(key: string, value: string): Disk | undefined {
+  const parts = value.split(",");
+  const [first = ""] = parts;
+  if (first === "none" || parts.includes("media=cdrom")) return undefined;
+  const named = (name: string) => parts.find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
+  return { key, volume: named("file") ?? named("volume") ?? first, size: named("size") };
+}
+
+/** `scsi0 32G`, or with its volume `scsi0 local-lvm:vm-104-disk-0 32G`. */
+export function diskText({ key, volume, size }: Disk, withVolume = false): string {
+  return [key, ...(withVolume ? [nameText(volume, 200)] : []), ...(size === undefined ? [] : [size])]
+    .map(String)
+    .join(" ");
+}
+
+/** `2 snapshots` or `1 snapshot (before)`. */
+export function snapshotsText(snapshots: readonly Snapshot[] | undefined): string {
+  if (snapshots === undefined) return "snapshots not readable";
+  const [only] = snapshots;
+  return snapshots.length === 1 && only !== undefined
+    ? `1 snapshot (${nameText(only.name)})`
+    : count(snapshots.length, "snapshot");
+}
+
+/** A name in a message that is no line of a plan. */
+export function quotedNames(names: readonly string[]): string {
+  return listText(names.map((name) => (/^[\w.-]+$/.test(name) ? name : quote(name))));
+}

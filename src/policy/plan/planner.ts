@@ -1,0 +1,120 @@
+import { plainLine } from "../../plain.ts";
+import { unknownRule } from "../classes/classify.ts";
+import { covers } from "../pattern.ts";
+import { type Context, type Description, final, undoable } from "./describer.ts";
+import { FactList } from "./facts.ts";
+import { lookAt } from "./look.ts";
+import { NoEffect } from "./no-effect.ts";
+import { type ShownParameter, showParameters } from "./parameters.ts";
+import type { Plan, Planned } from "./plan.ts";
+import { otherGuests } from "./targets/bulk.ts";
+import { describers } from "./targets/index.ts";
+import { describeObject } from "./targets/object.ts";
+import { pathText } from "./wording.ts";
+
+/** The longest line of the two that every client shows, in characters. */
+const longestLine = 160;
+
+/** So many guests can be judged from one line. */
+const fewGuests = 4;
+
+/**
+ * Reads what a request is about and says what it would do.
+ * @param now the present time in milliseconds, for ages.
+ * @throws {PolicyRefusal} when it cannot be undone and cannot be looked at, or is too long to be shown whole;
+ * {NoEffect} when it can do nothing.
+ */
+export async function makePlan(planned: Planned, now: number = Date.now()): Promise<Plan> {
+  const { request, classified } = planned;
+  const parameters = showParameters(planned);
+  const facts = new FactList();
+  const context: Context = {
+    planned,
+    method: request.method,
+    path: request.path,
+    params: request.params ?? {},
+    values: classified.values,
+    look: lookAt(planned, facts),
+    facts,
+    now,
+    noEffect: (why) => new NoEffect(planned, why),
+  };
+  const [description, others] = await Promise.all([describe(context), otherGuests(context)]);
+  const action = actionLine(description, planned);
+  const effect = effectLine([...description.effect, ...others.effect], description, parameters, planned);
+  return {
+    action: action.text,
+    effect: effect.text,
+    details: [
+      `${request.method} ${pathText(request.path)}`,
+      ...parameters.map(({ line }) => `  ${line}`),
+      ...(description.details ?? []),
+      ...others.details,
+      ...warningOf(description, planned),
+    ].map(plainLine),
+    words: classified.class === "destructive" ? (description.words ?? wordsOf(planned)) : [],
+    fitsForm: action.whole && effect.whole && description.long !== true && others.number <= fewGuests,
+    facts: facts.facts,
+    digest: description.digest,
+  };
+}
+
+async function describe(context: Context): Promise<Description> {
+  const { template } = context.planned.classified;
+  const shape = (template ?? context.path.join("/")).split("/").filter((segment) => segment !== "");
+  const row = describers.find(([patterns]) => patterns.some((pattern) => covers(pattern, context.method, shape)));
+  return await (row?.[1] ?? describeObject)(context);
+}
+
+/** The danger of a parameter, which no describer knows; that of the endpoint is what the description says. */
+function warningOf({ explains = [] }: Description, { classified: { rule, reason } }: Planned): string[] {
+  return rule.includes("/") || rule === unknownRule || explains.includes(rule) ? [] : [`${upper(reason)}.`];
+}
+
+function actionLine({ action, undo }: Description, { cluster, classified, request }: Planned) {
+  const usual = request.method === "GET" ? "read only" : classified.irreversible ? final : undoable;
+  return cutLine(`${action} on ${cluster.name}: ${undo ?? usual}`);
+}
+
+/** As many parts as the line holds, the number of those that it does not; parameters that no part tells follow. */
+function effectLine(
+  parts: readonly string[],
+  { told = [] }: Description,
+  parameters: readonly ShownParameter[],
+  { classified }: Planned,
+) {
+  const untold = parameters.filter(({ name }) => !told.includes(name));
+  const all = [...parts, ...untold.map(({ short, length }) => short ?? length)].map(plainLine);
+  if (all.length === 0) return cutLine(classified.reason.replace(/^it /, ""));
+  const kept: string[] = [];
+  for (const part of all) {
+    if ([...kept, part].join("; ").length > longestLine - (kept.length + 1 < all.length ? 20 : 0)) break;
+    kept.push(part);
+  }
+  const more = all.length - kept.length;
+  if (kept.length === 0) return { text: cutLine(all[0] ?? "").text, whole: false };
+  return {
+    text: more === 0 ? kept.join("; ") : `${kept.join("; ")}; and ${more} more`,
+    whole: more === 0 && untold.every(({ short }) => short !== undefined),
+  };
+}
+
+function cutLine(text: string) {
+  const line = plainLine(text);
+  const whole = line.length <= longestLine;
+  return { text: whole ? line : `${line.slice(0, longestLine - 3).toWellFormed()}...`, whole };
+}
+
+/** What is typed where no guest is meant: the user, the storage, the file that the path ends in, else the cluster. */
+function wordsOf({ cluster, classified: { template = "", values } }: Planned): readonly string[] {
+  const variables = [...template.matchAll(/\{([^{}]+)\}/g)];
+  const last = values[variables.at(-1)?.[1] ?? ""];
+  if (last === undefined) return [cluster.name];
+  // A volume goes by the name of its file, too: `local:backup/vzdump-...` is long enough without its storage.
+  const [file = last] = /[^:/]+$/.exec(last) ?? [];
+  return file === last ? [last] : [file, last];
+}
+
+function upper(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

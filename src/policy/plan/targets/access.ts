@@ -1,0 +1,251 @@
+import { isOff, isOn, wordsOf } from "../../classes/values.ts";
+import { type Context, type Describer, final, undoable } from "../describer.ts";
+import type { Row } from "../facts.ts";
+import { isRow, objectIn, rowsIn, textIn, yes } from "../look.ts";
+import { count, dateText, listText, nameText } from "../wording.ts";
+import { entryText, type Holder, readAcl } from "./acl.ts";
+import { objectDescriber, type Told } from "./object.ts";
+
+/** Rights of a user, group or role for line 2 and the details, bound to the consent. */
+async function rightsOf(context: Context, holder: Holder | { readonly role: string }): Promise<Told> {
+  const acl = await readAcl(context);
+  if (acl === undefined) return { details: ["Its ACL entries could not be read."] };
+  const mine = acl.filter((entry) =>
+    "role" in holder ? entry.role === holder.role : entry.type === holder.type && entry.id === holder.id,
+  );
+  context.facts.add(
+    "ACL entries",
+    mine.map((entry) => entryText(entry, "role" in holder)),
+  );
+  if (mine.length === 0) return { details: ["No ACL entries that the token can see."] };
+  return {
+    effect: [
+      `${count(mine.length, "ACL entry", "ACL entries")}: ${listText(
+        mine.map((entry) => entryText(entry, "role" in holder)),
+        3,
+      )}`,
+    ],
+    details: [`ACL entries: ${listText(mine.map((entry) => entryText(entry, "role" in holder)))}.`],
+  };
+}
+
+/** `/access/users/{userid}`. */
+export const describeUser = objectDescriber({
+  noun: "user",
+  removed: final,
+  removal: async (row, context) => {
+    const user = context.values["userid"] ?? "";
+    const tokens = tokensIn(row);
+    const rights = await rightsOf(context, { type: "user", id: user });
+    return {
+      effect: [
+        ...(tokens.length === 0
+          ? ["no tokens"]
+          : [
+              `${count(tokens.length, "token")}: ${listText(
+                tokens.map((one) => nameText(one)),
+                4,
+              )}`,
+            ]),
+        ...(rights.effect ?? ["no ACL entries"]),
+      ],
+      details: [...(rights.details ?? []), "Its password, second factors and token secrets are lost."],
+    };
+  },
+  change: (row, { params }) => ({
+    effect: [...(isOff(params, "enable") && yes(row?.["enable"]) ? ["disables the account and its tokens"] : [])],
+  }),
+});
+
+function tokensIn(row: Row | undefined): string[] {
+  const tokens = row?.["tokens"];
+  if (isRow(tokens)) return Object.keys(tokens).toSorted();
+  return Array.isArray(tokens)
+    ? tokens.flatMap((one) => (isRow(one) ? (textIn(one["tokenid"]) ?? []) : [])).toSorted()
+    : [];
+}
+
+/** `POST /access/users`, `groups`, `roles` and `domains`. */
+export const describeAccessCreation: Describer = async ({ path, params }) => {
+  const [noun, key] = (
+    {
+      users: ["user", "userid"],
+      groups: ["group", "groupid"],
+      roles: ["role", "roleid"],
+      domains: ["realm", "realm"],
+    } as const
+  )[path[1] ?? ""] ?? ["object", "id"];
+  const name = String(params[key] ?? "");
+  return {
+    action: `CREATE ${noun} ${nameText(name)}`,
+    undo: "can be undone by deleting it",
+    effect: [],
+    words: [name],
+    told: [key],
+  };
+};
+
+/** `/access/users/{userid}/token/{tokenid}`: a token, and what it may do. */
+export const describeToken: Describer = async (context) => {
+  const { method, path, params, values, look, facts, noEffect } = context;
+  const user = values["userid"] ?? "";
+  const token = values["tokenid"] ?? "";
+  const id = `${user}!${token}`;
+  const seen = await look(path);
+  const owner = objectIn(await look(path.slice(0, 3)));
+  const listed = isRow(owner?.["tokens"]) ? owner["tokens"] : undefined;
+  // A token may not read another token (403); its user's row shows them all.
+  const row = objectIn(seen) ?? (isRow(listed?.[token]) ? listed[token] : undefined);
+  const isGone = ("missing" in seen && seen.absent) || (listed !== undefined && !Object.hasOwn(listed, token));
+  if (method !== "POST" && row === undefined && isGone) throw noEffect(`token ${id} does not exist`);
+  if (method === "POST" && row !== undefined) throw noEffect(`token ${id} exists already`);
+  if (row !== undefined) facts.addObject(row);
+  else facts.add("token", isGone ? "not there" : "not readable");
+  const rights = await rightsOf(context, { type: "token", id });
+  const separate = params["privsep"] === undefined ? row === undefined || yes(row["privsep"]) : isOn(params, "privsep");
+  const may = separate
+    ? `limited to its own ACL entries (${(rights.effect ?? ["none"])[0]})`
+    : `has all rights of ${nameText(user)}`;
+  const verb = { POST: "CREATE", PUT: "CHANGE", DELETE: "DELETE" }[method] ?? method;
+  return {
+    action: `${verb} token ${nameText(id)}`,
+    undo:
+      method === "DELETE" || isOn(params, "regenerate")
+        ? "its secret cannot be restored"
+        : method === "POST"
+          ? "can be undone by deleting it"
+          : undoable,
+    effect: [may, ...(method === "POST" ? ["the answer shows its secret"] : [])],
+    details: [
+      ...(rights.details ?? []),
+      ...(row?.["expire"] === undefined || Number(row["expire"]) === 0
+        ? []
+        : [`It expires ${dateText(row["expire"])}.`]),
+      ...(textIn(row?.["comment"]) === undefined ? [] : [`Comment: ${nameText(String(row?.["comment"]), 200)}.`]),
+    ],
+    words: [id, token],
+    told: ["privsep"],
+  };
+};
+
+/** `/access/groups/{groupid}`. */
+export const describeGroup = objectDescriber({
+  noun: "group",
+  removed: "can be undone by creating it again",
+  removal: async (row, context) => {
+    const members = Array.isArray(row?.["members"]) ? row["members"].map(String).toSorted() : [];
+    const rights = await rightsOf(context, { type: "group", id: context.values["groupid"] ?? "" });
+    return {
+      effect: [
+        members.length === 0
+          ? "no members"
+          : `${count(members.length, "member")}: ${listText(
+              members.map((one) => nameText(one)),
+              3,
+            )}`,
+        ...(rights.effect ?? ["no ACL entries"]),
+      ],
+      details: [
+        ...(members.length === 0 ? [] : [`Members: ${listText(members.map((one) => nameText(one)))}.`]),
+        ...(rights.details ?? []),
+      ],
+    };
+  },
+});
+
+/** `/access/roles/{roleid}`: the privileges, and who has the role. */
+export const describeRole: Describer = async (context) => {
+  const { method, path, params, look, facts, noEffect } = context;
+  const name = path[2] ?? "";
+  const seen = await look(path);
+  if ("missing" in seen && seen.absent) throw noEffect(`role ${nameText(name)} does not exist`);
+  const row = objectIn(seen);
+  const now =
+    row === undefined
+      ? undefined
+      : Object.keys(row)
+          .filter((key) => yes(row[key]))
+          .toSorted();
+  if (now !== undefined) facts.add("privileges", now.join(","), "privs");
+  const rights = await rightsOf(context, { role: name });
+  const wanted = wordsOf(params, "privs");
+  const keeps = isOn(params, "append");
+  const gained = wanted.filter((priv) => now?.includes(priv) !== true);
+  const lost = keeps || method === "DELETE" ? [] : (now ?? []).filter((priv) => !wanted.includes(priv));
+  const setsPrivileges = params["privs"] !== undefined;
+  if (method === "PUT" && setsPrivileges && now !== undefined && gained.length + lost.length === 0) {
+    throw noEffect(`role ${nameText(name)} has exactly those privileges already`);
+  }
+  return {
+    action: `${method === "DELETE" ? "DELETE" : "CHANGE"} role ${nameText(name)}`,
+    undo: method === "DELETE" ? "can be undone by creating it again" : undoable,
+    effect: [
+      ...(setsPrivileges && gained.length > 0
+        ? [
+            `adds ${listText(
+              gained.map((one) => nameText(one)),
+              4,
+            )}`,
+          ]
+        : []),
+      ...(setsPrivileges && lost.length > 0
+        ? [
+            `takes away ${listText(
+              lost.map((one) => nameText(one)),
+              4,
+            )}`,
+          ]
+        : []),
+      ...(rights.effect ?? ["nobody has it by an ACL entry"]),
+    ],
+    details: [`Privileges now: ${now === undefined ? "not readable" : listText(now, 60)}.`, ...(rights.details ?? [])],
+    words: [name],
+    told: ["privs", "append"],
+    long: gained.length + lost.length > 4,
+  };
+};
+
+/** `/access/domains/{realm}`: a realm, and how many users log in by it. */
+export const describeRealm: Describer = async (context) => {
+  const { look, facts, path, noEffect } = context;
+  const realm = path[2] ?? "";
+  const [users, realms] = await Promise.all([
+    look(["access", "users"]).then(rowsIn),
+    look(["access", "domains"]).then(rowsIn),
+  ]);
+  const row = realms?.find((one) => one["realm"] === realm);
+  // Everybody sees the whole list of realms: logins need it.
+  if (realms !== undefined && realms.length > 0 && row === undefined) {
+    throw noEffect(`realm ${nameText(realm)} does not exist`);
+  }
+  if (row !== undefined) facts.addObject(row);
+  const mine = (users ?? [])
+    .map(({ userid }) => String(userid))
+    .filter((id) => id.endsWith(`@${realm}`))
+    .toSorted();
+  facts.add("users of the realm", mine);
+  const told: Told = {
+    effect: [users === undefined ? "users not readable" : `${count(mine.length, "user")} of it cannot log in then`],
+    details: mine.length === 0 ? [] : [`Users of it: ${listText(mine.map((one) => nameText(one)))}.`],
+  };
+  return await objectDescriber({
+    noun: "realm",
+    removed: "can be undone by creating it again, with its secrets",
+    removal: () => (mine.length === 0 && users !== undefined ? { effect: ["no users of it"] } : told),
+  })(context);
+};
+
+/** `PUT /access/password` and second factors. */
+export const describePassword: Describer = async ({ params, path, method }) => {
+  const user = String(params["userid"] ?? path[2] ?? "");
+  const isPassword = path[1] === "password";
+  return {
+    action: isPassword
+      ? `SET PASSWORD of user ${nameText(user)}`
+      : `${method === "DELETE" ? "DELETE" : method === "POST" ? "ADD" : "CHANGE"} SECOND FACTOR of user ${nameText(user)}`,
+    undo: isPassword || method === "DELETE" ? final : undoable,
+    effect: isPassword ? ["the present password is lost"] : [],
+    words: [user],
+    told: ["userid", "password", "confirmation-password"],
+  };
+};

@@ -1,0 +1,178 @@
+import { isOff, isOn, wordsOf } from "../../classes/values.ts";
+import { type Context, type Describer, undoable } from "../describer.ts";
+import { objectIn, rowsIn, textIn, yes } from "../look.ts";
+import { listText, nameText } from "../wording.ts";
+
+/** Who has rights by an ACL entry. */
+export interface Holder {
+  readonly type: "user" | "group" | "token";
+  readonly id: string;
+}
+
+/** An ACL entry. */
+export interface AclEntry extends Holder {
+  readonly path: string;
+  readonly role: string;
+  readonly propagates: boolean;
+}
+
+/** All entries that the token may see, in a fixed order; `undefined` where they cannot be read. */
+export async function readAcl({ look }: Context): Promise<readonly AclEntry[] | undefined> {
+  return rowsIn(await look(["access", "acl"]))
+    ?.map(
+      (row): AclEntry => ({
+        path: String(row["path"]),
+        role: String(row["roleid"]),
+        type: row["type"] === "group" || row["type"] === "token" ? row["type"] : "user",
+        id: String(row["ugid"]),
+        propagates: yes(row["propagate"]),
+      }),
+    )
+    .toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
+
+function keyOf({ path, role, type, id }: AclEntry): string {
+  return [path, type, id, role].join(" ");
+}
+
+/** `PVEAdmin on /vms/100`, with the holder where that is not said otherwise. */
+export function entryText({ path, role, type, id, propagates }: AclEntry, withHolder = false): string {
+  const holder = withHolder ? `${type} ${nameText(id)}: ` : "";
+  return `${holder}${nameText(role)} on ${nameText(path, 120)}${propagates ? "" : " (there only)"}`;
+}
+
+/** `PUT /access/acl`: who gets or loses which role, on what, and what they have there already. */
+export const describeAcl: Describer = async (context) => {
+  const { params, look, facts, noEffect } = context;
+  const path = normal(String(params["path"] ?? ""));
+  const roles = wordsOf(params, "roles");
+  const holders = [
+    ...wordsOf(params, "users").map((id): Holder => ({ type: "user", id })),
+    ...wordsOf(params, "groups").map((id): Holder => ({ type: "group", id })),
+    ...wordsOf(params, "tokens").map((id): Holder => ({ type: "token", id })),
+  ];
+  const removes = isOn(params, "delete");
+  const propagates = !isOff(params, "propagate");
+  const acl = await readAcl(context);
+  const groups = await groupsOf(context, holders);
+  const mine = (acl ?? []).filter((entry) =>
+    [...holders, ...groups].some(({ type, id }) => entry.type === type && entry.id === id),
+  );
+  const here = mine.filter((entry) => normal(entry.path) === path);
+  const inherited = mine.filter((entry) => entry.propagates && isAbove(normal(entry.path), path));
+  facts.add(
+    "ACL entries",
+    [...here, ...inherited].map((entry) => entryText(entry, true)),
+  );
+  const has = (holder: Holder, role: string) =>
+    here.find((one) => one.type === holder.type && one.id === holder.id && one.role === role);
+  const pairs = holders.flatMap((holder) => roles.map((role) => has(holder, role)));
+  if (pairs.length > 0 && acl !== undefined) {
+    // That an entry is there is seen; that none is there only by a token that sees all.
+    if (!removes && pairs.every((entry) => entry?.propagates === propagates)) {
+      throw noEffect(`${listText(here.map((entry) => entryText(entry, true)))} is set already`);
+    }
+    if (removes && pairs.every((entry) => entry === undefined) && (await seesAll(context))) {
+      const have =
+        here.length === 0
+          ? "there are none of theirs"
+          : `there are: ${listText(here.map((entry) => entryText(entry, true)))}`;
+      throw noEffect(`there is no such ACL entry on ${nameText(path, 200)}; ${have}`);
+    }
+  }
+  const privileges = await Promise.all(
+    roles.slice(0, 8).map(async (role) => {
+      const row = objectIn(await look(["access", "roles", role]));
+      const names =
+        row === undefined
+          ? undefined
+          : Object.keys(row)
+              .filter((key) => yes(row[key]))
+              .toSorted();
+      if (names !== undefined) facts.add(`privileges of role ${role}`, names.join(","), "privs");
+      return { role, names };
+    }),
+  );
+  const who = listText(
+    holders.map(({ type, id }) => `${type} ${nameText(id)}`),
+    3,
+  );
+  const by = (entry: AclEntry) =>
+    groups.some(({ id }) => entry.type === "group" && entry.id === id) ? ` by group ${nameText(entry.id)}` : "";
+  const present = [
+    ...here.map((entry) => `${nameText(entry.role)} here${by(entry)}`),
+    ...inherited.map((entry) => `${nameText(entry.role)} from ${nameText(entry.path)}${by(entry)}`),
+  ];
+  const scope = removes ? "" : propagates ? ", also below it" : ", not below it";
+  const separated = await separation(context, holders);
+  return {
+    action: `CHANGE rights on ${nameText(path, 80)}`,
+    undo: undoable,
+    effect: [
+      `${removes ? "takes" : "gives"} ${listText(
+        roles.map((role) => nameText(role)),
+        3,
+      )} ${removes ? "from" : "to"} ${who}${scope}`,
+      acl === undefined
+        ? "present rights not readable"
+        : present.length === 0
+          ? "nothing there now"
+          : `has now: ${listText(present, 3)}`,
+    ],
+    details: [
+      ...privileges.map(
+        ({ role, names }) =>
+          `Role ${nameText(role)}: ${names === undefined ? "privileges not readable" : listText(names, 60)}.`,
+      ),
+      ...[...here, ...inherited].map((entry) => `Has now: ${entryText(entry, true)}.`),
+      ...separated,
+    ],
+    words: [...holders.map(({ id }) => id), textIn(path) ?? ""].filter((word) => word !== ""),
+    told: ["path", "roles", "users", "groups", "tokens", "propagate", "delete"],
+    long: holders.length > 3 || roles.length > 3,
+  };
+};
+
+/** The groups of the users that rights are given to or taken from. */
+async function groupsOf({ look }: Context, holders: readonly Holder[]): Promise<readonly Holder[]> {
+  const users = holders.filter(({ type }) => type === "user").slice(0, 8);
+  const rows = await Promise.all(users.map(async ({ id }) => objectIn(await look(["access", "users", id]))));
+  return rows.flatMap((row) =>
+    Array.isArray(row?.["groups"]) ? row["groups"].map((id): Holder => ({ type: "group", id: String(id) })) : [],
+  );
+}
+
+/** A token without privilege separation has its user's rights whatever its own entries say (PVE::RPCEnvironment). */
+async function separation({ look }: Context, holders: readonly Holder[]): Promise<string[]> {
+  const tokens = holders.filter(({ type }) => type === "token").slice(0, 8);
+  const told = await Promise.all(
+    tokens.map(async ({ id }) => {
+      const [user = "", name = ""] = id.split("!");
+      const owner = objectIn(await look(["access", "users", user]));
+      const token = objectIn({ data: objectIn({ data: owner?.["tokens"] })?.[name] });
+      return token !== undefined && !yes(token["privsep"])
+        ? [`Token ${nameText(id)} has privsep 0: it has all rights of its user, and its own entries change nothing.`]
+        : [];
+    }),
+  );
+  return told.flat();
+}
+
+/** GET /access/acl shows everything to whoever has Sys.Audit on /access, else only paths where rights may be modified. */
+async function seesAll({ look }: Context): Promise<boolean> {
+  const granted = objectIn(await look(["access", "permissions"], { path: "/access" }));
+  const rights = objectIn({ data: granted?.["/access"] });
+  return rights !== undefined && rights["Sys.Audit"] !== undefined;
+}
+
+/** PVE::AccessControl::normalize_path. */
+function normal(path: string): string {
+  return `/${path
+    .split("/")
+    .filter((part) => part !== "")
+    .join("/")}`;
+}
+
+function isAbove(upper: string, path: string): boolean {
+  return upper !== path && (upper === "/" || path.startsWith(`${upper}/`));
+}

@@ -1,0 +1,92 @@
+import { isOff, isOn } from "../../classes/values.ts";
+import { type Describer, final } from "../describer.ts";
+import type { Row } from "../facts.ts";
+import { textIn, yes } from "../look.ts";
+import { nameText, valueText } from "../wording.ts";
+import { objectDescriber, settingText } from "./object.ts";
+
+/** `/cluster/backup/{id}`: which guests, when, what is kept. */
+export const describeBackupJob = objectDescriber({
+  noun: "backup job",
+  removed: "can be undone by creating it again",
+  except: ["next-run"],
+  removal: (row) =>
+    row === undefined
+      ? {}
+      : {
+          effect: [
+            `${guestsText(row)} not backed up by it any more`,
+            scheduleText(row),
+            ...(textIn(row["storage"]) === undefined ? [] : [`to ${nameText(String(row["storage"]))}`]),
+            "existing backups stay",
+          ],
+        },
+  change: (row, { params }) => ({
+    effect: [
+      ...(isOff(params, "enabled") && row !== undefined && yes(row["enabled"] ?? 1) ? ["switches the job off"] : []),
+      ...(row === undefined ? [] : [`backs up ${guestsText(row)} now`]),
+    ],
+  }),
+});
+
+/** `GET .../replication/{id}` objects: the copies of a guest's disks on another node. */
+export const describeReplication = objectDescriber({
+  noun: "replication job",
+  removed: "can be undone by creating it again",
+  removal: (row, { params }) => ({
+    effect: [
+      ...(row === undefined
+        ? []
+        : [`guest ${nameText(String(row["guest"] ?? ""))} to node ${nameText(String(row["target"] ?? ""))}`]),
+      isOn(params, "keep") ? "keeps the copies" : "deletes the copies on the target",
+    ],
+  }),
+});
+
+/** `POST /nodes/{node}/vzdump` and `POST /cluster/backup`, where they prune, stop guests or run a script. */
+export const describeBackupRun: Describer = async ({ params, path, values, planned }) => {
+  const { irreversible } = planned.classified;
+  const isJob = path[0] === "cluster";
+  const prune = params["prune-backups"] ?? params["maxfiles"];
+  const prunes = isOn(params, "remove") || prune !== undefined;
+  return {
+    action: isJob
+      ? `CREATE backup job ${nameText(String(params["id"] ?? ""))}`.trimEnd()
+      : `BACK UP on node ${nameText(values["node"] ?? "")}`,
+    ...(isJob
+      ? { undo: "can be undone by deleting it" }
+      : irreversible
+        ? { undo: final }
+        : { undo: "stops guests meanwhile" }),
+    effect: [
+      ...(prunes
+        ? [
+            prune === undefined
+              ? "deletes older backups"
+              : `deletes older backups beyond ${valueText(settingText("prune-backups", prune))}`,
+          ]
+        : []),
+      ...(params["mode"] === "stop" ? ["shuts each guest down while it is backed up"] : []),
+      ...(isOn(params, "stop") ? ["stops the backups that run"] : []),
+      ...(params["script"] === undefined ? [] : ["runs a script on the node"]),
+    ],
+    words: [values["node"] ?? planned.cluster.name],
+    told: ["id", ...(params["mode"] === "stop" ? ["mode"] : []), ...(isOn(params, "stop") ? ["stop"] : [])],
+    explains: ["backup-stop", "backup-prune"],
+  };
+};
+
+function guestsText(row: Row): string {
+  const pool = textIn(row["pool"]);
+  const vmids = textIn(row["vmid"]);
+  const without = textIn(row["exclude"]);
+  if (yes(row["all"])) return `all guests${without === undefined ? "" : ` but ${nameText(without, 60)}`}`;
+  if (pool !== undefined) return `pool ${nameText(pool)}`;
+  return vmids === undefined ? "its guests" : `guests ${valueText(vmids, 60)}`;
+}
+
+function scheduleText(row: Row): string {
+  const schedule = textIn(row["schedule"]);
+  const when = schedule === undefined ? "no schedule" : `runs ${valueText(schedule, 40)}`;
+  return yes(row["enabled"] ?? 1) ? when : `${when}, switched off`;
+}

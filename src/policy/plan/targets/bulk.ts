@@ -1,0 +1,144 @@
+import { ProxmoxError } from "../../../proxmox/errors.ts";
+import type { Subject } from "../../affected.ts";
+import type { Guest } from "../../guests.ts";
+import { covers } from "../../pattern.ts";
+import type { Context, Describer } from "../describer.ts";
+import { guestLabel } from "../guest-state.ts";
+import { rowsIn, textIn } from "../look.ts";
+import { count, listText, nameText } from "../wording.ts";
+
+/** Calls on all guests of a node, a pool or the cluster, unless they name some. */
+const bulkCalls = [
+  "POST /nodes/{node}/startall",
+  "POST /nodes/{node}/stopall",
+  "POST /nodes/{node}/suspendall",
+  "POST /nodes/{node}/migrateall",
+  "POST /nodes/{node}/status",
+  "POST /nodes/{node}/vzdump",
+  "POST /cluster/backup",
+  "POST /cluster/bulk-action/guest/*",
+  "DELETE /cluster/config/nodes/{node}",
+];
+
+/** Nodes whose guests are asked for their state. */
+const mostNodes = 16;
+
+/** The guests beside the one of the path that a request is about. */
+export interface OtherGuests {
+  readonly number: number;
+  readonly effect: readonly string[];
+  readonly details: readonly string[];
+}
+
+/** Names the guests that a request is about beside the one of its path, and binds the consent to them. */
+export async function otherGuests(context: Context): Promise<OtherGuests> {
+  const { planned, values, facts, method } = context;
+  const { template = "" } = planned.classified;
+  const shape = template.split("/").filter((segment) => segment !== "");
+  const isBulk = bulkCalls.some((pattern) => covers(pattern, method, shape));
+  const subjects = planned.subjects.filter((subject) =>
+    subject.type === "guest" ? subject.vmid !== values["vmid"] : isBulk,
+  );
+  if (!subjects.some(({ type }) => type.endsWith("guests") || type.startsWith("guest"))) {
+    return { number: 0, effect: [], details: [] };
+  }
+  let all: readonly Guest[];
+  try {
+    all = await planned.guests();
+  } catch (error) {
+    if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
+    return { number: 0, effect: ["guests not readable"], details: [`Its guests could not be listed: ${error.what}.`] };
+  }
+  const meant = await withState(
+    context,
+    all.filter((guest) => subjects.some((subject) => isAbout(subject, guest))),
+  );
+  const named = new Set(subjects.flatMap((subject) => (subject.type === "guest" ? [subject.vmid] : [])));
+  const unknown = [...named].filter((vmid) => !meant.some((guest) => guest.vmid === vmid));
+  for (const { vmid, type, node, name, status } of meant) {
+    facts.add(`guest ${vmid}`, { kind: type, node, name, ...(isBulk && { status }) });
+  }
+  for (const vmid of unknown) facts.add(`guest ${vmid}`, "not listed");
+  const running = meant.filter(({ status }) => status === "running").length;
+  const short = meant.map((guest) => `${guestLabel(guest)} (${guest.status})`);
+  const missing = unknown.map((vmid) => `guest ${nameText(vmid)} (not listed)`);
+  return {
+    number: meant.length + unknown.length,
+    effect:
+      meant.length + unknown.length <= 3
+        ? [...short, ...missing]
+        : [`${count(meant.length + unknown.length, "guest")}, ${running} running`],
+    details: [
+      meant.length + unknown.length === 0
+        ? "It is about no guest that the token can see."
+        : `${count(meant.length + unknown.length, "guest")}: ${listText([...meant.map((guest) => `${guestLabel(guest)} (${guest.status} on ${guest.node})`), ...missing])}.`,
+    ],
+  };
+}
+
+function isAbout(subject: Subject, guest: Guest): boolean {
+  switch (subject.type) {
+    case "guest":
+      return subject.vmid === guest.vmid;
+    case "guests-of-node":
+      return subject.node === guest.node;
+    case "guests-of-pool":
+      return guest.pool === subject.pool || guest.pool?.startsWith(`${subject.pool}/`) === true;
+    default:
+      return subject.type === "all-guests";
+  }
+}
+
+/** Names and states as their nodes tell them: those of /cluster/resources are up to 17 s old. */
+async function withState({ look }: Context, guests: readonly Guest[]): Promise<readonly Guest[]> {
+  const lists = [...new Set(guests.map(({ node, type }) => `${node} ${type}`))].toSorted().slice(0, mostNodes);
+  const known = new Map<string, { readonly name: string | undefined; readonly status: string }>();
+  await Promise.all(
+    lists.map(async (list) => {
+      const [node = "", type = ""] = list.split(" ");
+      for (const row of rowsIn(await look(["nodes", node, type])) ?? []) {
+        known.set(`${type} ${String(row["vmid"])}`, {
+          name: textIn(row["name"]),
+          status: textIn(row["status"]) ?? "unknown",
+        });
+      }
+    }),
+  );
+  return guests
+    .map((guest) => {
+      const state = known.get(`${guest.type} ${guest.vmid}`);
+      return state === undefined ? guest : { ...guest, status: state.status, name: state.name ?? guest.name };
+    })
+    .toSorted((a, b) => Number(a.vmid) - Number(b.vmid));
+}
+
+/** What each bulk call does. */
+const verbs: Readonly<Record<string, readonly [verb: string, undo: string]>> = {
+  startall: ["START", "can be undone by stopping them"],
+  start: ["START", "can be undone by stopping them"],
+  stopall: ["SHUT DOWN", "unsaved data may be lost"],
+  shutdown: ["SHUT DOWN", "unsaved data may be lost"],
+  suspendall: ["SUSPEND", "can be undone by resuming them"],
+  suspend: ["SUSPEND", "can be undone by resuming them"],
+  migrateall: ["MIGRATE", "can be undone"],
+  migrate: ["MIGRATE", "can be undone"],
+};
+
+/** `POST /nodes/{node}/stopall` and `POST /cluster/bulk-action/guest/shutdown`: how many guests, and which. */
+export const describeBulk: Describer = async ({ path, values, params, planned }) => {
+  const [verb, undo] = verbs[path.at(-1) ?? ""] ?? [path.at(-1)?.toUpperCase() ?? "", undefined];
+  const node = values["node"];
+  const named = params["vms"] !== undefined;
+  const target = textIn(params["target"]);
+  return {
+    action: [
+      `${verb} ${named ? "the named guests" : "ALL GUESTS"}`,
+      node === undefined ? "" : ` of node ${nameText(node)}`,
+      target === undefined ? "" : ` to node ${nameText(target)}`,
+    ].join(""),
+    undo,
+    effect: [],
+    words: [node ?? planned.cluster.name],
+    told: ["vms", "target"],
+  };
+};

@@ -1,0 +1,252 @@
+import { isOn, wordsOf } from "../../classes/values.ts";
+import { findBackups } from "../backups.ts";
+import { type Context, type Describer, type Description, final, undoable } from "../describer.ts";
+import {
+  diskOf,
+  disksOf,
+  diskText,
+  findGuest,
+  type GuestState,
+  guestLabel,
+  readGuest,
+  readTarget,
+  snapshotsText,
+} from "../guest-state.ts";
+import { objectIn, rowsIn, textIn, yes } from "../look.ts";
+import { listText, nameText, valueText } from "../wording.ts";
+
+/** `DELETE /nodes/{node}/qemu/{vmid}`: the guest with all its disks and snapshots. */
+export const describeDeletion: Describer = async (context) => {
+  const { params, path, noEffect } = context;
+  const state = await readTarget(context);
+  const isContainer = path[2] === "lxc";
+  // PVE::API2::Qemu and PVE::API2::LXC destroy_vm: protection, HA without purge, and a running guest are refused.
+  if (yes(state.config?.["protection"])) {
+    throw noEffect(`Proxmox's protection flag is set on ${state.label}, and Proxmox refuses to remove it`);
+  }
+  if (state.running === true && !(isContainer && isOn(params, "force"))) {
+    throw noEffect(`${state.label} is ${state.power}, and Proxmox deletes no running guest; stop it first`);
+  }
+  if (state.managedByHa && !isOn(params, "purge")) {
+    throw noEffect(`${state.label} is managed by HA, and Proxmox deletes such a guest only with purge=1`);
+  }
+  const loss = await lossOf(context, state);
+  return {
+    action: `DELETE ${state.label}`,
+    undo: final,
+    ...loss,
+    details: [...state.lines, ...loss.details, "Its ACL entries, pool membership and firewall rules are removed too."],
+    words: state.words,
+    digest: state.digest,
+  };
+};
+
+/** What goes with a guest: disks, snapshots, and what is left of it in backups. */
+async function lossOf(context: Context, state: GuestState) {
+  const backups = await findBackups(context, state.guest);
+  const disks = state.config === undefined ? undefined : disksOf(state.config);
+  const short = disks === undefined ? "disks not readable" : disks.map((disk) => diskText(disk)).join(", ");
+  return {
+    effect: [
+      disks?.length === 0 ? "no disks" : `${disks?.length === 1 ? "disk" : "disks"} ${short}`,
+      snapshotsText(state.snapshots),
+      backups.short,
+    ],
+    details: [...(disks ?? []).map((disk) => `Disk that is lost: ${diskText(disk, true)}.`), backups.line],
+  };
+}
+
+/** `POST /nodes/{node}/qemu`: a new guest, or one that is put in the place of another. */
+export const describeCreation: Describer = async (context) => {
+  const { params, path, planned } = context;
+  const vmid = String(params["vmid"] ?? "");
+  const there = isOn(params, "force") && vmid !== "" ? await findGuest(String(Number(vmid)), planned) : undefined;
+  const source = textIn(params["archive"]) ?? (isOn(params, "restore") ? textIn(params["ostemplate"]) : undefined);
+  const kind = path[2] === "lxc" ? "CT" : "VM";
+  if (there === undefined) {
+    const name = textIn(params["name"]) ?? textIn(params["hostname"]);
+    return {
+      action: `${source === undefined ? "CREATE" : "RESTORE"} ${kind} ${nameText(vmid)}${name === undefined ? "" : ` ${nameText(name, 63)}`}`,
+      undo: "can be undone by deleting it",
+      effect: [],
+      words: [vmid, planned.cluster.name].filter((word) => word !== ""),
+      told: ["vmid", "name", "hostname"],
+    };
+  }
+  const state = await readGuest(context, there);
+  const loss = await lossOf(context, state);
+  return {
+    action: `OVERWRITE ${state.label}${source === undefined ? "" : ` from ${nameText(source, 200)}`}`,
+    undo: final,
+    effect: loss.effect,
+    details: [`The new guest replaces ${state.label}, with all its disks.`, ...state.lines, ...loss.details],
+    words: state.words,
+    digest: state.digest,
+    told: ["vmid", "force", "archive"],
+  };
+};
+
+/** `POST .../template`: no call turns a template back into a guest. */
+export const describeTemplate: Describer = async (context) => {
+  const state = await readTarget(context);
+  const { label, words, digest, lines, config } = state;
+  if (yes(config?.["template"])) throw context.noEffect(`${label} is a template already`);
+  return {
+    action: `CONVERT ${label} TO A TEMPLATE`,
+    undo: final,
+    effect: [`it is ${state.power} and cannot be started again`, "its disks become read-only base images"],
+    details: lines,
+    words,
+    digest,
+  };
+};
+
+/** `PUT .../resize`: a disk's size, old and new. */
+export const describeResize: Describer = async (context) => {
+  const { params } = context;
+  const state = await readTarget(context);
+  const key = String(params["disk"] ?? "");
+  const disk = diskAt(state, key);
+  const to = String(params["size"] ?? "");
+  return {
+    action: `RESIZE disk ${nameText(key)} of ${state.label}`,
+    effect: [`${disk?.size ?? "size not known"} -> ${to.startsWith("+") ? `${valueText(to)} more` : valueText(to)}`],
+    details: [...state.lines, ...(disk === undefined ? [] : [`Disk: ${diskText(disk, true)}.`])],
+    words: state.words,
+    digest: state.digest,
+    told: ["disk", "size"],
+  };
+};
+
+/** `POST .../move_disk` and `move_volume`: where a disk goes, and what is deleted. */
+export const describeDiskMove: Describer = async (context) => {
+  const { params, facts, planned } = context;
+  const state = await readTarget(context);
+  const key = String(params["disk"] ?? params["volume"] ?? "");
+  const disk = diskAt(state, key);
+  const vmid = textIn(params["target-vmid"]);
+  const other = vmid === undefined ? undefined : await findGuest(vmid, planned);
+  if (vmid !== undefined)
+    facts.add("target guest", other === undefined ? "not listed" : `${other.type} on ${other.node}`);
+  const storage = textIn(params["storage"]);
+  return {
+    action: `MOVE disk ${nameText(key)} of ${state.label}`,
+    effect: [
+      ...(disk === undefined ? ["disk not readable"] : [diskText(disk, true)]),
+      ...(vmid === undefined
+        ? []
+        : [`it goes to ${other === undefined ? `guest ${nameText(vmid)}` : guestLabel(other)}`]),
+      ...(storage === undefined ? [] : [`to storage ${nameText(storage)}`]),
+      ...(isOn(params, "delete") ? ["the volume at the old place is deleted"] : []),
+    ],
+    details: state.lines,
+    words: state.words,
+    digest: state.digest,
+    told: ["disk", "volume", "target-vmid", "storage", ...(isOn(params, "delete") ? ["delete"] : [])],
+  };
+};
+
+/** `PUT .../unlink`: disks that are detached, or deleted with `force`. */
+export const describeUnlink: Describer = async (context) => {
+  const { params, noEffect } = context;
+  const state = await readTarget(context);
+  const keys = wordsOf(params, "idlist");
+  const set = keys.filter((key) => state.config?.[key] !== undefined);
+  if (state.config !== undefined && keys.length > 0 && set.length === 0) {
+    throw noEffect(
+      `${state.label} has no ${listText(keys)}; it has: ${listText(disksOf(state.config).map(({ key }) => key))}`,
+    );
+  }
+  const force = isOn(params, "force");
+  return {
+    action: `${force ? "DELETE" : "DETACH"} disks of ${state.label}`,
+    effect: keys.map((key) => describeLostDisk(key, state, force)),
+    details: state.lines,
+    words: state.words,
+    digest: state.digest,
+    told: ["idlist", "force"],
+  };
+};
+
+function describeLostDisk(key: string, state: GuestState, force: boolean): string {
+  const disk = diskAt(state, key);
+  const verb = force || key.startsWith("unused") ? "deletes" : "detaches";
+  return `${verb} ${disk === undefined ? nameText(key) : diskText(disk, true)}`;
+}
+
+function diskAt({ config }: GuestState, key: string) {
+  const value = config?.[key];
+  return typeof value === "string" ? diskOf(key, value) : undefined;
+}
+
+/** `POST .../clone`, `migrate` and `remote_migrate`: where the guest or its copy goes. */
+export const describePlacement: Describer = async (context) => {
+  const { params, path, look, facts } = context;
+  const state = await readTarget(context);
+  const what = path[4] ?? "";
+  const node = textIn(params["target"]) ?? (what === "clone" ? state.guest.node : undefined);
+  const target = node === undefined ? undefined : await targetNode(context, node);
+  const isClone = what === "clone";
+  const newid = textIn(params["newid"]);
+  if (isClone) {
+    const source = textIn(params["snapname"]);
+    return {
+      action: `CLONE ${state.label} to ${nameText(newid ?? "a new guest")}`,
+      undo: "can be undone by deleting the copy",
+      effect: [
+        `on node ${nameText(node ?? "")}${target ?? ""}`,
+        ...(source === undefined ? [] : [`from snapshot ${nameText(source)}`]),
+      ],
+      details: state.lines,
+      words: state.words,
+      told: ["newid", "target", ...(source === undefined ? [] : ["snapname"])],
+    };
+  }
+  if (what === "migrate" && node !== undefined) {
+    const disks = rowsIn({
+      data: objectIn(await look([...path.slice(0, 4), "migrate"], { target: node }))?.["local_disks"],
+    });
+    const local = disks?.filter((disk) => !yes(disk["shared"])) ?? [];
+    facts.add("target node", node);
+    return {
+      action: `MIGRATE ${state.label} from ${nameText(state.guest.node)} to ${nameText(node)}`,
+      undo: undoable,
+      effect: [
+        `it is ${state.power}${target ?? ""}`,
+        ...(local.length === 0 ? [] : [`${local.length} local ${local.length === 1 ? "disk is" : "disks are"} copied`]),
+      ],
+      details: state.lines,
+      words: state.words,
+      digest: state.digest,
+      told: ["target"],
+    };
+  }
+  return { ...general(context, state), action: `MIGRATE ${state.label} to another cluster`, undo: final };
+};
+
+/** A remark on a node that a guest is to run on, where it is not online. */
+async function targetNode({ look, facts }: Context, node: string): Promise<string | undefined> {
+  const rows = rowsIn(await look(["nodes"]));
+  const row = rows?.find((one) => one["node"] === node);
+  facts.add(`status of node ${node}`, row?.["status"] ?? "not listed");
+  return row?.["status"] === "online"
+    ? undefined
+    : `, which is ${row === undefined ? "not listed" : String(row["status"])}`;
+}
+
+/** Any other call on a guest: the guest as it is, and the parameters. */
+export const describeGuestCall: Describer = async (context) => general(context, await readTarget(context));
+
+function general({ method, path, planned }: Context, state: GuestState): Description {
+  const what = path
+    .slice(4)
+    .map((segment) => nameText(segment))
+    .join("/");
+  return {
+    action: `${method === "GET" ? "READ" : method === "DELETE" ? "DELETE" : "CALL"} ${what === "" ? "" : `${what} of `}${state.label}`,
+    effect: [planned.classified.reason.replace(/^it /, "")],
+    details: state.lines,
+    words: state.words,
+    digest: state.digest,
+  };
+}

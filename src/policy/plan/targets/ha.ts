@@ -1,0 +1,86 @@
+import { type Describer, undoable } from "../describer.ts";
+import { rowsIn, textIn } from "../look.ts";
+import { count, listText, nameText } from "../wording.ts";
+import { objectDescriber } from "./object.ts";
+
+/** `/cluster/ha/resources/{sid}`. */
+export const describeHaResource = objectDescriber({
+  noun: "HA resource",
+  removed: "can be undone by adding it again",
+  removal: (row) => ({
+    effect: [
+      "HA no longer restarts the guest",
+      ...(row === undefined ? [] : [`its state is ${nameText(String(row["state"]))}`]),
+    ],
+  }),
+  change: (_, { params }) => ({
+    effect:
+      {
+        stopped: ["HA stops the guest"],
+        disabled: ["HA stops the guest"],
+        ignored: ["HA no longer restarts the guest"],
+      }[String(params["state"] ?? "")] ?? [],
+  }),
+});
+
+/** `/cluster/ha/rules/{rule}`. */
+export const describeHaRule = objectDescriber({
+  noun: "HA rule",
+  removed: "can be undone by creating it again",
+  removal: (row) => ({ effect: row === undefined ? [] : [`places ${nameText(String(row["resources"] ?? ""), 60)}`] }),
+});
+
+/** `/cluster/ha/groups/{group}`, until 8.4. */
+export const describeHaGroup = objectDescriber({
+  noun: "HA group",
+  removed: "can be undone by creating it again",
+  removal: (row) => ({ effect: row === undefined ? [] : [`nodes ${nameText(String(row["nodes"] ?? ""), 60)}`] }),
+});
+
+/** `POST /cluster/ha/resources`. */
+export const describeHaCreation: Describer = async ({ params }) => ({
+  action: `ADD HA resource ${nameText(String(params["sid"] ?? ""))}`,
+  undo: "can be undone by removing it",
+  effect: [],
+  words: [String(params["sid"] ?? "")],
+  told: ["sid"],
+});
+
+/** `POST .../migrate` and `relocate`: Proxmox answers 200 even for a node that is off, so its state is said here. */
+export const describeHaMove: Describer = async ({ params, path, values, look, facts }) => {
+  const node = textIn(params["node"]) ?? "";
+  const sid = values["sid"] ?? "";
+  const status = rowsIn(await look(["nodes"]))?.find((row) => row["node"] === node)?.["status"] ?? "not listed";
+  facts.add(`status of node ${node}`, status);
+  const relocates = path.at(-1) === "relocate";
+  return {
+    action: `${relocates ? "RELOCATE" : "MIGRATE"} ${nameText(sid)} to node ${nameText(node)}`,
+    undo: undoable,
+    effect: [
+      relocates ? "stops the guest and starts it there" : "moves the guest there",
+      `the node is ${nameText(String(status))}`,
+    ],
+    words: [sid],
+    told: ["node"],
+  };
+};
+
+/** `POST /cluster/ha/status/disarm-ha`: what HA watches now. */
+export const describeHaDisarm: Describer = async ({ look, facts, planned }) => {
+  const rows = rowsIn(await look(["cluster", "ha", "resources"]));
+  facts.addRows("HA resource", rows ?? [], ({ sid }) => sid);
+  const ids = (rows ?? []).map(({ sid }) => nameText(String(sid))).toSorted();
+  return {
+    action: "DISARM HA",
+    undo: "can be undone by arming it",
+    effect: [
+      rows === undefined
+        ? "HA resources not readable"
+        : ids.length === 0
+          ? "HA manages no guest now"
+          : `${count(ids.length, "guest")} not restarted after a failure`,
+    ],
+    details: ids.length === 0 ? [] : [`HA resources: ${listText(ids)}.`],
+    words: [planned.cluster.name],
+  };
+};

@@ -1,0 +1,169 @@
+import type { Params } from "../../../proxmox/params.ts";
+import { wordsOf } from "../../classes/values.ts";
+import { holdsSecret, maskValue } from "../../mask.ts";
+import { type Context, type Describer, final, undoable } from "../describer.ts";
+import { canonical, type FactOptions, type Row } from "../facts.ts";
+import { objectIn, rowsIn, textIn } from "../look.ts";
+import { listText, nameText, pathText, valueText } from "../wording.ts";
+
+/** Parameters of a call that are no settings of the object. */
+const controls: ReadonlySet<string> = new Set(["delete", "digest", "append"]);
+
+/** What is said of objects of a kind that have a GET under the path that changes them. */
+export interface ObjectKind extends FactOptions {
+  /** `backup job`. */
+  readonly noun: string;
+  /** The value of the path that names it; the last by default. */
+  readonly name?: (context: Context) => string;
+  /** What its removal does, beside that it is gone. */
+  readonly removal?: (row: Row | undefined, context: Context) => Promise<Told> | Told;
+  /** What a change does, beside old and new values. */
+  readonly change?: (row: Row | undefined, context: Context) => Promise<Told> | Told;
+  /** The end of line 1 where it is removed. */
+  readonly removed?: string;
+}
+
+/** Parts of line 2 and of the details. */
+export interface Told {
+  readonly effect?: readonly string[];
+  readonly details?: readonly string[];
+}
+
+/** A describer of `PUT` and `DELETE` of objects of a kind, and of what creates them. */
+export function objectDescriber(kind: ObjectKind): Describer {
+  return async (context) => {
+    const { method, look, facts, path, noEffect, planned } = context;
+    const name = kind.name?.(context) ?? path.at(-1) ?? "";
+    const label = `${kind.noun} ${nameText(name)}`;
+    if (method !== "PUT" && method !== "DELETE") {
+      return {
+        action: `${method === "POST" ? "CREATE" : "READ"} ${label}`,
+        ...(method === "POST" && { undo: "can be undone by deleting it" }),
+        effect: [],
+        words: [name],
+      };
+    }
+    const seen = await look(path);
+    if ("missing" in seen && seen.absent) throw noEffect(`${label} does not exist`);
+    const row = objectIn(seen);
+    if (row !== undefined) {
+      facts.addObject(row, kind);
+      facts.addDigest(`the ${kind.noun}`, row["digest"]);
+    }
+    const told = (method === "DELETE" ? await kind.removal?.(row, context) : await kind.change?.(row, context)) ?? {};
+    const change = method === "PUT" ? changeOf(context, label, row) : undefined;
+    return {
+      action: `${method === "DELETE" ? "DELETE" : "CHANGE"} ${label}`,
+      undo: method === "DELETE" ? (kind.removed ?? "can be undone by creating it again") : undoable,
+      effect: [...(told.effect ?? []), ...(change?.effect ?? [])],
+      details: [
+        ...(told.details ?? []),
+        ...(row === undefined ? [notRead(seen)] : [nowLine(row)]).filter((line) => line !== undefined),
+      ],
+      words: [name, ...(planned.classified.template === undefined ? [planned.cluster.name] : [])],
+      digest: textIn(row?.["digest"]),
+      told: change?.told ?? [],
+    };
+  };
+}
+
+function notRead(seen: Parameters<typeof objectIn>[0]): string | undefined {
+  return "missing" in seen ? `It could not be read: ${seen.missing}.` : undefined;
+}
+
+/** `As it is now: schedule sat 03:15, storage backups.` */
+export function nowLine(row: Row): string | undefined {
+  const parts = Object.entries(row)
+    .filter(([key, value]) => key !== "digest" && value !== null)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${nameText(key)} ${holdsSecret(key) ? "[masked]" : settingText(key, value, 200)}`);
+  return parts.length === 0 ? undefined : `As it is now: ${listText(parts, 30)}.`;
+}
+
+/** A value of an answer, secrets masked, objects in canonical form. */
+export function settingText(key: string, value: unknown, longest = 60): string {
+  if (value === undefined || value === null) return "not set";
+  if (holdsSecret(key)) return "[masked]";
+  const text = Array.isArray(value)
+    ? value
+        .map((item) => canonical(item, key))
+        .toSorted()
+        .join(",")
+    : typeof value === "object"
+      ? Object.entries(value)
+          .map(([name, item]) => `${name}=${holdsSecret(name) ? "[masked]" : canonical(item, name)}`)
+          .toSorted()
+          .join(",")
+      : canonical(value, key);
+  return valueText(maskValue(key, text), longest);
+}
+
+/**
+ * What a `PUT` does to an object: each value, old and new.
+ * @throws {NoEffect} where it sets exactly what is set.
+ */
+export function changeOf({ params, noEffect }: Context, label: string, row: Row | undefined) {
+  const set = Object.keys(params).filter((key) => !controls.has(key));
+  const deleted = wordsOf(params, "delete");
+  if (row !== undefined) {
+    if (set.length > 0 && setsNothing(params, set, row)) {
+      throw noEffect(`${label} has ${set.length === 1 ? "that value" : "those values"} already: ${listText(set)}`);
+    }
+    if (set.length === 0 && deleted.length > 0 && !Object.hasOwn(params, "append")) {
+      const present = deleted.filter((key) => row[key] !== undefined);
+      if (present.length === 0) throw noEffect(`${label} has no ${listText(deleted.map((key) => nameText(key)))}`);
+    }
+  }
+  const changes = set.map((key) => ({
+    key,
+    text: `${nameText(key)} ${row === undefined ? "" : `${settingText(key, row[key])} `}-> ${settingText(key, params[key])}`,
+    whole: canonical(params[key], key).length <= 60,
+  }));
+  return {
+    effect: [
+      ...deleted.map((key) => `removes ${nameText(key)}${row === undefined ? "" : ` (${settingText(key, row[key])})`}`),
+      ...changes.map(({ text }) => text),
+    ],
+    told: ["delete", ...changes.flatMap(({ key, whole }) => (whole ? [key] : []))],
+  };
+}
+
+/** A secret is never shown by Proxmox, so equal text proves nothing of it. */
+function setsNothing(params: Params, set: readonly string[], row: Row): boolean {
+  if (Object.keys(params).some((key) => key === "delete" || key === "append")) return false;
+  return set.every(
+    (key) => !holdsSecret(key) && row[key] !== undefined && canonical(params[key], key) === canonical(row[key], key),
+  );
+}
+
+/** What no other describer is for: the object under the same path, where Proxmox shows one, and the request as it is. */
+export const describeObject: Describer = async (context) => {
+  const { method, path, planned, look, facts } = context;
+  const { template, reason, irreversible } = planned.classified;
+  const effect = [reason.replace(/^it /, "")];
+  const base = { action: `${method} ${pathText(path)}`, ...(irreversible && { undo: final }), effect };
+  // What is only made or done is not there yet, and a GET that is not known may do more than look.
+  if ((method !== "PUT" && method !== "DELETE") || template === undefined) return base;
+  const seen = await look(path);
+  const row = objectIn(seen);
+  if (row === undefined) {
+    facts.addRows("row", rowsIn(seen) ?? [], idOf);
+    return base;
+  }
+  facts.addObject(row);
+  facts.addDigest("the object", row["digest"]);
+  const change = method === "PUT" ? changeOf(context, pathText(path), row) : undefined;
+  const now = nowLine(row);
+  return {
+    ...base,
+    effect: [...effect, ...(change?.effect ?? [])],
+    details: now === undefined ? [] : [now],
+    digest: textIn(row["digest"]),
+    told: change?.told ?? [],
+  };
+};
+
+/** What tells a row of an unknown list from the others. */
+function idOf(row: Row): unknown {
+  return row["id"] ?? row["name"] ?? row["pos"] ?? row["iface"] ?? row["vmid"] ?? row["key"] ?? canonical(row);
+}

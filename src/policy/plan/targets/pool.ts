@@ -1,0 +1,98 @@
+import { isOn, wordsOf } from "../../classes/values.ts";
+import { type Describer, undoable } from "../describer.ts";
+import type { Row } from "../facts.ts";
+import { isRow, objectIn, rowsIn, textIn } from "../look.ts";
+import { count, listText, nameText } from "../wording.ts";
+import { entryText, readAcl } from "./acl.ts";
+import { settingText } from "./object.ts";
+
+/** `PUT` and `DELETE` of a pool, by the path or by `poolid`: its members, and the rights on it. */
+export const describePool: Describer = async (context) => {
+  const { method, params, values, look, facts, noEffect } = context;
+  const pool = values["poolid"] ?? String(params["poolid"] ?? "");
+  // A nested pool has no path of its own (501), and PVE 8.0 and older know no `poolid` of GET /pools.
+  const seen = await (pool.includes("/") ? look(["pools"], { poolid: pool }) : look(["pools", pool]));
+  if ("missing" in seen && seen.absent) throw noEffect(`pool ${nameText(pool)} does not exist`);
+  const row = rowsIn(seen)?.[0] ?? objectIn(seen);
+  const members = Array.isArray(row?.["members"]) ? row["members"].filter(isRow).map(memberText).toSorted() : [];
+  if (row !== undefined) {
+    facts.add("comment", row["comment"]);
+    facts.add("members", members);
+  }
+  const acl = (await readAcl(context))?.filter(({ path }) => path === `/pool/${pool}`) ?? [];
+  facts.add(
+    "ACL entries",
+    acl.map((entry) => entryText(entry, true)),
+  );
+  const details = [
+    row === undefined
+      ? "The pool could not be read."
+      : `Members: ${members.length === 0 ? "none" : listText(members)}.`,
+    ...(acl.length === 0 ? [] : [`Rights on it: ${listText(acl.map((entry) => entryText(entry, true)))}.`]),
+  ];
+  if (method === "DELETE") {
+    if (members.length > 0) {
+      throw noEffect(`Proxmox deletes no pool that has members, and ${nameText(pool)} has: ${listText(members, 10)}`);
+    }
+    return {
+      action: `DELETE pool ${nameText(pool)}`,
+      undo: "can be undone by creating it again",
+      effect: [
+        row === undefined ? "members not readable" : "no members",
+        `${count(acl.length, "ACL entry", "ACL entries")} on it`,
+      ],
+      details,
+      words: [pool],
+      told: ["poolid"],
+    };
+  }
+  const guests = wordsOf(params, "vms");
+  const storages = wordsOf(params, "storage");
+  const removes = isOn(params, "delete");
+  const isMember = (name: string) => members.some((member) => member.split(" ")[1] === name);
+  const named = [...guests, ...storages];
+  if (
+    !removes &&
+    named.length > 0 &&
+    named.every(isMember) &&
+    Object.keys(params).every((key) => ["vms", "storage", "poolid"].includes(key))
+  ) {
+    throw noEffect(`pool ${nameText(pool)} has ${listText(named)} already`);
+  }
+  const comment = params["comment"];
+  return {
+    action: `CHANGE pool ${nameText(pool)}`,
+    undo: undoable,
+    effect: [
+      ...(named.length === 0
+        ? []
+        : [
+            `${removes ? "takes out" : "adds"} ${listText([...guests.map((vmid) => `guest ${nameText(vmid)}`), ...storages.map((one) => `storage ${nameText(one)}`)], 4)}`,
+          ]),
+      ...(comment === undefined
+        ? []
+        : [`comment ${settingText("comment", row?.["comment"])} -> ${settingText("comment", comment)}`]),
+      `${count(members.length, "member")} now`,
+      ...(acl.length === 0
+        ? []
+        : [
+            `rights on it: ${listText(
+              acl.map((entry) => entryText(entry, true)),
+              2,
+            )}`,
+          ]),
+    ],
+    details,
+    words: [pool],
+    told: ["poolid", "vms", "storage", "delete", ...(String(comment ?? "").length <= 60 ? ["comment"] : [])],
+    long: named.length > 4,
+  };
+};
+
+/** `VM 100 web-01`, `storage local on pve1`: without its figures. */
+function memberText(row: Row): string {
+  const type = row["type"] === "qemu" ? "VM" : row["type"] === "lxc" ? "CT" : String(row["type"]);
+  if (row["vmid"] !== undefined)
+    return `${type} ${String(row["vmid"])} ${nameText(textIn(row["name"]) ?? "")}`.trimEnd();
+  return `storage ${nameText(textIn(row["storage"]) ?? "")}${row["node"] === undefined ? "" : ` on ${nameText(String(row["node"]))}`}`;
+}

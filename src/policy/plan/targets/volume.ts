@@ -1,0 +1,167 @@
+import { isOff, isOn } from "../../classes/values.ts";
+import { type Context, type Describer, final } from "../describer.ts";
+import type { Row } from "../facts.ts";
+import { objectIn, rowsIn, textIn, yes } from "../look.ts";
+import { ageText, count, dateText, listText, nameText, sizeText } from "../wording.ts";
+
+/** Keys of a volume that stay while it is not changed; `used` grows with what a guest writes. */
+const stable = [
+  "volid",
+  "content",
+  "ctime",
+  "format",
+  "size",
+  "vmid",
+  "parent",
+  "notes",
+  "protected",
+  "encrypted",
+  "subtype",
+];
+
+/** `DELETE .../content/{volume}`: a backup with its date and guest, a disk, or a file. */
+export const describeVolumeDeletion: Describer = async (context) => {
+  const { volid, row, others } = await readVolume(context);
+  if (yes(row?.["protected"])) {
+    throw context.noEffect(`${volid} is protected, and Proxmox deletes no protected backup; set protected=0 first`);
+  }
+  const backup = isBackup(volid);
+  const newest = backup ? rankOf(row, others) : undefined;
+  const vmid = textIn(row?.["vmid"]);
+  return {
+    action: `DELETE ${backup ? "backup" : "volume"} ${nameText(volid, 110)}`,
+    undo: final,
+    effect: [
+      sizeText(row?.["size"]) ?? "size not known",
+      ...(backup ? [madeText(row, context.now)] : []),
+      ...(vmid === undefined ? [] : [`of guest ${nameText(vmid)}`]),
+      ...(newest === undefined ? [] : [newest]),
+    ],
+    details: detailsOf(row, context.now),
+  };
+};
+
+/** `PUT .../content/{volume}`: notes and protection. */
+export const describeVolumeChange: Describer = async (context) => {
+  const { params } = context;
+  const { volid, row } = await readVolume(context);
+  const isFree = isOff(params, "protected");
+  if (row !== undefined && Object.keys(params).length === 1 && params["protected"] !== undefined) {
+    if (isOn(params, "protected") === yes(row["protected"])) {
+      throw context.noEffect(`${volid} is ${isFree ? "not protected" : "protected"} already`);
+    }
+  }
+  return {
+    action: `CHANGE volume ${nameText(volid, 110)}`,
+    effect: [
+      ...(isFree ? ["takes its protection off: it can be deleted then"] : []),
+      ...(isOn(params, "protected") ? ["protects it from deletion"] : []),
+      madeText(row, context.now),
+    ],
+    details: detailsOf(row, context.now),
+    told: ["protected"],
+  };
+};
+
+/** `DELETE .../prunebackups`: which backups go, as Proxmox's own dry run says. */
+export const describePrune: Describer = async (context) => {
+  const { path, params, look, facts, values, noEffect, now } = context;
+  const seen = await look(path, params);
+  const rows = rowsIn(seen);
+  const doomed = (rows ?? []).filter(({ mark }) => mark === "remove");
+  const kept = (rows ?? []).length - doomed.length;
+  facts.addRows("backup to delete", doomed, ({ volid }) => volid, { only: ["volid", "ctime", "vmid", "mark"] });
+  if (rows !== undefined && rows.length > 0 && doomed.length === 0) {
+    throw noEffect(`it would delete no backup; all ${rows.length} are kept`);
+  }
+  return {
+    action: `PRUNE backups on storage ${nameText(values["storage"] ?? "")}`,
+    undo: final,
+    effect:
+      rows === undefined ? ["backups not readable"] : [`deletes ${count(doomed.length, "backup")}, keeps ${kept}`],
+    details: doomed.map(
+      ({ volid, ctime }) =>
+        `Deletes ${nameText(String(volid), 200)} of ${dateText(ctime)} (${ageText(ctime, now) ?? "age not known"}).`,
+    ),
+    long: doomed.length > 3 || rows === undefined,
+  };
+};
+
+/** `POST .../content/{volume}` and `upload`: what may be overwritten. */
+export const describeVolumeCopy: Describer = async (context) => {
+  const { params, values, look, facts, path } = context;
+  const volume = values["volume"];
+  const target = textIn(params["target"]) ?? textIn(params["filename"]) ?? "";
+  const kind = textIn(params["content"]);
+  const storage = values["storage"] ?? "";
+  const rows = rowsIn(await look(path.slice(0, 4).concat("content"), kind === undefined ? {} : { content: kind }));
+  const there = rows?.find((row) => String(row["volid"]).endsWith(target.includes(":") ? target : `/${target}`));
+  facts.add("volume at the target", there?.["volid"] ?? "none");
+  return {
+    action:
+      volume === undefined
+        ? `UPLOAD ${nameText(target)} to storage ${nameText(storage)}`
+        : `COPY volume ${nameText(volume, 80)}`,
+    effect: [
+      ...(volume === undefined ? [] : [`to ${nameText(target, 100)}`]),
+      ...(there === undefined
+        ? []
+        : [`overwrites ${nameText(String(there["volid"]), 100)} of ${dateText(there["ctime"])}`]),
+    ],
+    told: ["target", "filename", "content"],
+  };
+};
+
+/** The volume, and the other volumes of its storage that belong to the same guest. */
+async function readVolume(context: Context) {
+  const { path, values, look, facts, noEffect } = context;
+  const storage = values["storage"] ?? path[3] ?? "";
+  const name = values["volume"] ?? path[5] ?? "";
+  const volid = name.includes(":") ? name : `${storage}:${name}`;
+  const list = path.slice(0, 5);
+  const vmid = /(?:vzdump-[a-z]+-|(?:vm|ct)\/|(?:vm|base|subvol|basevol)-)(\d{1,10})[-/]/.exec(volid)?.[1];
+  const [one, many] = await Promise.all([look(path), look(list, vmid === undefined ? {} : { vmid })]);
+  const rows = rowsIn(many);
+  const listed = rows?.find((row) => row["volid"] === volid);
+  const row: Row | undefined = listed === undefined ? objectIn(one) : { ...objectIn(one), ...listed };
+  // A list without rows may be one that the token may not see; one with others of the same guest is whole.
+  const isGone = "missing" in one && !one.withheld && rows !== undefined && rows.length > 0 && listed === undefined;
+  if (isGone) throw noEffect(`volume ${nameText(volid, 200)} does not exist on node ${nameText(path[1] ?? "")}`);
+  if (row !== undefined) facts.addObject(row, { only: stable });
+  else facts.add("volume", "not readable");
+  const kin = isBackup(volid) ? (rows ?? []).filter((other) => isBackup(String(other["volid"]))) : [];
+  if (kin.length > 0)
+    facts.add(
+      "backups on the storage",
+      kin.map(({ volid }) => String(volid)),
+    );
+  return { volid, row, others: kin };
+}
+
+function isBackup(volid: string): boolean {
+  return /[:/]vzdump-|:backup\//.test(volid);
+}
+
+function rankOf(row: Row | undefined, all: readonly Row[]): string | undefined {
+  const mine = Number(row?.["ctime"]);
+  if (!Number.isFinite(mine) || all.length === 0) return undefined;
+  if (all.length === 1) return "the only backup of the guest on this storage";
+  const newer = all.filter((other) => Number(other["ctime"]) > mine).length;
+  return newer === 0 ? `the newest of ${all.length} backups here` : `${newer} newer of ${all.length} here`;
+}
+
+function madeText(row: Row | undefined, now: number): string {
+  return `made ${ageText(row?.["ctime"], now) ?? "at an unknown time"}`;
+}
+
+function detailsOf(row: Row | undefined, now: number): string[] {
+  if (row === undefined) return ["The volume could not be read, or the token may not see it."];
+  const notes = textIn(row["notes"]);
+  const facts = [
+    `made ${dateText(row["ctime"])} (${ageText(row["ctime"], now) ?? "age not known"})`,
+    ...(textIn(row["format"]) === undefined ? [] : [`format ${nameText(String(row["format"]))}`]),
+    ...(yes(row["protected"]) ? ["protected"] : []),
+    ...(notes === undefined ? [] : [`notes ${nameText(notes, 200)}`]),
+  ];
+  return [`Volume: ${listText(facts)}.`];
+}

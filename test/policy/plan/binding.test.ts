@@ -1,0 +1,210 @@
+import { describe, expect, test } from "bun:test";
+import { changesBetween } from "../../../src/policy/plan/facts.ts";
+import { demoScene } from "./scene.ts";
+
+/** A request of the administrator's, beside the plan. */
+type Act = readonly [method: string, path: string, params?: Record<string, string>];
+
+interface Case {
+  readonly kind: string;
+  readonly request: string;
+  readonly params?: Record<string, unknown>;
+  /** What is made before. */
+  readonly given?: readonly Act[];
+  /** What changes between plan and consent. */
+  readonly change: readonly Act[];
+  /** How the change is named. */
+  readonly named: readonly (string | RegExp)[];
+}
+
+const vm = "/nodes/pve1/qemu/104";
+const rule = { type: "in", action: "ACCEPT", proto: "tcp", dport: "22", enable: "1" };
+
+const cases: readonly Case[] = [
+  {
+    kind: "guest: configuration",
+    request: `DELETE ${vm}`,
+    change: [["PUT", `${vm}/config`, { memory: "2048" }]],
+    named: ["memory 1024 -> 2048"],
+  },
+  {
+    kind: "guest: CPU model, a setting that has the name of a figure",
+    request: `DELETE ${vm}`,
+    change: [["PUT", `${vm}/config`, { cpu: "host" }]],
+    named: ["cpu added: host"],
+  },
+  {
+    kind: "guest: tag",
+    request: `PUT ${vm}/config`,
+    params: { delete: "cores" },
+    change: [["PUT", `${vm}/config`, { tags: "dev;new" }]],
+    named: ["tags dev -> dev;new"],
+  },
+  {
+    kind: "guest: disk",
+    request: `PUT ${vm}/config`,
+    params: { delete: "cores" },
+    change: [["PUT", `${vm}/config`, { scsi1: "vmdata:1,format=qcow2" }]],
+    named: [/^scsi1 added: vmdata:104\//],
+  },
+  {
+    kind: "guest: power state",
+    request: "POST /nodes/pve1/qemu/100/status/reset",
+    change: [["POST", "/nodes/pve1/qemu/100/status/suspend"]],
+    named: ["power state running -> paused"],
+  },
+  {
+    kind: "snapshot",
+    request: "POST /nodes/pve1/qemu/101/snapshot/before-upgrade/rollback",
+    change: [["POST", "/nodes/pve1/qemu/101/snapshot", { snapname: "later" }]],
+    named: [/^parent before-upgrade -> later$/, "snapshot later added"],
+  },
+  {
+    kind: "guest: node",
+    request: "DELETE /nodes/pve1/qemu/104",
+    change: [["POST", `${vm}/migrate`, { target: "pve2" }]],
+    named: ["node pve1 -> pve2"],
+  },
+  {
+    kind: "ACL entry",
+    request: "PUT /access/acl",
+    params: { path: "/vms/100", roles: "PVEVMAdmin", users: "operator@pve" },
+    change: [["PUT", "/access/acl", { path: "/vms", roles: "PVEAuditor", users: "operator@pve" }]],
+    named: [/^ACL entries /],
+  },
+  {
+    kind: "role",
+    request: "DELETE /access/roles/Custom",
+    given: [["POST", "/access/roles", { roleid: "Custom", privs: "VM.Audit,VM.Console" }]],
+    change: [["PUT", "/access/roles/Custom", { privs: "VM.Audit" }]],
+    named: ["privileges VM.Audit,VM.Console -> VM.Audit"],
+  },
+  {
+    kind: "user",
+    request: "DELETE /access/users/x@pve",
+    given: [["POST", "/access/users", { userid: "x@pve", comment: "one" }]],
+    change: [["PUT", "/access/users/x@pve", { comment: "two" }]],
+    named: ["comment one -> two"],
+  },
+  {
+    kind: "token",
+    request: "DELETE /access/users/x@pve/token/t1",
+    given: [
+      ["POST", "/access/users", { userid: "x@pve" }],
+      ["POST", "/access/users/x@pve/token/t1", { privsep: "1" }],
+    ],
+    change: [["PUT", "/access/users/x@pve/token/t1", { privsep: "0" }]],
+    named: ["privsep 1 -> 0"],
+  },
+  {
+    kind: "group",
+    request: "DELETE /access/groups/g",
+    given: [["POST", "/access/groups", { groupid: "g", comment: "one" }]],
+    change: [["PUT", "/access/groups/g", { comment: "two" }]],
+    named: ["comment one -> two"],
+  },
+  {
+    kind: "pool members",
+    request: "PUT /pools/dev",
+    params: { vms: "104", delete: 1 },
+    change: [["PUT", "/pools/dev", { vms: "102" }]],
+    named: [/^members .*VM 102 win2022/],
+  },
+  {
+    kind: "storage",
+    request: "DELETE /storage/nas",
+    change: [["PUT", "/storage/nas", { content: "images" }]],
+    named: ["content images,iso -> images"],
+  },
+  {
+    kind: "HA resource",
+    request: "DELETE /cluster/ha/resources/vm:100",
+    given: [["POST", "/cluster/ha/resources", { sid: "vm:100", state: "started" }]],
+    change: [["PUT", "/cluster/ha/resources/vm:100", { state: "ignored" }]],
+    named: ["state started -> ignored"],
+  },
+  {
+    kind: "backup job",
+    request: "DELETE /cluster/backup/backup-nightly",
+    change: [["PUT", "/cluster/backup/backup-nightly", { schedule: "03:00" }]],
+    named: ["schedule 02:00 -> 03:00"],
+  },
+  {
+    kind: "firewall rule",
+    request: "DELETE /cluster/firewall/rules/0",
+    given: [["POST", "/cluster/firewall/rules", rule]],
+    change: [["PUT", "/cluster/firewall/rules/0", { dport: "2222" }]],
+    named: ["rule 0: dport 22 -> 2222"],
+  },
+  {
+    kind: "firewall alias",
+    request: "DELETE /cluster/firewall/aliases/lan",
+    given: [["POST", "/cluster/firewall/aliases", { name: "lan", cidr: "10.0.0.0/8" }]],
+    change: [["PUT", "/cluster/firewall/aliases/lan", { cidr: "10.1.0.0/16" }]],
+    named: ["cidr 10.0.0.0/8 -> 10.1.0.0/16"],
+  },
+  {
+    kind: "set of addresses",
+    request: "DELETE /cluster/firewall/ipset/admins/10.0.0.1",
+    given: [
+      ["POST", "/cluster/firewall/ipset", { name: "admins" }],
+      ["POST", "/cluster/firewall/ipset/admins", { cidr: "10.0.0.1" }],
+    ],
+    change: [["POST", "/cluster/firewall/ipset/admins", { cidr: "10.0.0.2" }]],
+    named: ["entry of admins 10.0.0.2 added"],
+  },
+  {
+    kind: "firewall options",
+    request: "PUT /nodes/pve1/qemu/104/firewall/options",
+    params: { enable: 0 },
+    given: [["PUT", `${vm}/firewall/options`, { enable: "1", policy_in: "DROP" }]],
+    change: [["PUT", `${vm}/firewall/options`, { policy_in: "REJECT" }]],
+    named: ["policy_in DROP -> REJECT"],
+  },
+  {
+    kind: "network interface",
+    request: "DELETE /nodes/pve1/network/vmbr0",
+    change: [["PUT", "/nodes/pve1/network/vmbr0", { type: "bridge", cidr: "192.0.2.99/24" }]],
+    named: [/192\.0\.2\.11.* -> 192\.0\.2\.99/],
+  },
+  {
+    kind: "node: guests",
+    request: "POST /nodes/pve1/status",
+    params: { command: "shutdown" },
+    change: [["POST", "/nodes/pve1/qemu/104/status/start"]],
+    named: ["guest 104: status stopped -> running"],
+  },
+  {
+    kind: "volume",
+    request: "DELETE /nodes/pve1/storage/backups/content/backups:backup/vzdump-qemu-100-2026_10_01-02_00_01.vma.zst",
+    change: [["POST", "/nodes/pve1/vzdump", { vmid: "100", storage: "backups" }]],
+    named: [/^backups on the storage /],
+  },
+];
+
+describe.each(cases)("$kind", ({ request, params, given = [], change, named }) => {
+  test("is the same in every read, and a change of it is named", async () => {
+    const scene = demoScene();
+    for (const act of given) await scene.admin(...act);
+    const before = await scene.plan(request, params);
+    for (let again = 0; again < 5; again++) {
+      expect(changesBetween(before.facts, (await scene.plan(request, params)).facts)).toEqual([]);
+    }
+    for (const act of change) await scene.admin(...act);
+    const changes = changesBetween(before.facts, (await scene.plan(request, params)).facts);
+    for (const wanted of named) {
+      expect(changes).toContainEqual(typeof wanted === "string" ? wanted : expect.stringMatching(wanted));
+    }
+  });
+});
+
+test("what the settings withhold binds as well, and is in no line and no change", async () => {
+  const scene = demoScene();
+  const mayRead = (path: readonly string[]) => path.at(-1) !== "config";
+  const plan = async () => await scene.plan(`DELETE ${vm}`, {}, { mayRead });
+  const before = await plan();
+  expect(changesBetween(before.facts, (await plan()).facts)).toEqual([]);
+  expect(JSON.stringify([...before.facts, ...before.details, before.effect])).not.toContain("BC:24:11");
+  await scene.admin("PUT", `${vm}/config`, { memory: "2048" });
+  expect(changesBetween(before.facts, (await plan()).facts)).toEqual(["state that the settings withhold changed"]);
+});

@@ -1,0 +1,497 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { PolicyRefusal } from "../../../src/policy/refusal.ts";
+import { type Answers, demoScene, type Scene, sceneWith } from "./scene.ts";
+
+const base = "/nodes/pve1/qemu/100";
+const hour = 3600;
+const now = Date.UTC(2026, 10, 27, 12);
+const seconds = now / 1000;
+
+const answers: Answers = {
+  "/cluster/resources": {
+    data: [
+      // Old and of somebody else: pvestatd wrote it before the guest was renamed.
+      { vmid: 100, name: "old-name", node: "pve1", type: "qemu", status: "unknown", tags: "stale" },
+      { vmid: 101, name: "db-01", node: "pve1", type: "qemu", status: "running" },
+    ],
+  },
+  [`${base}/config`]: {
+    data: {
+      name: "web-01",
+      memory: "2048",
+      tags: "prod;web",
+      net0: "virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1",
+      scsi0: "local-lvm:vm-100-disk-0,size=32G",
+      scsi1: "local-lvm:vm-100-disk-1,size=8G",
+      ide2: "local:iso/debian.iso,media=cdrom",
+      unused0: "local-lvm:vm-100-disk-2",
+      digest: "d1",
+    },
+  },
+  [`${base}/status/current`]: {
+    data: { status: "stopped", qmpstatus: "stopped", uptime: 0, ha: { managed: 0 } },
+  },
+  [`${base}/snapshot`]: {
+    data: [
+      { name: "current", digest: "d1", running: 0 },
+      { name: "before", snaptime: seconds - 50 * hour, vmstate: 0 },
+      { name: "after", parent: "before", snaptime: seconds - 3 * hour, vmstate: 1 },
+    ],
+  },
+  "/nodes/pve1/storage?content=backup&enabled=1": {
+    data: [
+      { storage: "backups", enabled: 1, active: 1 },
+      { storage: "off", enabled: 1, active: 0 },
+    ],
+  },
+  "/nodes/pve1/storage/backups/content": {
+    data: [
+      {
+        volid: "backups:backup/vzdump-qemu-100-a.vma",
+        vmid: 100,
+        ctime: seconds - 2 * hour,
+        size: 2 ** 31,
+        content: "backup",
+      },
+      {
+        volid: "backups:backup/vzdump-qemu-100-b.vma",
+        vmid: 100,
+        ctime: seconds - 99 * hour,
+        size: 2 ** 31,
+        content: "backup",
+      },
+    ],
+  },
+};
+
+const running = { [`${base}/status/current`]: { data: { status: "running", qmpstatus: "running" } } };
+
+async function linesOf(scene: Scene, request: string, params: Record<string, unknown> = {}) {
+  const { action, effect, fitsForm } = await scene.plan(request, params);
+  return [action, effect, fitsForm];
+}
+
+describe("the two lines that every client shows:", () => {
+  test.each<[request: string, params: Record<string, unknown>, more: Answers, lines: unknown[]]>([
+    [
+      `DELETE ${base}`,
+      {},
+      {},
+      [
+        "DELETE VM 100 web-01 on prod: cannot be undone",
+        "disks scsi0 32G, scsi1 8G, unused0; 2 snapshots; newest backup 2 h ago",
+        true,
+      ],
+    ],
+    [
+      `DELETE ${base}`,
+      { purge: 1 },
+      { "/nodes/pve1/storage/backups/content": { data: [] } },
+      [
+        "DELETE VM 100 web-01 on prod: cannot be undone",
+        "disks scsi0 32G, scsi1 8G, unused0; 2 snapshots; no backup found; purge=1",
+        true,
+      ],
+    ],
+    [
+      "POST /nodes/pve1/qemu",
+      { vmid: 100, force: 1, archive: "backups:backup/vzdump-qemu-7-x.vma" },
+      {},
+      [
+        "OVERWRITE VM 100 web-01 from backups:backup/vzdump-qemu-7-x.vma on prod: cannot be undone",
+        "disks scsi0 32G, scsi1 8G, unused0; 2 snapshots; newest backup 2 h ago",
+        true,
+      ],
+    ],
+    [
+      `DELETE ${base}/snapshot/before`,
+      {},
+      {},
+      [
+        "DELETE snapshot before of VM 100 web-01 on prod: cannot be undone",
+        "taken 2026-11-25 10:00 UTC (2 days ago); the guest keeps its present state; 1 other snapshot left",
+        true,
+      ],
+    ],
+    [
+      `POST ${base}/snapshot/before/rollback`,
+      {},
+      {},
+      [
+        "ROLL BACK VM 100 web-01 to snapshot before on prod: cannot be undone",
+        "all changes since 2 days ago are lost; newer: after; it is stopped; newest backup 2 h ago",
+        true,
+      ],
+    ],
+    [
+      `POST ${base}/status/stop`,
+      {},
+      running,
+      ["STOP VM 100 web-01 on prod: unsaved data is lost", "cuts power; it is running", true],
+    ],
+    [
+      `POST ${base}/agent/exec`,
+      { command: ["systemctl", "restart", "nginx"] },
+      running,
+      ["RUN COMMAND in VM 100 web-01 on prod: cannot be undone", "systemctl restart nginx", true],
+    ],
+    [
+      `POST ${base}/agent/exec`,
+      { command: ["sh", "-c", `${"x".repeat(205)}; rm -rf /`] },
+      running,
+      ["RUN COMMAND in VM 100 web-01 on prod: cannot be undone", "command of 219 characters", false],
+    ],
+    [
+      `POST ${base}/agent/exec`,
+      { command: ["sh"], "input-data": "halt" },
+      running,
+      ["RUN COMMAND in VM 100 web-01 on prod: cannot be undone", "sh; input of 4 characters", false],
+    ],
+    [
+      `POST ${base}/agent/exec`,
+      { command: ["sh", "-c", "true\nhalt"] },
+      running,
+      ["RUN COMMAND in VM 100 web-01 on prod: cannot be undone", "command of 13 characters", false],
+    ],
+    [
+      `POST ${base}/agent/exec`,
+      { command: ["sh", "-c", `true${" ".repeat(60)};halt`] },
+      running,
+      ["RUN COMMAND in VM 100 web-01 on prod: cannot be undone", "command of 73 characters", false],
+    ],
+    [
+      `PUT ${base}/config`,
+      { memory: 4096, cores: 2, delete: "tags" },
+      {},
+      [
+        "CHANGE VM 100 web-01 on prod: can be undone",
+        "removes tags (prod;web); memory 2048 -> 4096; sets cores 2",
+        true,
+      ],
+    ],
+    [
+      `PUT ${base}/config`,
+      { delete: "unused0,scsi1" },
+      {},
+      [
+        "CHANGE VM 100 web-01 on prod: cannot be undone",
+        "deletes unused0 local-lvm:vm-100-disk-2; detaches scsi1 local-lvm:vm-100-disk-1 8G",
+        true,
+      ],
+    ],
+    [
+      `PUT ${base}/config`,
+      { net1: "virtio,bridge=vmbr1" },
+      {},
+      [
+        "CHANGE VM 100 web-01 on prod: can be undone",
+        "adds network card net1 without firewall: virtio,bridge=vmbr1",
+        true,
+      ],
+    ],
+    [
+      `PUT ${base}/config`,
+      { net0: "virtio,bridge=vmbr1" },
+      {},
+      [
+        "CHANGE VM 100 web-01 on prod: can be undone",
+        "network card net0 loses its firewall: virtio,bridge=vmbr1",
+        true,
+      ],
+    ],
+    [
+      `PUT ${base}/config`,
+      { args: `-device ${"x".repeat(100)}` },
+      {},
+      [
+        "CHANGE VM 100 web-01 on prod: can be undone",
+        expect.stringMatching(/^sets args .*; args of 108 characters$/),
+        false,
+      ],
+    ],
+    [
+      `PUT ${base}/config`,
+      { delete: "memory,net0,tags,scsi0,scsi1,ide2" },
+      {},
+      ["CHANGE VM 100 web-01 on prod: can be undone", expect.stringMatching(/; and \d more$/), false],
+    ],
+    [
+      `PUT ${base}/unlink`,
+      { idlist: "scsi1", force: 1 },
+      {},
+      ["DELETE disks of VM 100 web-01 on prod: cannot be undone", "deletes scsi1 local-lvm:vm-100-disk-1 8G", true],
+    ],
+    [
+      `PUT ${base}/resize`,
+      { disk: "scsi0", size: "16G" },
+      {},
+      ["RESIZE disk scsi0 of VM 100 web-01 on prod: can be undone", "32G -> 16G", true],
+    ],
+    [
+      "DELETE /nodes/pve1/storage/backups/content/backups:backup/vzdump-qemu-100-a.vma",
+      {},
+      {},
+      [
+        "DELETE backup backups:backup/vzdump-qemu-100-a.vma on prod: cannot be undone",
+        "2 GiB; made 2 h ago; of guest 100; the newest of 2 backups here; VM 100 old-name (unknown)",
+        true,
+      ],
+    ],
+  ])("%s %j", async (request, params, more, lines) => {
+    expect(await linesOf(sceneWith({ ...answers, ...more }, now), request, params)).toEqual(lines);
+  });
+});
+
+describe("over the simulator:", () => {
+  const rule = { type: "in", action: "ACCEPT", proto: "tcp", dport: "22", source: "10.0.0.0/8", enable: "1" };
+  test.each<[request: string, params: Record<string, unknown>, action: string, effect: string]>([
+    [
+      "PUT /access/acl",
+      { path: "/vms/100", roles: "PVEVMAdmin", users: "audit@pve" },
+      "CHANGE rights on /vms/100 on prod: can be undone",
+      "gives PVEVMAdmin to user audit@pve, also below it; has now: PVEAuditor from / by group auditors; VM 100 web-01 (running)",
+    ],
+    [
+      "PUT /access/acl",
+      { path: "/", roles: "PVEAuditor", groups: "auditors", delete: 1 },
+      "CHANGE rights on / on prod: can be undone",
+      "takes PVEAuditor from group auditors; has now: PVEAuditor here",
+    ],
+    [
+      "DELETE /access/users/audit@pve",
+      {},
+      "DELETE user audit@pve on prod: cannot be undone",
+      "1 token: tok; no ACL entries",
+    ],
+    [
+      "POST /access/users",
+      { userid: "new@pve" },
+      "CREATE user new@pve on prod: can be undone by deleting it",
+      "adds an account",
+    ],
+    [
+      "DELETE /access/users/mcp@pve/token/tok",
+      {},
+      "DELETE token mcp@pve!tok on prod: its secret cannot be restored",
+      "has all rights of mcp@pve",
+    ],
+    [
+      "DELETE /access/groups/auditors",
+      {},
+      "DELETE group auditors on prod: can be undone by creating it again",
+      "1 member: audit@pve; 1 ACL entry: PVEAuditor on /",
+    ],
+    [
+      "PUT /pools/prod",
+      { vms: "100", delete: 1 },
+      "CHANGE pool prod on prod: can be undone",
+      "takes out guest 100; 4 members now; VM 100 web-01 (running)",
+    ],
+    [
+      "PUT /storage/vmdata",
+      { disable: 1 },
+      "CHANGE storage vmdata on prod: can be undone",
+      "6 guests have disks on it: VM 100 web-01, VM 101 db-01, VM 102 win2022 and 3 more; disable not set -> 1",
+    ],
+    [
+      "DELETE /cluster/ha/resources/vm:100",
+      {},
+      "DELETE HA resource vm:100 on prod: can be undone by adding it again",
+      "HA no longer restarts the guest; its state is started; VM 100 web-01 (running)",
+    ],
+    [
+      "DELETE /cluster/backup/backup-nightly",
+      {},
+      "DELETE backup job backup-nightly on prod: can be undone by creating it again",
+      "pool prod not backed up by it any more; runs 02:00; to backups; existing backups stay",
+    ],
+    [
+      "DELETE /cluster/firewall/rules/0",
+      {},
+      "DELETE firewall rule 0 of the cluster on prod: can be undone",
+      "in ACCEPT tcp from 10.0.0.0/8 to port 22",
+    ],
+    [
+      "DELETE /nodes/pve1/network/vmbr0",
+      {},
+      "DELETE interface vmbr0 of node pve1 on prod: can be undone until the network is applied",
+      "bridge, cidr 192.0.2.11/24, gateway 192.0.2.1, bridge_ports eno1",
+    ],
+    [
+      "POST /nodes/pve1/status",
+      { command: "reboot" },
+      "REBOOT NODE pve1 on prod: guests are down meanwhile",
+      "2 of 3 votes now, 1 of 3 after: the cluster loses quorum; 8 guests, 4 running",
+    ],
+    [
+      "DELETE /cluster/config/nodes/pve3",
+      {},
+      "REMOVE NODE pve3 from the cluster on prod: cannot be undone",
+      "2 of 3 votes now, 2 of 2 after: quorum holds, without a vote to spare; VM 120 (unknown); CT 220 (unknown)",
+    ],
+    [
+      "POST /nodes/pve1/services/corosync/stop",
+      {},
+      "STOP service corosync of node pve1 on prod: can be undone by starting it",
+      "2 of 3 votes now, 1 of 3 after: the cluster loses quorum; it is running",
+    ],
+    [
+      "POST /nodes/pve1/stopall",
+      {},
+      "SHUT DOWN ALL GUESTS of node pve1 on prod: unsaved data may be lost",
+      "8 guests, 4 running",
+    ],
+    ["DELETE /cluster/sdn/zones/z1", {}, "DELETE /cluster/sdn/zones/z1 on prod: cannot be undone", "removes a zone"],
+  ])("%s %j", async (request, params, action, effect) => {
+    const scene = demoScene();
+    await scene.admin("POST", "/cluster/firewall/rules", rule);
+    await scene.admin("POST", "/cluster/ha/resources", { sid: "vm:100", state: "started" });
+    const plan = await scene.plan(request, params);
+    expect([plan.action, plan.effect]).toEqual([action, effect]);
+  });
+
+  test("names and state come from where they are true, not from the list that pvestatd writes", async () => {
+    const { details, words } = await sceneWith(answers, now).plan(`DELETE ${base}`);
+    expect(words).toEqual(["web-01", "100"]);
+    expect(details.join("\n")).toContain("VM 100 web-01: stopped on pve1, tags prod;web.");
+    expect(details.join("\n")).not.toMatch(/old-name|stale/);
+  });
+
+  test("the details name each guest of a bulk call, at most 20, and how many more", async () => {
+    const many = Array.from({ length: 30 }, (_, at) => ({ vmid: 100 + at, name: `g${at}`, status: "running" }));
+    const scene = sceneWith({
+      "/cluster/resources": { data: many.map((guest) => ({ ...guest, node: "pve1", type: "qemu" })) },
+      "/nodes/pve1/qemu": { data: many },
+    });
+    const { effect, details, fitsForm } = await scene.plan("POST /nodes/pve1/stopall");
+    expect([effect, fitsForm]).toEqual(["30 guests, 30 running", false]);
+    expect(details.join("\n")).toContain("VM 119 g19 (running on pve1) and 10 more.");
+  });
+
+  test("at most eight storages are asked for backups, and those left out are named", async () => {
+    const storages = Array.from({ length: 10 }, (_, at) => ({ storage: `s${at}`, enabled: 1, active: 1 }));
+    const empty = Object.fromEntries(
+      storages.map(({ storage }) => [`/nodes/pve1/storage/${storage}/content`, { data: [] }]),
+    );
+    const scene = sceneWith(
+      { ...answers, ...empty, "/nodes/pve1/storage?content=backup&enabled=1": { data: storages } },
+      now,
+    );
+    const { effect, details } = await scene.plan(`DELETE ${base}`);
+    expect(effect).toEndWith("no backup found (2 storages not looked at)");
+    expect(details).toContain("No backup of it was found. Not looked at: s8, s9.");
+    expect(scene.reads.filter((path) => path.includes("/content?"))).toHaveLength(8);
+  });
+});
+
+describe("values", () => {
+  const exec = async (params: Record<string, unknown>) =>
+    (await sceneWith({ ...answers, ...running }, now).plan(`POST ${base}/agent/exec`, params)).details;
+
+  test("of a command are whole, whatever they look like", async () => {
+    const words = ["sh", "-c", `${"harmless ".repeat(400)}; token=$(rm -rf /) password=x`];
+    const details = await exec({ command: words, "input-data": "secret=1; halt\n" });
+    expect(details[1]).toBe(`  command: ${JSON.stringify(words)}`);
+    expect(details[2]).toBe('  input-data: "secret=1; halt\\n"');
+  });
+
+  test("that are too long to be read are refused, with parameter and limit", async () => {
+    const refusals = [
+      [
+        { command: ["sh", "-c", "x".repeat(8_001)] },
+        'the parameter "command" has 8015 characters; at most 8000 are shown',
+      ],
+      [
+        { command: ["sh", "-c", "x".repeat(7_000)], "input-data": "y".repeat(7_000), a: "z".repeat(7_000) },
+        'more than 20000 characters together, counted up to "a"',
+      ],
+    ] as const;
+    for (const [params, why] of refusals) {
+      const failure = await exec(params).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(PolicyRefusal);
+      expect((failure as Error).message).toContain(why);
+    }
+  });
+
+  test("that are bulk text show head, tail, length and hash", async () => {
+    const content = `HEAD${"x".repeat(30_000)}TAIL`;
+    const scene = sceneWith({ ...answers, ...running }, now);
+    const { details } = await scene.plan(`POST ${base}/agent/file-write`, { file: "/etc/motd", content });
+    const hash = new Bun.CryptoHasher("sha256").update(content).digest("hex");
+    expect(details[2]).toStartWith('  content: "HEADxxx');
+    expect(details[2]).toEndWith(`xTAIL" (30008 characters, SHA-256 ${hash})`);
+    expect(details[2]?.length).toBeLessThan(600);
+  });
+
+  test("that are secrets are masked, and SSH keys, which are public, shown decoded", async () => {
+    const keys = "ssh-ed25519 AAAAC3 me@home\nssh-rsa AAAAB3 you@work";
+    const { details, effect } = await sceneWith(answers, now).plan(`PUT ${base}/config`, {
+      sshkeys: encodeURIComponent(keys),
+      cipassword: "hunter2",
+    });
+    expect(details).toContain(`  sshkeys: ${JSON.stringify(keys)}`);
+    expect(details).toContain('  cipassword: "[masked]"');
+    expect(`${details.join("\n")}${effect}`).not.toContain("hunter2");
+  });
+
+  test("hold nothing that cannot be seen, and no line of theirs is one of ours", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit: "grapheme", maxLength: 60 }),
+        fc.constantFrom(
+          "\n",
+          "\r",
+          "\u2028",
+          "\u202e",
+          "\u200b",
+          "\u00a0",
+          "\u3164",
+          "\u2800",
+          "\u{e0041}",
+          "\u001b[2J",
+        ),
+        fc.constantFrom("STOP VM 1 on prod: can be undone", "No backup", "  command: x"),
+        async (text, hidden, forged) => {
+          const evil = `${text}${hidden}${forged}`;
+          const config = {
+            ...(answers[`${base}/config`] as { data: object }).data,
+            name: evil,
+            tags: evil,
+            net0: evil,
+          };
+          const scene = sceneWith({ ...answers, [`${base}/config`]: { data: config } }, now);
+          const plan = await scene.plan(`PUT ${base}/config`, { args: evil, delete: "net0" });
+          const honest = await sceneWith(answers, now).plan(`PUT ${base}/config`, { args: "x", delete: "net0" });
+          expect(plan.details).toHaveLength(honest.details.length);
+          for (const line of [plan.action, plan.effect, ...plan.details]) {
+            expect(line).not.toMatch(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u);
+            expect(line.startsWith("STOP VM") || line.startsWith("No backup")).toBe(false);
+          }
+          expect(plan.details.find((line) => line.startsWith("  args: "))).not.toMatch(
+            /[\u200b\u00a0\u3164\u2800\u{e0041}]/u,
+          );
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("never make the two lines longer than 160 characters", async () => {
+    const long = "x".repeat(3_000);
+    const config = { ...(answers[`${base}/config`] as { data: object }).data, name: long };
+    const scene = sceneWith({ ...answers, [`${base}/config`]: { data: config } }, now);
+    for (const [request, params] of [
+      [`DELETE ${base}`, {}],
+      [`PUT ${base}/config`, { description: long, delete: `${"a,".repeat(500)}memory` }],
+      ["DELETE /access/users/x@pve", {}],
+      [`DELETE /access/users/${"u".repeat(500)}@pve`, {}],
+      ["PUT /access/acl", { path: `/${long}`, roles: long, users: long }],
+    ] as [string, Record<string, unknown>][]) {
+      const plan = await scene.plan(request, params);
+      expect(plan.action.length).toBeLessThanOrEqual(160);
+      expect(plan.effect.length).toBeLessThanOrEqual(160);
+      if (request.includes(base) && request.startsWith("PUT")) expect(plan.fitsForm).toBe(false);
+    }
+  });
+});

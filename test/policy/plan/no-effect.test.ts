@@ -1,0 +1,193 @@
+import { describe, expect, test } from "bun:test";
+import { NoEffect } from "../../../src/policy/plan/no-effect.ts";
+import { type Answers, demoScene, forbidden, type Scene, sceneWith } from "./scene.ts";
+
+async function noEffectOf(scene: Scene, request: string, params: Record<string, unknown> = {}): Promise<string> {
+  try {
+    await scene.plan(request, params);
+  } catch (error) {
+    if (error instanceof NoEffect) return error.message;
+    throw error;
+  }
+  throw new Error("a plan was made");
+}
+
+describe("what cannot do anything is answered before anybody is asked:", () => {
+  const acl = { path: "/", roles: "PVEAuditor", groups: "auditors" };
+  test.each<[request: string, params: Record<string, unknown>, why: string]>([
+    [
+      "DELETE /nodes/pve1/qemu/101/snapshot/nope",
+      {},
+      'snapshot "nope" does not exist on VM 101 db-01; it has: before-upgrade',
+    ],
+    ["POST /nodes/pve1/qemu/101/snapshot/x/rollback", {}, 'snapshot "x" does not exist'],
+    ["POST /nodes/pve1/qemu/104/status/stop", {}, "VM 104 pending-vm is stopped already"],
+    ["POST /nodes/pve1/qemu/104/status/reset", {}, "VM 104 pending-vm is stopped already"],
+    ["DELETE /nodes/pve1/qemu/100", {}, "VM 100 web-01 is running, and Proxmox deletes no running guest"],
+    ["DELETE /nodes/pve1/lxc/200", {}, "CT 200 dns-1 is running"],
+    ["DELETE /nodes/pve1/qemu/101", {}, "Proxmox's protection flag is set on VM 101 db-01"],
+    ["PUT /nodes/pve1/qemu/104/config", { delete: "scsi7,onboot" }, "VM 104 pending-vm has no scsi7, onboot"],
+    ["PUT /nodes/pve1/qemu/104/config", { net0: "NET0" }, "net0 of VM 104 pending-vm has that value already"],
+    ["PUT /nodes/pve1/qemu/104/unlink", { idlist: "unused3" }, "VM 104 pending-vm has no unused3"],
+    ["POST /nodes/pve1/qemu/9000/template", {}, "is a template already"],
+    ["DELETE /access/users/nope@pve", {}, "user nope@pve does not exist"],
+    ["DELETE /access/groups/nope", {}, "group nope does not exist"],
+    ["DELETE /access/roles/Nope", {}, "role Nope does not exist"],
+    ["DELETE /access/domains/nope", {}, "realm nope does not exist"],
+    ["DELETE /access/users/mcp@pve/token/nope", {}, "token mcp@pve!nope does not exist"],
+    ["POST /access/users/mcp@pve/token/tok", {}, "token mcp@pve!tok exists already"],
+    ["PUT /access/acl", acl, "group auditors: PVEAuditor on / is set already"],
+    ["PUT /access/acl", { ...acl, roles: "PVEAdmin", delete: 1 }, "there is no such ACL entry on /; there are: group"],
+    ["DELETE /pools/nope", {}, "pool nope does not exist"],
+    ["DELETE /pools/prod", {}, "Proxmox deletes no pool that has members, and prod has: CT 200 dns-1"],
+    ["PUT /pools/prod", { vms: "100" }, "pool prod has 100 already"],
+    ["DELETE /storage/nope", {}, "storage nope does not exist"],
+    ["PUT /storage/nas", { disable: true }, "storage nas has that value already: disable"],
+    ["DELETE /cluster/ha/resources/vm:100", {}, "HA resource vm:100 does not exist"],
+    ["DELETE /cluster/backup/nope", {}, "backup job nope does not exist"],
+    ["DELETE /cluster/firewall/rules/9", {}, "there is no rule at position 9 of the cluster; it has no rules"],
+    ["DELETE /cluster/firewall/aliases/nope", {}, "alias nope does not exist in the cluster"],
+    ["DELETE /nodes/pve1/qemu/100/firewall/ipset/nope", {}, "IP set nope does not exist in VM 100 web-01"],
+    ["DELETE /nodes/pve1/network/vmbr9", {}, "node pve1 has no interface vmbr9"],
+    ["DELETE /nodes/pve1/network", {}, "node pve1 has no pending network changes"],
+    ["DELETE /nodes/pve1/storage/backups/content/backups:backup/nope.vma", {}, "does not exist on node pve1"],
+    ["POST /nodes/pve3/status", { command: "reboot" }, "node pve3 is offline"],
+    ["DELETE /cluster/config/nodes/nope", {}, "the cluster has no member nope"],
+  ])("%s %j", async (request, params, why) => {
+    const scene = demoScene();
+    const net0 = ((await scene.admin("GET", "/nodes/pve1/qemu/104/config")) as { net0: string }).net0;
+    const filled = Object.fromEntries(
+      Object.entries(params).map(([name, value]) => [name, value === "NET0" ? net0 : value]),
+    );
+    const message = await noEffectOf(scene, request, filled);
+    expect(message).toStartWith(`${request} on prod was not sent: `);
+    expect(message).toContain(why);
+  });
+});
+
+describe("a right that is missing is no evidence:", () => {
+  const base = "/nodes/pve1/qemu/100";
+  const guest = { vmid: 100, name: "web-01", node: "pve1", type: "qemu", status: "running", id: "qemu/100" };
+  const answers: Answers = {
+    "/cluster/resources": { data: [guest] },
+    [`${base}/config`]: { data: { name: "web-01", memory: "512", digest: "d" } },
+    [`${base}/status/current`]: { data: { status: "running", qmpstatus: "running", ha: { managed: 0 } } },
+    [`${base}/snapshot`]: { data: [{ name: "current" }] },
+    "/access/acl": { data: [] },
+    "/access/users/a@pve": forbidden,
+    "/nodes/pve1/network": { data: [{ iface: "vmbr0", type: "bridge" }] },
+    "/nodes/pve1/storage/backups/content": { data: [] },
+  };
+
+  test.each<[request: string, params: Record<string, unknown>, change: Answers]>([
+    // A token without the right sees an ACL without entries.
+    ["PUT /access/acl", { path: "/vms/100", roles: "PVEAdmin", users: "a@pve", delete: 1 }, {}],
+    ["DELETE /access/users/a@pve", {}, {}],
+    ["DELETE /storage/nas", {}, {}],
+    ["DELETE /pools/prod", {}, {}],
+    ["DELETE /cluster/backup/nightly", {}, {}],
+    ["DELETE /cluster/firewall/rules/0", {}, {}],
+    ["DELETE /cluster/firewall/aliases/lan", {}, {}],
+    // Without Datastore.Audit a storage lists nothing.
+    ["DELETE /nodes/pve1/storage/backups/content/backups:backup/vzdump-qemu-100-2026_01_01-00_00_00.vma.zst", {}, {}],
+    // Without Sys.Audit only bridges are listed.
+    ["DELETE /nodes/pve1/network", {}, {}],
+    ["POST /nodes/pve1/qemu/100/status/stop", {}, { [`${base}/status/current`]: forbidden }],
+    ["PUT /nodes/pve1/qemu/100/config", { delete: "onboot" }, { [`${base}/config`]: forbidden }],
+    ["PUT /nodes/pve1/qemu/100/snapshot/x/config", { description: "y" }, { [`${base}/snapshot`]: forbidden }],
+    // Under HA a stop changes what HA keeps up, and a lock may hold a suspended state.
+    [
+      "POST /nodes/pve1/qemu/100/status/stop",
+      {},
+      { [`${base}/status/current`]: { data: { status: "stopped", ha: { managed: 1 } } } },
+    ],
+    [
+      "POST /nodes/pve1/qemu/100/status/stop",
+      {},
+      {
+        [`${base}/status/current`]: { data: { status: "stopped", ha: { managed: 0 } } },
+        [`${base}/config`]: { data: { name: "web-01", lock: "suspended" } },
+      },
+    ],
+    // What only looks equal: a volume that is made anew, a password that is never shown.
+    [
+      "PUT /nodes/pve1/qemu/100/config",
+      { cipassword: "**********" },
+      { [`${base}/config`]: { data: { name: "web-01", cipassword: "**********" } } },
+    ],
+  ])("%s %j goes on to a human", async (request, params, change) => {
+    const plan = await sceneWith({ ...answers, ...change }).plan(request, params);
+    expect(plan.action).not.toBe("");
+  });
+});
+
+test("what cannot be undone is refused where the guest cannot be read: nobody could judge it", async () => {
+  const scene = sceneWith({ "/cluster/resources": { data: [] } });
+  for (const request of ["DELETE /nodes/pve1/qemu/100", "POST /nodes/pve1/lxc/100/snapshot/x/rollback"]) {
+    await expect(scene.plan(request)).rejects.toThrow(
+      "it cannot be undone, and what would be lost cannot be read (403, token mcp@pve!agent lacks VM.Audit on /vms/100)",
+    );
+  }
+  const strange = sceneWith({
+    "/nodes/pve1/qemu/100/config": { data: [] },
+    "/nodes/pve1/qemu/100/snapshot": { data: {} },
+    "/nodes/pve1/qemu/100/status/current": { data: null },
+  });
+  await expect(strange.plan("DELETE /nodes/pve1/qemu/100")).rejects.toThrow("another form than Proxmox's");
+});
+
+test("an answer of any other form than Proxmox's breaks no plan", async () => {
+  const requests: [string, Record<string, unknown>?][] = [
+    ["PUT /access/acl", { path: "/", roles: "a", users: "b@c", tokens: "b@c!d" }],
+    ["DELETE /access/users/x@pve/token/t"],
+    ["DELETE /access/roles/x"],
+    ["DELETE /access/groups/x"],
+    ["DELETE /access/domains/x"],
+    ["DELETE /pools/x"],
+    ["PUT /pools", { poolid: "a/b", vms: "100" }],
+    ["DELETE /storage/x"],
+    ["PUT /cluster/ha/resources/vm:100", { state: "disabled" }],
+    ["POST /cluster/ha/status/disarm-ha"],
+    ["DELETE /cluster/backup/x"],
+    ["DELETE /cluster/firewall/ipset/a/10.0.0.0/8"],
+    ["PUT /cluster/firewall/rules/0", { enable: 0 }],
+    ["PUT /nodes/pve1/network"],
+    ["DELETE /nodes/pve1/network/eth0"],
+    ["POST /nodes/pve1/status", { command: "reboot" }],
+    ["DELETE /cluster/config/nodes/pve1"],
+    ["POST /nodes/pve1/services/corosync/stop"],
+    ["POST /nodes/pve1/stopall"],
+    ["DELETE /nodes/pve1/storage/b/content/b:backup/vzdump-qemu-100-x.vma"],
+    ["DELETE /nodes/pve1/storage/b/prunebackups"],
+    ["POST /nodes/pve1/qemu/100/agent/exec", { command: "x" }],
+    ["PUT /nodes/pve1/qemu/100/config", { delete: "a", net0: "virtio" }],
+  ];
+  const odd: unknown[] = [
+    null,
+    "x",
+    1,
+    [],
+    {},
+    [null, 1, "x", [], {}],
+    { members: 1, tokens: [1], ha: 1 },
+    { a: { b: [{}] } },
+  ];
+  for (const [request, params] of requests) {
+    for (const data of odd) {
+      const any = new Proxy<Answers>(
+        {},
+        { get: (_, path) => (path === "/cluster/resources" ? { data: [] } : { data }) },
+      );
+      try {
+        const plan = await sceneWith(any).plan(request, params);
+        expect(plan.details.length).toBeGreaterThan(0);
+      } catch (error) {
+        expect({ request, data, name: (error as Error).name }).toEqual({
+          request,
+          data,
+          name: expect.stringMatching(/^(?:NoEffect|PolicyRefusal|GuestError)$/),
+        });
+      }
+    }
+  }
+});
