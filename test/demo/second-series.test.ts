@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { createDemo, type DemoCluster } from "../../src/demo/index.ts";
-import firewall from "../recordings/alpha-firewall.json";
-import ha from "../recordings/alpha-ha.json";
-import pools from "../recordings/alpha-pools.json";
-import purge from "../recordings/alpha-purge.json";
-import storage from "../recordings/alpha-storage.json";
+import firewall from "../recordings/second-series/alpha-firewall.json";
+import ha from "../recordings/second-series/alpha-ha.json";
+import pools from "../recordings/second-series/alpha-pools.json";
+import purge from "../recordings/second-series/alpha-purge.json";
+import storage from "../recordings/second-series/alpha-storage.json";
 
 interface Recorded {
   request: { token: string; method: string; path: string; query?: object; form?: object };

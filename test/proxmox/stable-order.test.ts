@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { stableOrder, stableRows } from "../../src/proxmox/stable-order.ts";
-import orders from "../recordings/alpha-orders.json";
+import orders from "../recordings/second-series/alpha-orders.json";
 
 interface Recorded {
   request: { method: string; path: string; query?: unknown };
