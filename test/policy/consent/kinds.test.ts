@@ -139,6 +139,7 @@ describe.each(ways)("by $name", ({ fallback, hasHuman, give }) => {
       // The plan of now was asked about in the same answer, so its code counts.
       await consentWith(prepared, code);
       expect(sent(stage, prepared) - before).toBe(1);
+      expect(await prepared.isDone()).toBe(true);
     });
   });
 });
