@@ -4,6 +4,7 @@ import { Secret } from "../../src/config/secret.ts";
 import type { ClusterConfig } from "../../src/config/types.ts";
 import { createDemo } from "../../src/demo/index.ts";
 import { createLog } from "../../src/log.ts";
+import { Redactor } from "../../src/redact/redactor.ts";
 import { noAudit } from "../../src/policy/audit.ts";
 import { local } from "../../src/policy/caller.ts";
 import { Consents } from "../../src/policy/consent.ts";
@@ -46,7 +47,7 @@ async function askFleet(): Promise<{ bytes: number; requests: number }> {
       return await demo.fetch(request);
     },
   }));
-  const consents = new Consents(new Seal(config), createLog({ level: "silent", format: "text" }));
+  const consents = new Consents(new Seal(config), createLog({ level: "silent", format: "text" }, new Redactor()));
   const open = guard({ clusters: manager, config, library: new ApiLibrary(), consents, audit: noAudit });
   const proxmox = open({ caller: local, client: "bench", canAsk: false });
   const text = await getClusterResources.call(

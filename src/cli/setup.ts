@@ -13,6 +13,7 @@ import { type Audit, AuditError, openAudit } from "../policy/audit.ts";
 import { Consents } from "../policy/consent.ts";
 import { CallLimits } from "../policy/limits.ts";
 import { idlePatterns } from "../policy/warnings.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import { Seal } from "../seal.ts";
 import { tools } from "../tools/index.ts";
 import { version } from "../version.ts";
@@ -28,6 +29,7 @@ export interface Setup {
   readonly limits: CallLimits;
   readonly seal: Seal;
   readonly log: Log;
+  readonly redactor: Redactor;
   /** Calls back when a reload changed what tools/list shows: clusters, callers, levels. */
   onToolsChange(listener: () => void): void;
   /** Ends the watch over the configuration and closes the connections to the clusters. */
@@ -37,25 +39,27 @@ export interface Setup {
 /**
  * Reads the configuration and makes everything that answers with it. SIGHUP or a changed file reads it again; a bad new
  * one is reported and the old one stays.
+ * @param redactor learns the secrets of every configuration that is read, and the codes of open questions.
  * @throws {ConfigError} when the configuration cannot be used.
  */
-export async function setUp(flags: Flags): Promise<Setup> {
-  const log = createLog(loadLogConfig({ flags, env: environment() }));
+export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
+  const log = createLog(loadLogConfig({ flags, env: environment() }), redactor);
   const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
-  const source = await loadSource(flags);
+  const source = await loadSource(flags, redactor);
   const seal = new Seal(source.config);
   const consents = new Consents(seal, log);
-  let audit = auditOf(source.config);
-  let fleet = openFleet(source, { library, consents, audit });
+  redactor.followCodes(() => consents.open().flatMap(({ code }) => code ?? []));
+  let audit = auditOf(source.config, redactor);
+  let fleet = openFleet(source, { library, consents, audit, redactor });
   warn(fleet.config, log);
   const listeners: (() => void)[] = [];
 
   const reload = async (why: string) => {
     try {
-      const next = await loadSource(flags);
-      const nextAudit = next.config.auditLog === fleet.config.auditLog ? audit : auditOf(next.config);
+      const next = await loadSource(flags, redactor);
+      const nextAudit = next.config.auditLog === fleet.config.auditLog ? audit : auditOf(next.config, redactor);
       const before = { ...fleet, audit };
-      fleet = openFleet(next, { library, consents, audit: nextAudit }, before.clusters);
+      fleet = openFleet(next, { library, consents, audit: nextAudit, redactor }, before.clusters);
       audit = nextAudit;
       warn(fleet.config, log);
       before.clusters.close();
@@ -83,11 +87,12 @@ export async function setUp(flags: Flags): Promise<Setup> {
   const limits = new CallLimits(() => fleet.config);
   return {
     config: fleet.config,
-    createServer: serverFactory({ tools, guard: () => fleet.guard, limits, version, log }),
+    createServer: serverFactory({ tools, guard: () => fleet.guard, limits, version, log, redactor }),
     callers: () => fleet.config.callers,
     limits,
     seal,
     log,
+    redactor,
     onToolsChange: (listener) => listeners.push(listener),
     close() {
       unwatch();
@@ -102,9 +107,9 @@ export async function setUp(flags: Flags): Promise<Setup> {
 const oldAuditMs = 3_600_000;
 
 /** @throws {ConfigError} when its file cannot be opened: found out now, and not at the first change that it should tell of. */
-function auditOf({ auditLog = "stderr", source }: Config): Audit {
+function auditOf({ auditLog = "stderr", source }: Config, redactor: Redactor): Audit {
   try {
-    return openAudit(auditLog);
+    return openAudit(auditLog, redactor);
   } catch (error) {
     if (!(error instanceof AuditError)) throw error;
     throw new ConfigError(`${source}: ${error.message}`);

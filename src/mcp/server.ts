@@ -12,6 +12,7 @@ import type { Caller } from "../policy/caller.ts";
 import { consentMs } from "../policy/consent.ts";
 import type { Guard } from "../policy/guard.ts";
 import type { CallLimits } from "../policy/limits.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import { givenConsent } from "../tools/arguments.ts";
 import { failureText } from "../tools/failure.ts";
 import type { Tool } from "../tools/tool.ts";
@@ -31,13 +32,15 @@ export interface ServerOptions {
   readonly limits: CallLimits;
   readonly version: string;
   readonly log: Log;
+  /** What every answer, question and notification passes. */
+  readonly redactor: Redactor;
 }
 
 /** The SDK builds a validator for every server otherwise: 50-100 us a request, measured. */
 const jsonSchemaValidator = new AjvJsonSchemaValidator();
 
 /** Prepares what is the same for all servers, tools/list above all, and returns their factory. */
-export function serverFactory({ tools, guard, limits, version, log }: ServerOptions): ServerFactory {
+export function serverFactory({ tools, guard, limits, version, log, redactor }: ServerOptions): ServerFactory {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const offers = new Offers(tools);
   return (caller) => {
@@ -57,7 +60,8 @@ export function serverFactory({ tools, guard, limits, version, log }: ServerOpti
       const tool = byName.get(params.name);
       if (tool === undefined) {
         const names = [...byName.keys()].join(", ");
-        throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool "${params.name}". Tools: ${names}.`);
+        const message = `There is no tool "${params.name}". Tools: ${names}.`;
+        throw new ProtocolError(ProtocolErrorCode.InvalidParams, redactor.outgoing(message));
       }
       const call = {
         caller,
@@ -67,9 +71,9 @@ export function serverFactory({ tools, guard, limits, version, log }: ServerOpti
         consent: givenConsent(params.arguments),
       };
       const { signal } = mcpReq;
-      const open = () => ({ proxmox: guard()(call), signal, ...progressOf(mcpReq) });
+      const open = () => ({ proxmox: guard()(call), signal, ...progressOf(mcpReq, redactor) });
       const run = () => limits.within(caller, () => tool.call(params.arguments, open()));
-      return await answerOf(tool, run, signal, log);
+      return await answerOf(tool, run, signal, { log, redactor });
     });
     return server;
   };
@@ -80,20 +84,23 @@ async function answerOf(
   tool: Tool,
   run: () => Promise<string>,
   signal: AbortSignal,
-  log: Log,
+  { log, redactor }: Pick<ServerOptions, "log" | "redactor">,
 ): Promise<CallToolResult | InputRequiredResult> {
   try {
-    return answer(await run());
+    return answer(await run(), redactor);
   } catch (error) {
     // A cancelled call is not answered; the SDK drops what is thrown.
     if (signal.aborted) throw error;
-    if (error instanceof ConsentNeeded) return askHuman(error);
+    if (error instanceof ConsentNeeded) return redactor.outgoing(askHuman(error));
     const text = failureText(error);
-    if (text !== undefined) return failure(text);
+    if (text !== undefined) return failure(text, redactor);
     log.error(`${tool.name} failed`, error);
     const doubt = tool.annotations.readOnlyHint
       ? ""
       : " If it was to change something, look whether it did before trying again.";
-    return failure(`${tool.name} failed by a fault of this server, not of Proxmox. Its log says more.${doubt}`);
+    return failure(
+      `${tool.name} failed by a fault of this server, not of Proxmox. Its log says more.${doubt}`,
+      redactor,
+    );
   }
 }

@@ -5,6 +5,7 @@ import type { Log } from "../log.ts";
 import type { Seal, SealPurpose } from "../seal.ts";
 import type { ConsentWay } from "./audit.ts";
 import { type Call, ConsentNeeded, type Reply } from "./call.ts";
+import type { OpenQuestion } from "./consent/open-question.ts";
 import { NotExecuted, PolicyRefusal } from "./refusal.ts";
 
 /** A request that needs consent. */
@@ -149,13 +150,19 @@ export class Consents {
     const alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
     const letters = Array.from({ length: 8 }, () => alphabet[randomInt(alphabet.length)]);
     const text = `${letters.slice(0, 4).join("")}-${letters.slice(4).join("")}`;
+    // Before it is open: the codes of open questions are redacted from the log, too.
+    this.#log.warn(
+      `consent code ${text} for ten minutes. Give it to nobody who should not do this: ${asked.text.replaceAll("\n", " | ")}`,
+    );
     this.#codes.delete(key);
     this.#codes.set(key, { text, until: this.#now() + consentMs, tries: 0 });
     const [oldest] = this.#codes.keys();
     if (this.#codes.size > mostCodes && oldest !== undefined) this.#codes.delete(oldest);
-    this.#log.warn(
-      `consent code ${text} for ten minutes. Give it to nobody who should not do this: ${asked.text.replaceAll("\n", " | ")}`,
-    );
+  }
+
+  /** The questions that wait for a code. */
+  open(): readonly Pick<OpenQuestion, "code">[] {
+    return [...this.#codes.values()].filter(({ until }) => until > this.#now()).map(({ text }) => ({ code: text }));
   }
 
   /** A map keeps its order, so the first are the oldest. */

@@ -4,13 +4,14 @@ import { embeddedDemo } from "../../src/cli/demo.ts";
 import { openFleet } from "../../src/cli/fleet.ts";
 import { noAudit } from "../../src/policy/audit.ts";
 import { Consents } from "../../src/policy/consent.ts";
+import { Redactor } from "../../src/redact/redactor.ts";
 import { Seal } from "../../src/seal.ts";
 import { emptyConfig } from "../support/guarded.ts";
 import { keptLog } from "../support/listening.ts";
 
 test("a configuration that is read anew keeps what was sent to its clusters, for a write may be under way", () => {
   const consents = new Consents(new Seal(emptyConfig), keptLog());
-  const around = { library: new ApiLibrary(), consents, audit: noAudit };
+  const around = { library: new ApiLibrary(), consents, audit: noAudit, redactor: new Redactor() };
   const before = openFleet(embeddedDemo(), around);
   const after = openFleet(embeddedDemo(), around, before.clusters);
   for (const name of ["alpha", "beta"]) {

@@ -4,6 +4,7 @@ import { Secret } from "../../src/config/secret.ts";
 import type { TlsMode } from "../../src/config/types.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { inspectCertificates, inspectPage } from "../../src/proxmox/inspect.ts";
+import { Redactor } from "../../src/redact/redactor.ts";
 import { type Authority, daysFromNow, type Identity, makeAuthority, makeIdentity } from "../support/pki.ts";
 import { closedPort, type RawServer, replyData, startRawServer } from "../support/raw-server.ts";
 import { startChild } from "./asking.ts";
@@ -278,13 +279,14 @@ test("a proxy tunnels reads and writes, and learns nothing but the host", async 
   await using proxy = await startTunnel(server.port, seen);
   const url = "https://pve.test:8006";
   const way = { url: `http://127.0.0.1:${proxy.port}`, authorization: new Secret("Basic dXNlcjpwYXNz") };
+  const through = { proxy: way, redactor: new Redactor() };
   const pinned: TlsMode = { mode: "fingerprint", fingerprints: [identity.fingerprint] };
   for (const mode of [rightCa(), pinned]) {
     const client = new ProxmoxClient({ ...clusterAt([url], mode), proxies: { [url]: way } });
     for (const method of methods) expect((await client.request({ method, path: ["x"] })).data).toBe("through");
     client.close();
-    expect((await inspectCertificates(url, mode, way)).seen?.[0]?.fingerprint).toBe(identity.fingerprint);
-    expect((await inspectPage(url, mode, "/", way)).seen?.text).toBe('{"data":"through"}');
+    expect((await inspectCertificates(url, mode, through)).seen?.[0]?.fingerprint).toBe(identity.fingerprint);
+    expect((await inspectPage(url, mode, "/", through)).seen?.text).toBe('{"data":"through"}');
   }
   expect(server.requests.filter(({ method }) => method === "POST")).toHaveLength(2);
   for (const head of seen) {

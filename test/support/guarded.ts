@@ -8,6 +8,7 @@ import { local } from "../../src/policy/caller.ts";
 import { Consents } from "../../src/policy/consent.ts";
 import { guard, type Proxmox } from "../../src/policy/guard.ts";
 import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
+import { Redactor } from "../../src/redact/redactor.ts";
 import { Seal } from "../../src/seal.ts";
 
 /** A configuration of these clusters and nothing else. */
@@ -34,6 +35,6 @@ export function guarded(
   } = {},
 ): Proxmox {
   const config = configOf(clusters);
-  const consents = new Consents(new Seal(config), createLog({ level: "silent", format: "text" }));
+  const consents = new Consents(new Seal(config), createLog({ level: "silent", format: "text" }, new Redactor()));
   return guard({ clusters: new ClusterManager(clusters, optionsOf), config, library, consents, audit })(call);
 }

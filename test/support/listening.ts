@@ -10,6 +10,7 @@ import { Consents } from "../../src/policy/consent.ts";
 import { guard } from "../../src/policy/guard.ts";
 import { CallLimits } from "../../src/policy/limits.ts";
 import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
+import { Redactor } from "../../src/redact/redactor.ts";
 import { Seal } from "../../src/seal.ts";
 import { tools } from "../../src/tools/index.ts";
 import { emptyConfig } from "./guarded.ts";
@@ -37,8 +38,12 @@ export const loopback: ServerConfig = {
   warnings: [],
 };
 
-/** Nobody but whoever comes, as often as they like. */
-export const unlimited = { callers: () => [], limits: new CallLimits(() => emptyConfig) };
+/** Nobody but whoever comes, as often as they like; nothing is secret. */
+export const unlimited = {
+  callers: () => [],
+  limits: new CallLimits(() => emptyConfig),
+  redactor: new Redactor(),
+};
 
 /** The server over the demo, in the test's own process: for limits that no flag sets. */
 export function listenToDemo(options: ListenOptions): KeptListening {
@@ -62,8 +67,8 @@ export function listenTo(
   const seal = new Seal(config);
   const consents = new Consents(seal, log);
   const around = guard({ clusters, config, library: new ApiLibrary(), consents, audit: noAudit });
-  const { limits } = unlimited;
-  const createServer = serverFactory({ tools, guard: () => around, limits, version: "0.0.0", log });
+  const { limits, redactor } = unlimited;
+  const createServer = serverFactory({ tools, guard: () => around, limits, version: "0.0.0", log, redactor });
   return { ...listen(loopback, { ...unlimited, createServer, seal, log }, options), log };
 }
 
