@@ -6,7 +6,7 @@ import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { inspectCertificates, inspectPage } from "../../src/proxmox/inspect.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
 import { type Authority, daysFromNow, type Identity, makeAuthority, makeIdentity } from "../support/pki.ts";
-import { closedPort, type RawServer, replyData, startRawServer } from "../support/raw-server.ts";
+import { closedPort, type RawServer, replyData, startRawServer, startTunnel } from "../support/raw-server.ts";
 import { startChild } from "./asking.ts";
 import { canary, clusterAt, failureOf } from "./clusters.ts";
 
@@ -345,23 +345,6 @@ test("NO_PROXY of the environment does not overrule a proxy that is configured",
     if (before === undefined) delete process.env["NO_PROXY"];
   }
 });
-
-/** A proxy that tunnels every host to one port of this machine. */
-async function startTunnel(port: number, seen: string[]): Promise<RawServer> {
-  return await startRawServer(() => undefined, {
-    onConnection(socket) {
-      socket.removeAllListeners("data");
-      socket.once("data", (chunk) => {
-        seen.push(chunk.toString());
-        const onward = connect(port, "127.0.0.1", () => {
-          socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
-          socket.pipe(onward).pipe(socket);
-        });
-        onward.on("error", () => socket.destroy());
-      });
-    },
-  });
-}
 
 const closing = (socket: { end(text: string): void }) =>
   socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 13\r\n\r\n{"data":"ok"}');

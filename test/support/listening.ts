@@ -61,15 +61,16 @@ export function listenTo(
   config: Config,
   optionsOf: (name: string) => ProxmoxClientOptions,
   options: ListenOptions = {},
+  redactor = unlimited.redactor,
 ): KeptListening {
   const clusters = new ClusterManager(config.clusters, optionsOf);
   const log = keptLog();
   const seal = new Seal(config);
   const consents = new Consents(seal, log);
   const around = guard({ clusters, config, library: new ApiLibrary(), consents, audit: noAudit });
-  const { limits, redactor } = unlimited;
+  const { limits } = unlimited;
   const createServer = serverFactory({ tools, guard: () => around, limits, version: "0.0.0", log, redactor });
-  return { ...listen(loopback, { ...unlimited, createServer, seal, log }, options), log };
+  return { ...listen(loopback, { ...unlimited, createServer, seal, log, redactor }, options), log };
 }
 
 /** Waits until something holds, for at most two seconds, or as long as is said in milliseconds. */
