@@ -83,3 +83,12 @@ test("an answer's values and keys hold no secret that the far end echoes", async
   expect(JSON.stringify(data).match(/\[secret\]/g)).toHaveLength(3);
   expect(JSON.stringify(data)).not.toContain(canary);
 });
+
+test("a certificate's names hold no secret that the far end has learned before", async () => {
+  const identity = await makeIdentity({ subject: `CN=${"y".repeat(185)} ${canary}`, names: [`${canary}.example`] });
+  await using server = await startRawServer(replyData(1), { tls: identity });
+  const client = new ProxmoxClient(clusterAt([server.url], { mode: "verify" }));
+  const { details } = await failureOf(client, { method: "GET", path: ["x"] });
+  expect(details.certificate?.names).toEqual(["[secret].example"]);
+  expect(details.certificate?.subject).not.toContain(canary.slice(0, 8));
+});

@@ -204,3 +204,32 @@ test("a token that a reload replaced stays unspoken", async () => {
     expect(leaks(text)).toEqual([]);
   }
 });
+
+test("a token that is a word, which answers may hold anyway, leaves through no answer, question, progress or output", async () => {
+  const word = "swordfish-moon";
+  const cluster = { url: far.url, user: "mcp@pve", token_id: "agent", token_secret: word };
+  await using other = await configFile({ clusters: { prod: cluster }, audit_log: "audit.jsonl" });
+  await using own = await startProduct(["--config", other.path], { MCP_LOG_LEVEL: "debug" });
+  const seen: string[] = [];
+  await using client = await modernClient({
+    url: own.url,
+    human: ({ message, title }) => {
+      seen.push(message, title);
+      return { action: "decline" };
+    },
+  });
+  const onprogress = ({ message = "" }) => void seen.push(message);
+  const calls: [string, Record<string, unknown>][] = [
+    ["proxmox_api_call", { path: "/nodes/pve1/qemu" }],
+    ["wait_for_task", { task: "prod/UPID:pve1:000001CC:0006EAA0:6B02C95E:qmstart:100:root@pam:" }],
+    ["proxmox_api_call", { method: "DELETE", path: "/nodes/pve1/qemu/100" }],
+  ];
+  for (const [name, args] of calls) seen.push((await client.call(name, args, { onprogress })).text);
+  expect(seen.filter((text) => text.includes("[secret]")).length).toBeGreaterThan(3);
+  for (const args of [["call", "get", "/nodes/pve1/qemu"], ["call", "get", "/nodes/message-0/status"], ["check"]]) {
+    const { stdout, stderr } = await runProduct([...args, "--config", other.path]);
+    seen.push(stdout, stderr);
+  }
+  seen.push(own.stderr(), await Bun.file(join(other.folder, "audit.jsonl")).text());
+  expect(seen.filter((text) => windowsShown(text, word).length > 0)).toEqual([]);
+});
