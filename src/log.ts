@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { type ConsolaReporter, createConsola, LogLevels } from "consola/core";
 import type { LogConfig } from "./config/types.ts";
+import type { Redactor } from "./redact/redactor.ts";
 
 /** The log, on stderr: stdout belongs to the protocol when the transport is stdio. */
 export interface Log {
@@ -30,14 +31,16 @@ const reporters: Readonly<Record<LogConfig["format"], ConsolaReporter>> = {
   },
 };
 
-/** A log of this level and format. */
-export function createLog({ level, format }: LogConfig): Log {
+/** A log of this level and format, without what `redactor` takes out. */
+export function createLog({ level, format }: LogConfig, redactor: Redactor): Log {
   const consola = createConsola({ level: levels[level], reporters: [reporters[format]] });
+  const text = (message: string, cause?: unknown) =>
+    redactor.outgoing(cause === undefined ? message : `${message}: ${trace(cause)}`);
   return {
-    error: (message, cause) => consola.error(cause === undefined ? message : `${message}: ${trace(cause)}`),
-    warn: (message) => consola.warn(message),
-    info: (message) => consola.info(message),
-    debug: (message) => consola.debug(message),
+    error: (message, cause) => consola.error(text(message, cause)),
+    warn: (message) => consola.warn(text(message)),
+    info: (message) => consola.info(text(message)),
+    debug: (message) => consola.debug(text(message)),
     warns: levels[level] >= levels.warn,
   };
 }

@@ -7,7 +7,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url));
 
 /** The house from the ground up: a floor imports itself and those before it. What stands in one list is one floor. */
 const floors = [
-  ["config", "log.ts", "plain.ts", "version.ts", "seal.ts"],
+  ["config", "log.ts", "plain.ts", "version.ts", "seal.ts", "redact"],
   ["proxmox"],
   ["clusters.ts", "demo", "apidoc"],
   ["policy"],
@@ -79,4 +79,49 @@ test("only config reads the environment, only main and cli exit", async () => {
     if (/\bprocess\.exit\b/.test(text) && !["cli", "main.ts"].includes(roomOf(file))) wrong.push(`${file} exits`);
   }
   expect(wrong).toEqual([]);
+});
+
+/** Where texts leave this process, and nowhere else: each of these files redacts what it writes. */
+const outlets: readonly (readonly [what: string, pattern: RegExp, files: readonly string[]])[] = [
+  ["writes to a file descriptor", /\bwriteSync\(/, ["log.ts", "policy/audit.ts"]],
+  ["writes to a stream", /\b(?:stream|stdout|stderr)\.(?:write|end)\(/, ["cli/output.ts"]],
+  ["prints", /\bconsole\.\w+\(|\bBun\.(?:write|stdout|stderr)\b/, []],
+  ["makes a log", /\bcreateConsola\(/, ["log.ts"]],
+  ["prompts on a terminal", /\bcreateInterface\(/, ["cli/consent.ts"]],
+  ["writes a file", /\bwriteFile(?:Sync)?\(/, ["apidoc/shelf.ts"]],
+  ["makes content of an answer", /\btype: "text"/, ["mcp/result.ts"]],
+  ["asks through the client", /\binputRequired\(/, ["mcp/consent.ts"]],
+  ["notifies a client", /\bnotify\(/, ["mcp/progress.ts"]],
+  ["makes a protocol error", /\bnew ProtocolError\(/, ["mcp/server.ts"]],
+  ["makes an error response", /\bResponse\.json\(/, ["http/answers.ts"]],
+];
+
+test("texts leave through few places only, and each of them redacts", async () => {
+  const found: string[] = [];
+  for (const file of [...new Glob("**/*.ts").scanSync(src)].filter((each) => roomOf(each) !== "demo")) {
+    const text = await Bun.file(join(src, file)).text();
+    for (const [what, pattern, files] of outlets) {
+      if (pattern.test(text) && !files.includes(file)) found.push(`${file} ${what}`);
+    }
+  }
+  expect(found).toEqual([]);
+  // What reaches the disk cache and the client's questions was redacted before, where it came in or goes out.
+  const elsewhere = ["apidoc/shelf.ts", "mcp/consent.ts"];
+  for (const file of new Set(outlets.flatMap(([, , files]) => files)).difference(new Set(elsewhere))) {
+    expect(await Bun.file(join(src, file)).text()).toContain("redactor.outgoing(");
+  }
+  expect(await Bun.file(join(src, "mcp/server.ts")).text()).toContain("redactor.outgoing(askHuman(");
+});
+
+test("everything that reads from a cluster is given the process's redactor", async () => {
+  const makers = /\bnew (?:ProxmoxClient|ClusterManager)\(|\binspect(?:Certificates|Page)\(/;
+  const without: string[] = [];
+  for (const file of [...new Glob("**/*.ts").scanSync(src)].filter(
+    (each) => !["proxmox", "demo"].includes(roomOf(each)),
+  )) {
+    const text = await Bun.file(join(src, file)).text();
+    // The manager passes on what it is given.
+    if (makers.test(text) && !/\bredactor\b/.test(text) && file !== "clusters.ts") without.push(file);
+  }
+  expect(without).toEqual([]);
 });

@@ -10,7 +10,7 @@ import { askInTerminal } from "./consent.ts";
 import { flagsOf } from "./flags.ts";
 import { openQuietly } from "./fleet.ts";
 import { grid } from "./grid.ts";
-import { json, write } from "./output.ts";
+import { json } from "./output.ts";
 import { readRequest } from "./request.ts";
 
 /** `call`: one request to the API of a cluster, as `pvesh` does it, through the same policy as the tools. */
@@ -47,17 +47,17 @@ export const call = command({
     json: { type: "boolean", description: "print JSON, on a terminal too" },
     table: { type: "boolean", description: "print a table, in a pipe too" },
   },
-  run: async ({ flags, words }) => {
+  run: async ({ flags, words, redactor, write }) => {
     const request = readRequest(words);
     const asTable = wantsTable(flags);
-    const { guard, clusters, config } = await openQuietly(flags);
+    const { guard, clusters, config } = await openQuietly(flags, redactor);
     for (const warning of config.warnings) await write(process.stderr, warning);
     const { cluster } = flags;
     const name = typeof cluster === "string" ? cluster : undefined;
     const answer = await askInTerminal(
       guard,
       async (proxmox) => await proxmox.request(name, { ...request, checked: true }),
-      typeof flags["consent"] === "string" ? flags["consent"] : undefined,
+      { given: typeof flags["consent"] === "string" ? flags["consent"] : undefined, redactor, write },
     );
     clusters.close();
     const { resolved } = answer;

@@ -4,8 +4,17 @@ import { local } from "../policy/caller.ts";
 import { howToAgree, planLines } from "../policy/consent/question-text.ts";
 import type { Guard, Proxmox } from "../policy/guard.ts";
 import { NotExecuted } from "../policy/refusal.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import { version } from "../version.ts";
-import { plainLines, write } from "./output.ts";
+import { plainLines, type Write } from "./output.ts";
+
+/** What a question in the terminal needs. */
+export interface TerminalOptions {
+  /** The answer in place of what would be typed, for scripts. */
+  readonly given: string | undefined;
+  readonly redactor: Redactor;
+  readonly write: Write;
+}
 
 /**
  * Does something with the clusters as whoever sits at this machine. What needs consent is asked in the terminal, with
@@ -15,19 +24,22 @@ import { plainLines, write } from "./output.ts";
 export async function askInTerminal<T>(
   guard: Guard,
   act: (proxmox: Proxmox) => Promise<T>,
-  given: string | undefined,
+  options: TerminalOptions,
 ): Promise<T> {
   const call: Call = { caller: local, client: `proxmox-mcp call ${version}`, prompt: "terminal" };
   try {
     return await act(guard(call));
   } catch (error) {
     if (!(error instanceof ConsentNeeded)) throw error;
-    const reply = { ...(await answer(error.question, given)), state: error.state };
+    const reply = { ...(await answer(error.question, options)), state: error.state };
     return await act(guard({ ...call, reply }));
   }
 }
 
-async function answer({ id, plan }: Question, given: string | undefined): Promise<Omit<Reply, "state">> {
+async function answer(
+  { id, plan }: Question,
+  { given, redactor, write }: TerminalOptions,
+): Promise<Omit<Reply, "state">> {
   const text = planLines(plan).join("\n");
   const isClick = plan.words.length === 0;
   if (given === undefined && !process.stdin.isTTY) {
@@ -36,7 +48,8 @@ async function answer({ id, plan }: Question, given: string | undefined): Promis
     throw new NotExecuted(message, "consent is needed (no terminal)", id);
   }
   if (given === undefined) await write(process.stderr, plainLines(text));
-  const typed = given ?? (await ask(isClick ? "Allow this? [y/N] " : `${howToAgree(plan).replace(/\.$/, ":")} `));
+  const prompt = isClick ? "Allow this? [y/N] " : `${howToAgree(plan).replace(/\.$/, ":")} `;
+  const typed = given ?? (await ask(redactor.outgoing(prompt)));
   if (typed === undefined) return { action: "cancel", confirm: undefined };
   if (!isClick) return { action: "accept", confirm: typed };
   return { action: /^(?:y|yes)$/i.test(typed.trim()) ? "accept" : "decline", confirm: undefined };

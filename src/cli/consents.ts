@@ -2,7 +2,7 @@ import { controlPaths, type ServerConsents, serverConsents } from "../control/pr
 import { questionText } from "../control/question-text.ts";
 import { command } from "./command.ts";
 import { flagsFor } from "./flags.ts";
-import { json, write } from "./output.ts";
+import { json } from "./output.ts";
 import { askRunning, nameOf } from "./servers.ts";
 
 /** `consents`: what the running servers ask humans, with plans and codes. */
@@ -14,8 +14,8 @@ export const consents = command({
     ...flagsFor("MCP_RUNTIME_DIR"),
     json: { type: "boolean", description: "print one JSON document" },
   },
-  run: async ({ flags }) => {
-    const running = await askRunning(flags, controlPaths.consents, serverConsents);
+  run: async ({ flags, write }) => {
+    const running = await askRunning({ flags, write }, controlPaths.consents, serverConsents);
     if (running === undefined) return 1;
     const { answers, problems } = running;
     if (flags["json"] === true) await write(process.stdout, json({ servers: answers, problems }));

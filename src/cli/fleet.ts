@@ -10,6 +10,7 @@ import { noAudit, openAudit } from "../policy/audit.ts";
 import { noCodeDisplay } from "../policy/consent/code-display.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { type Guard, type GuardOptions, guard } from "../policy/guard.ts";
+import type { Redactor } from "../redact/redactor.ts";
 
 /** The clusters of one configuration, and the policy around them. */
 export interface Fleet {
@@ -27,10 +28,16 @@ export interface Source {
 }
 
 /**
- * Reads the configuration that the flags and the environment name, or makes the demo.
+ * Reads the configuration that the flags and the environment name, or makes the demo. Its secrets go to `redactor`.
  * @throws {ConfigError} when the configuration cannot be used.
  */
-export async function loadSource(flags: Flags): Promise<Source> {
+export async function loadSource(flags: Flags, redactor: Redactor): Promise<Source> {
+  const source = await read(flags);
+  redactor.add(source.config);
+  return source;
+}
+
+async function read(flags: Flags): Promise<Source> {
   if (flags["demo"] === true) {
     if (flags["config"] !== undefined) throw new ConfigError("--demo and --config say two things; give one of them.");
     // Loaded only when it is asked for: a server on real clusters neither pays for the demo nor can reach it.
@@ -52,13 +59,13 @@ export async function loadSource(flags: Flags): Promise<Source> {
  */
 export function openFleet(
   { config, fetchOf }: Source,
-  around: Pick<GuardOptions, "library" | "consents" | "audit">,
+  { redactor, ...around }: Pick<GuardOptions, "library" | "consents" | "audit"> & { readonly redactor: Redactor },
   before?: ClusterManager,
 ): Fleet {
   const clusters = new ClusterManager(config.clusters, (name) => {
     const fetch = fetchOf(name);
     const writes = before?.names.includes(name) === true ? before.pick(name).client.writes : undefined;
-    return { writes, ...(fetch !== undefined && { fetch }) };
+    return { writes, redactor, ...(fetch !== undefined && { fetch }) };
   });
   return { config, clusters, guard: guard({ clusters, config, ...around }) };
 }
@@ -68,11 +75,12 @@ export function openFleet(
  * configuration names a place for that, and nowhere else.
  * @throws {ConfigError} when the configuration cannot be used, {AuditError} when its audit cannot be opened.
  */
-export async function openQuietly(flags: Flags): Promise<Fleet> {
-  const source = await loadSource(flags);
+export async function openQuietly(flags: Flags, redactor: Redactor): Promise<Fleet> {
+  const source = await loadSource(flags, redactor);
   return openFleet(source, {
+    redactor,
     library: new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) }),
     consents: new Consents(noCodeDisplay),
-    audit: source.config.auditLog === undefined ? noAudit : openAudit(source.config.auditLog),
+    audit: source.config.auditLog === undefined ? noAudit : openAudit(source.config.auditLog, redactor),
   });
 }

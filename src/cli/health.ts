@@ -7,7 +7,6 @@ import { isLoopback } from "../config/host.ts";
 import { loadServerConfig } from "../config/server.ts";
 import { command } from "./command.ts";
 import { flagsFor } from "./flags.ts";
-import { write } from "./output.ts";
 import { askHealth, type HealthTarget } from "./probe.ts";
 
 /** `health`: whether a server answers; for a container's or a supervisor's check. */
@@ -21,7 +20,7 @@ export const health = command({
   },
   // Docker keeps 2 for itself.
   unusable: 1,
-  run: async ({ flags }) => {
+  run: async ({ flags, write }) => {
     const target = readTarget(flags);
     const { trouble, notice } = await askHealth(target);
     if (notice !== undefined) await write(process.stderr, `${target.url.href}: ${notice}`);

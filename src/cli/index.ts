@@ -1,7 +1,9 @@
 import type { CommandContext } from "citty";
 import { ConfigError } from "../config/error.ts";
+import { Redactor } from "../redact/redactor.ts";
 import type { Command } from "./command.ts";
 import { readCommandLine } from "./flags.ts";
+import { writer } from "./output.ts";
 
 /** Every command, in the order of `--help`. Each is loaded when it is run: `health` runs every few seconds and needs little. */
 export const subCommands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -20,7 +22,7 @@ export const subCommands: Readonly<Record<string, () => Promise<Command>>> = {
  * citty gives a command what stands after its name and drops the rest, and takes the word after an unknown flag for a
  * command. `--demo call ...` must not reach real clusters, and `--prot 1` must say which flag was meant.
  */
-export function refuseLeadingFlags(context: CommandContext): void {
+export async function refuseLeadingFlags(context: CommandContext): Promise<void> {
   const { args, rawArgs } = context;
   const [word] = args._;
   if (word === undefined || rawArgs[0] === word) return;
@@ -31,7 +33,7 @@ export function refuseLeadingFlags(context: CommandContext): void {
     readCommandLine(context);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    await writer(new Redactor())(process.stderr, error.message);
     process.exit(2);
   }
 }

@@ -1,13 +1,23 @@
+import type { Redactor } from "../redact/redactor.ts";
+
 /** An output of the program could not be written, such as to a full disk. The message says why. */
 export class OutputError extends Error {
   override readonly name = "OutputError";
 }
 
+/** Writes to stdout or stderr. */
+export type Write = (stream: NodeJS.WriteStream, text: string) => Promise<void>;
+
 /**
- * Writes a text and a line end, and waits until it is out: an exit would cut what a pipe has not taken yet.
- * @throws {OutputError} when it cannot be written, unless whoever reads has seen enough (`| head`).
+ * Writes texts, each with a line end and without what `redactor` takes out, and waits until one is out: an exit would
+ * cut what a pipe has not taken yet.
+ * Rejects with OutputError when it cannot be written, unless whoever reads has seen enough (`| head`).
  */
-export function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+export function writer(redactor: Redactor): Write {
+  return (stream, text) => send(stream, redactor.outgoing(text));
+}
+
+function send(stream: NodeJS.WriteStream, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: NodeJS.ErrnoException | null) => {
       if (error === undefined || error === null || error.code === "EPIPE") resolve();

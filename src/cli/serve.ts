@@ -14,9 +14,10 @@ export const serve = command({
   description: "serve MCP over HTTP (the default command)",
   examples: ["proxmox-mcp serve --demo"],
   args: flagsOf("source", "server", "cache", "control", "log"),
-  run: async ({ flags }) => {
-    const setup = await setUp(flags);
+  run: async ({ flags, redactor }) => {
+    const setup = await setUp(flags, redactor);
     const server = loadServerConfig({ flags, env: environment() }, setup.callers().length > 0);
+    redactor.add(server);
     for (const warning of server.warnings) setup.log.warn(warning);
     const listening = start(server, setup);
     setup.onToolsChange(listening.toolsChanged);

@@ -1,11 +1,11 @@
 import type { z } from "zod";
 import { environment } from "../config/environment.ts";
-import type { Flags } from "../config/given.ts";
 import { loadRuntimeFolders } from "../config/runtime.ts";
 import { askServers } from "../control/ask.ts";
 import type { ServerName } from "../control/protocol.ts";
 import { plainLine } from "../plain.ts";
-import { plainLines, write } from "./output.ts";
+import type { Invocation } from "./edge.ts";
+import { plainLines } from "./output.ts";
 
 /** What every running server of this user answered. */
 export interface ServerAnswers<T> {
@@ -19,7 +19,7 @@ export interface ServerAnswers<T> {
  * @throws {ConfigError} when --runtime-dir is empty.
  */
 export async function askRunning<T>(
-  flags: Flags,
+  { flags, write }: Pick<Invocation, "flags" | "write">,
   path: string,
   schema: z.ZodType<T>,
 ): Promise<ServerAnswers<T> | undefined> {

@@ -19,6 +19,7 @@ import { type Audit, AuditError, openAudit } from "../policy/audit.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { CallLimits } from "../policy/limits.ts";
 import { idlePatterns } from "../policy/warnings.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import { Seal } from "../seal.ts";
 import { tools } from "../tools/index.ts";
 import { version } from "../version.ts";
@@ -39,6 +40,7 @@ export interface Setup {
    * says why; the server runs on without it. Returns whether it is open.
    */
   openControl(command: "serve" | "stdio", transport: () => TransportStatus): boolean;
+  readonly redactor: Redactor;
   /** Calls back when a reload changed what tools/list shows: clusters, callers, levels. */
   onToolsChange(listener: () => void): void;
   /** Ends the watch over the configuration, closes the connections to the clusters and the control socket. */
@@ -51,27 +53,29 @@ export type TransportStatus = Pick<ServerStatus, "transport" | "url" | "sessions
 /**
  * Reads the configuration and makes everything that answers with it. SIGHUP or a changed file reads it again; a bad new
  * one is reported and the old one stays.
+ * @param redactor learns the secrets of every configuration that is read, and the codes of open questions.
  * @throws {ConfigError} when the configuration cannot be used.
  */
-export async function setUp(flags: Flags): Promise<Setup> {
-  const log = createLog(loadLogConfig({ flags, env: environment() }));
+export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
+  const log = createLog(loadLogConfig({ flags, env: environment() }), redactor);
   const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
-  const source = await loadSource(flags);
+  const source = await loadSource(flags, redactor);
   const seal = new Seal(source.config);
   let control: ControlSocket | undefined;
   const consents = new Consents(codeDisplay(() => control !== undefined, log));
+  redactor.followCodes(() => consents.open().flatMap(({ code }) => code ?? []));
   let lastReload: { readonly at: number; readonly error?: string } | undefined;
-  let audit = auditOf(source.config);
-  let fleet = openFleet(source, { library, consents, audit });
+  let audit = auditOf(source.config, redactor);
+  let fleet = openFleet(source, { library, consents, audit, redactor });
   warn(fleet.config, log);
   const listeners: (() => void)[] = [];
 
   const reload = async (why: string) => {
     try {
-      const next = await loadSource(flags);
-      const nextAudit = next.config.auditLog === fleet.config.auditLog ? audit : auditOf(next.config);
+      const next = await loadSource(flags, redactor);
+      const nextAudit = next.config.auditLog === fleet.config.auditLog ? audit : auditOf(next.config, redactor);
       const before = { ...fleet, audit };
-      fleet = openFleet(next, { library, consents, audit: nextAudit }, before.clusters);
+      fleet = openFleet(next, { library, consents, audit: nextAudit, redactor }, before.clusters);
       audit = nextAudit;
       warn(fleet.config, log);
       before.clusters.close();
@@ -101,7 +105,7 @@ export async function setUp(flags: Flags): Promise<Setup> {
   const limits = new CallLimits(() => fleet.config);
   return {
     config: fleet.config,
-    createServer: serverFactory({ tools, guard: () => fleet.guard, limits, version, log }),
+    createServer: serverFactory({ tools, guard: () => fleet.guard, limits, version, log, redactor }),
     callers: () => fleet.config.callers,
     limits,
     seal,
@@ -131,6 +135,7 @@ export async function setUp(flags: Flags): Promise<Setup> {
       }
       return control !== undefined;
     },
+    redactor,
     onToolsChange: (listener) => listeners.push(listener),
     async close() {
       unwatch();
@@ -146,9 +151,9 @@ export async function setUp(flags: Flags): Promise<Setup> {
 const oldAuditMs = 3_600_000;
 
 /** @throws {ConfigError} when its file cannot be opened: found out now, and not at the first change that it should tell of. */
-function auditOf(config: Config): Audit {
+function auditOf(config: Config, redactor: Redactor): Audit {
   try {
-    return openAudit(loadAuditTarget(config, environment()).target);
+    return openAudit(loadAuditTarget(config, environment()).target, redactor);
   } catch (error) {
     if (!(error instanceof AuditError)) throw error;
     throw new ConfigError(`${config.source}: ${error.message}`);

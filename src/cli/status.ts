@@ -3,7 +3,7 @@ import { ago, duration } from "../control/question-text.ts";
 import { plainLine } from "../plain.ts";
 import { command } from "./command.ts";
 import { flagsFor } from "./flags.ts";
-import { json, write } from "./output.ts";
+import { json } from "./output.ts";
 import { askRunning, nameOf } from "./servers.ts";
 
 /** `status`: the running servers of this user. */
@@ -15,8 +15,8 @@ export const status = command({
     ...flagsFor("MCP_RUNTIME_DIR"),
     json: { type: "boolean", description: "print one JSON document" },
   },
-  run: async ({ flags }) => {
-    const running = await askRunning(flags, controlPaths.status, serverStatus);
+  run: async ({ flags, write }) => {
+    const running = await askRunning({ flags, write }, controlPaths.status, serverStatus);
     if (running === undefined) return 1;
     const { answers, problems } = running;
     if (flags["json"] === true) await write(process.stdout, json({ servers: answers, problems }));

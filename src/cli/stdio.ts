@@ -12,8 +12,8 @@ export const stdio = command({
   description: "serve MCP on stdin and stdout",
   examples: ["proxmox-mcp stdio --demo"],
   args: flagsOf("source", "cache", "control", "log"),
-  run: async ({ flags }) => {
-    const { createServer, log, onToolsChange, openControl, close } = await setUp(flags);
+  run: async ({ flags, redactor }) => {
+    const { createServer, log, onToolsChange, openControl, close } = await setUp(flags, redactor);
     let server: Server | undefined;
     const create = () => {
       server = createServer(local);

@@ -2,7 +2,6 @@ import { createHash, randomBytes } from "node:crypto";
 import { ConfigError } from "../config/error.ts";
 import { callerName } from "../config/schema.ts";
 import { command } from "./command.ts";
-import { write } from "./output.ts";
 
 /** `token new`: a token for a caller, and the entry that lets it in. */
 export const token = command({
@@ -13,7 +12,7 @@ export const token = command({
     ACTION: { type: "positional", description: "new" },
     NAME: { type: "positional", description: "what the caller is called in clusters.json and in the audit" },
   },
-  run: async ({ words: [action = "", name = ""] }) => {
+  run: async ({ words: [action = "", name = ""], write }) => {
     if (action !== "new") throw new ConfigError("token: the one thing that it does is `token new NAME`.");
     if (!callerName.test(name)) {
       throw new ConfigError(

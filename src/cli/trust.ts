@@ -8,7 +8,7 @@ import { type Certificate, day } from "../proxmox/certificate.ts";
 import { inspectCertificates } from "../proxmox/inspect.ts";
 import { ending } from "./check/certificate.ts";
 import { command } from "./command.ts";
-import { plain, plainLines, write } from "./output.ts";
+import { plain, plainLines } from "./output.ts";
 
 /** `trust`: the certificate of an endpoint, and the lines of configuration that would trust it. Sends nothing to it. */
 export const trust = command({
@@ -16,18 +16,20 @@ export const trust = command({
   description: "show the certificate of a Proxmox VE node, and the lines that trust it",
   examples: ["proxmox-mcp trust https://pve1.example:8006"],
   args: { URL: { type: "positional", description: "as in clusters.json: host, host:port, https://host:port" } },
-  run: async ({ words: [url = ""] }) => {
+  run: async ({ words: [url = ""], redactor, write }) => {
     const endpoint = prefixed(`${url} `, () => parseEndpoint(url));
     if (endpoint.startsWith("http:")) throw new ConfigError(`${endpoint} is plain http and has no certificate.`);
     const proxy = proxyFor(endpoint, environment());
-    const shown = await inspectCertificates(endpoint, { mode: "off" }, proxy);
+    redactor.add(proxy);
+    const through = { proxy, redactor };
+    const shown = await inspectCertificates(endpoint, { mode: "off" }, through);
     if (shown.problem !== undefined) {
       await write(process.stderr, plainLines([shown.problem.what, shown.problem.hint ?? ""].join("\n").trimEnd()));
       return 1;
     }
     const [leaf, ...others] = shown.seen;
     if (leaf === undefined) throw new ConfigError(`${endpoint} shows no certificate.`);
-    const judged = await inspectCertificates(endpoint, { mode: "verify" }, proxy);
+    const judged = await inspectCertificates(endpoint, { mode: "verify" }, through);
     const doubt = judged.problem === undefined ? undefined : plain(judged.problem.what.replace(/ \(subject .*$/s, ""));
     await write(
       process.stdout,

@@ -1,7 +1,19 @@
+import type { Redactor } from "../redact/redactor.ts";
+
 /**
  * A refusal before MCP: JSON-RPC's error form, so that MCP clients show the sentence, with an HTTP status that others
  * understand.
  */
 export function refuse(status: number, message: string, headers: Record<string, string> = {}, code = -32000): Response {
   return Response.json({ jsonrpc: "2.0", error: { code, message }, id: null }, { status, headers });
+}
+
+/**
+ * A response whose body, where it is an error's, went through `redactor`: it may quote what the client sent, and the
+ * SDK's own errors do. What is no error is a stream or a result, whose texts have passed it already.
+ */
+export async function redacted(response: Response, redactor: Redactor): Promise<Response> {
+  if (response.ok || response.body === null) return response;
+  const { status, statusText, headers } = response;
+  return new Response(redactor.outgoing(await response.text()), { status, statusText, headers });
 }

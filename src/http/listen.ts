@@ -3,8 +3,9 @@ import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { CallLimits } from "../policy/limits.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import type { Seal } from "../seal.ts";
-import { refuse } from "./answers.ts";
+import { redacted, refuse } from "./answers.ts";
 import { bodySizeGate, mostBodyBytes } from "./body.ts";
 import { authenticator } from "./caller.ts";
 import { loadCertificate, onNewCertificate, type TlsPair } from "./certificate.ts";
@@ -25,6 +26,8 @@ export interface Served {
   /** Signs session ids. */
   readonly seal: Seal;
   readonly log: Log;
+  /** What the text of every refusal passes. */
+  readonly redactor: Redactor;
 }
 
 /** Limits that tests make small. */
@@ -57,7 +60,7 @@ const postTimeoutSeconds = 255;
  */
 export function listen(
   config: ServerConfig,
-  { createServer, callers, limits, seal, log }: Served,
+  { createServer, callers, limits, seal, log, redactor }: Served,
   options: ListenOptions = {},
 ): Listening {
   const ids = new SessionIds(seal);
@@ -105,9 +108,9 @@ export function listen(
         // Probes come by address, and learn nothing.
         if (pathname === "/healthz" || pathname === "/readyz") return new Response("ok\n");
         const refusal = refusedEarly(request);
-        if (refusal !== undefined) return refusal;
+        if (refusal !== undefined) return await redacted(refusal, redactor);
         const response = preflight(request) ?? (await route(request, pathname, server));
-        return withCors(request, response);
+        return withCors(request, await redacted(response, redactor));
       },
       error(error) {
         log.error("a request failed", error);

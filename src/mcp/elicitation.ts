@@ -4,6 +4,7 @@ import { plain } from "../plain.ts";
 import type { ConsentNeeded, Reply } from "../policy/call.ts";
 import { consentMs } from "../policy/consent/question.ts";
 import { formText } from "../policy/consent/question-text.ts";
+import type { Redactor } from "../redact/redactor.ts";
 
 /** The one question of a call, by its key among the input requests. */
 const key = "consent";
@@ -15,21 +16,21 @@ const answer = z.object({
 });
 
 /** The question as a form: one field to type into, or none, which makes it one click. */
-function formOf({ question: { plan } }: ConsentNeeded) {
+function formOf({ question: { plan } }: ConsentNeeded, redactor: Redactor) {
   const [first] = plan.words;
   const typed = plan.words.map((word) => JSON.stringify(word)).join(" or ");
-  const message = plain(formText(plan));
-  const confirm = { type: "string" as const, title: plain(`Type ${typed} to agree`) };
+  const message = plain(redactor.outgoing(formText(plan)));
+  const confirm = { type: "string" as const, title: plain(redactor.outgoing(`Type ${typed} to agree`)) };
   const properties = first === undefined ? {} : { confirm };
   const required = first === undefined ? {} : { required: ["confirm"] };
   return { message, requestedSchema: { type: "object" as const, properties, ...required } };
 }
 
 /** A question of 2026-07-28: it goes out in the result, and the client calls again with the answer. */
-export function askInResult(needed: ConsentNeeded): InputRequiredResult {
+export function askInResult(needed: ConsentNeeded, redactor: Redactor): InputRequiredResult {
   return inputRequired({
     requestState: needed.state,
-    inputRequests: { [key]: inputRequired.elicit(formOf(needed)) },
+    inputRequests: { [key]: inputRequired.elicit(formOf(needed, redactor)) },
   });
 }
 
@@ -48,9 +49,13 @@ export function replyInRequest({ inputResponses, requestState }: ServerContext["
  * at, gives the answer "cancel".
  * @throws the signal's reason when the call itself is cancelled.
  */
-export async function askByRequest(needed: ConsentNeeded, { send, signal }: ServerContext["mcpReq"]): Promise<Reply> {
+export async function askByRequest(
+  needed: ConsentNeeded,
+  { send, signal }: ServerContext["mcpReq"],
+  redactor: Redactor,
+): Promise<Reply> {
   try {
-    const params = { mode: "form" as const, ...formOf(needed) };
+    const params = { mode: "form" as const, ...formOf(needed, redactor) };
     const result = await send({ method: "elicitation/create", params }, { timeout: consentMs, signal });
     return toReply(needed.state, result);
   } catch (error) {

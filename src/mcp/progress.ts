@@ -1,5 +1,6 @@
 import type { ServerContext } from "@modelcontextprotocol/server";
 import { plain } from "../plain.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import type { ToolContext } from "../tools/tool.ts";
 
 /** Lines of logs may be long, and a client shows one line. */
@@ -9,7 +10,10 @@ const mostCharacters = 300;
  * Progress for a client that gave a token with its request. The notification belongs to the request, so it travels on
  * its answer's stream, or on the session's where the transport has one.
  */
-export function progressOf({ _meta, notify, signal }: ServerContext["mcpReq"]): Pick<ToolContext, "progress"> {
+export function progressOf(
+  { _meta, notify, signal }: ServerContext["mcpReq"],
+  redactor: Redactor,
+): Pick<ToolContext, "progress"> {
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined) return {};
   let progress = 0;
@@ -17,7 +21,7 @@ export function progressOf({ _meta, notify, signal }: ServerContext["mcpReq"]): 
     progress(text) {
       if (signal.aborted) return;
       progress += 1;
-      const message = plain(text).slice(0, mostCharacters).toWellFormed();
+      const message = plain(redactor.outgoing(text)).slice(0, mostCharacters).toWellFormed();
       // A client that is gone needs no news; the call finds that out by itself.
       notify({ method: "notifications/progress", params: { progressToken, progress, message } }).catch(() => undefined);
     },

@@ -1,15 +1,21 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { plain } from "../plain.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import { cutText, mostCharacters, mostNotes } from "../tools/room.ts";
 
 /** A tool's answer as MCP wants it. Text only: Claude Code shows `structuredContent` instead of text when both come. */
-export function answer(text: string): CallToolResult {
-  return { content: [{ type: "text", text: cut(plain(text)) }] };
+export function answer(text: string, redactor: Redactor): CallToolResult {
+  return { content: [{ type: "text", text: prepared(text, redactor) }] };
 }
 
 /** A tool's failure: an answer that the model can read and act on, not a protocol error. */
-export function failure(text: string): CallToolResult {
-  return { content: [{ type: "text", text: cut(plain(text)) }], isError: true };
+export function failure(text: string, redactor: Redactor): CallToolResult {
+  return { content: [{ type: "text", text: prepared(text, redactor) }], isError: true };
+}
+
+/** Cut last: of a secret that stands across the cut, the first half would be no match. */
+function prepared(text: string, redactor: Redactor): string {
+  return cut(plain(redactor.outgoing(text)));
 }
 
 function cut(text: string): string {

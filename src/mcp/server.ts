@@ -5,6 +5,7 @@ import { ConsentNeeded, type Reply } from "../policy/call.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { Guard } from "../policy/guard.ts";
 import type { CallLimits } from "../policy/limits.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import { givenConsent } from "../tools/arguments.ts";
 import { failureText } from "../tools/failure.ts";
 import type { Tool } from "../tools/tool.ts";
@@ -26,13 +27,15 @@ export interface ServerOptions {
   readonly limits: CallLimits;
   readonly version: string;
   readonly log: Log;
+  /** What every answer, question and notification passes. */
+  readonly redactor: Redactor;
 }
 
 /** The SDK builds a validator for every server otherwise: 50-100 us a request, measured. */
 const jsonSchemaValidator = new AjvJsonSchemaValidator();
 
 /** Prepares what is the same for all servers, tools/list above all, and returns their factory. */
-export function serverFactory({ tools, guard, limits, version, log }: ServerOptions): ServerFactory {
+export function serverFactory({ tools, guard, limits, version, log, redactor }: ServerOptions): ServerFactory {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const offers = new Offers(tools);
   return (caller) => {
@@ -50,7 +53,8 @@ export function serverFactory({ tools, guard, limits, version, log }: ServerOpti
       const tool = byName.get(params.name);
       if (tool === undefined) {
         const names = [...byName.keys()].join(", ");
-        throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool "${params.name}". Tools: ${names}.`);
+        const message = `There is no tool "${params.name}". Tools: ${names}.`;
+        throw new ProtocolError(ProtocolErrorCode.InvalidParams, redactor.outgoing(message));
       }
       const { signal } = mcpReq;
       const { name: client, hasForms, isModern } = clientOf(server, mcpReq);
@@ -60,19 +64,19 @@ export function serverFactory({ tools, guard, limits, version, log }: ServerOpti
         const open = () => ({
           proxmox: guard()({ caller, client, prompt, reply, consent }),
           signal,
-          ...progressOf(mcpReq),
+          ...progressOf(mcpReq, redactor),
         });
         const run = () => limits.within(caller, () => tool.call(params.arguments, open()));
-        return await answerOf(tool, run, signal, log);
+        return await answerOf(tool, run, signal, { log, redactor });
       };
       if (isModern) {
         const outcome = await attempt(replyInRequest(mcpReq));
-        return outcome instanceof ConsentNeeded ? askInResult(outcome) : outcome;
+        return outcome instanceof ConsentNeeded ? askInResult(outcome, redactor) : outcome;
       }
       let outcome = await attempt(undefined);
       for (let round = 0; outcome instanceof ConsentNeeded; round++) {
-        if (round === maxRounds) return failure(tooManyRounds(tool));
-        outcome = await attempt(await askByRequest(outcome, mcpReq));
+        if (round === maxRounds) return failure(tooManyRounds(tool), redactor);
+        outcome = await attempt(await askByRequest(outcome, mcpReq, redactor));
       }
       return outcome;
     });
@@ -92,22 +96,25 @@ async function answerOf(
   tool: Tool,
   run: () => Promise<string>,
   signal: AbortSignal,
-  log: Log,
+  { log, redactor }: Pick<ServerOptions, "log" | "redactor">,
 ): Promise<CallToolResult | ConsentNeeded> {
   try {
-    return answer(await run());
+    return answer(await run(), redactor);
   } catch (error) {
     // A cancelled call is not answered; the SDK drops what is thrown.
     if (signal.aborted) throw error;
     if (error instanceof ConsentNeeded) return error;
     // A plan that waits for consent is an answer: Gemini CLI 0.61 does not show a tool's errors to its user.
-    if (error instanceof NotExecuted) return answer(error.message);
+    if (error instanceof NotExecuted) return answer(error.message, redactor);
     const text = failureText(error);
-    if (text !== undefined) return failure(text);
+    if (text !== undefined) return failure(text, redactor);
     log.error(`${tool.name} failed`, error);
     const doubt = tool.annotations.readOnlyHint
       ? ""
       : " If it was to change something, look whether it did before trying again.";
-    return failure(`${tool.name} failed by a fault of this server, not of Proxmox. Its log says more.${doubt}`);
+    return failure(
+      `${tool.name} failed by a fault of this server, not of Proxmox. Its log says more.${doubt}`,
+      redactor,
+    );
   }
 }

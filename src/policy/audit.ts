@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { escapeControls } from "../plain.ts";
 import type { ParamValue } from "../proxmox/params.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import type { CallClass } from "./classes/row.ts";
 
 /** A line could not be written into the audit's file: then nothing that is more than a read is sent. */
@@ -53,30 +54,33 @@ export const noAudit: Audit = { write: () => undefined, reopen: () => undefined,
 
 /**
  * Opens the audit at `stderr` or in a file, which is made for its owner alone (mode 600) if there is none.
+ * Lines are written without what `redactor` takes out.
  * @throws {AuditError} when the file cannot be opened.
  */
-export function openAudit(target: string): Audit {
-  return target === "stderr" ? stderrAudit : fileAudit(target);
+export function openAudit(target: string, redactor: Redactor): Audit {
+  return target === "stderr" ? stderrAudit(redactor) : fileAudit(target, redactor);
 }
 
-const stderrAudit: Audit = {
-  write(entry) {
-    try {
-      writeSync(2, toLine(entry));
-    } catch {
-      // Who closed our stderr does not want to read it, and a client may do that; only a file is a promise.
-    }
-  },
-  reopen: () => undefined,
-  close: () => undefined,
-};
+function stderrAudit(redactor: Redactor): Audit {
+  return {
+    write(entry) {
+      try {
+        writeSync(2, toLine(entry, redactor));
+      } catch {
+        // Who closed our stderr does not want to read it, and a client may do that; only a file is a promise.
+      }
+    },
+    reopen: () => undefined,
+    close: () => undefined,
+  };
+}
 
-function fileAudit(path: string): Audit {
+function fileAudit(path: string, redactor: Redactor): Audit {
   let descriptor: number | undefined = open(path);
   return {
     write(entry) {
       descriptor ??= open(path);
-      writeWhole(descriptor, toLine(entry), path);
+      writeWhole(descriptor, toLine(entry, redactor), path);
     },
     reopen() {
       if (descriptor !== undefined) closeSync(descriptor);
@@ -114,7 +118,8 @@ function unwritable(path: string, what: string, error: unknown): string {
 }
 
 /** One line whatever the values hold: JSON escapes line ends, and what a terminal would obey is escaped, too. */
-function toLine(entry: AuditEntry): string {
-  const json = JSON.stringify({ time: new Date().toISOString(), audit: entry.event, ...entry, event: undefined });
+function toLine(entry: AuditEntry, redactor: Redactor): string {
+  const { event, ...rest } = entry;
+  const json = JSON.stringify({ time: new Date().toISOString(), audit: event, ...redactor.outgoing(rest) });
   return `${escapeControls(json, /[\x7f-\x9f\u2028\u2029]|\p{Bidi_Control}/gu)}\n`;
 }

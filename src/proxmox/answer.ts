@@ -1,6 +1,7 @@
 import type { Attempted, Problem } from "./errors.ts";
 import { Fault } from "./errors.ts";
 import { type Asker, explain, refusalInData } from "./explain.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import type { Reply } from "./message.ts";
 
 /** What Proxmox answered: its envelope, taken apart. */
@@ -22,12 +23,24 @@ export interface ProxmoxAnswer {
   readonly recovered?: string;
 }
 
+/** Who asked for an answer, and what must be taken out of it before anything else reads it. */
+export interface Reader {
+  readonly asker: Asker;
+  readonly redactor: Redactor;
+}
+
 /**
- * Reads a reply as Proxmox's answer.
+ * Reads a reply as Proxmox's answer. Whatever answers may echo the headers of the request, and with them the token.
  * @throws Fault for every error that Proxmox tells, and for what is no answer of Proxmox.
  */
-export function readAnswer(reply: Reply, endpoint: string, attempted: Attempted, asker: Asker): ProxmoxAnswer {
-  const envelope = parseObject(reply.body);
+export function readAnswer(
+  raw: Reply,
+  endpoint: string,
+  attempted: Attempted,
+  { asker, redactor }: Reader,
+): ProxmoxAnswer {
+  const envelope = redactor.incoming(parseObject(raw.body));
+  const reply = redactedReply(raw, redactor);
   if (reply.status >= 200 && reply.status < 300) {
     if (isFile(reply, attempted)) throw file(reply, endpoint, attempted);
     if (envelope === undefined || !("data" in envelope)) throw strange(reply, endpoint, attempted);
@@ -58,6 +71,18 @@ const longestText = 4096;
 
 /** As many complaints about parameters are read; more than any endpoint has parameters that a request could get wrong. */
 const mostComplaints = 50;
+
+/** A reply without secrets, of which errors quote whatever part. Of an answer as expected the body is not looked at. */
+function redactedReply({ status, reason, headers, body }: Reply, redactor: Redactor): Reply {
+  return {
+    status,
+    reason: redactor.incoming(reason),
+    headers: { get: (name) => redactor.incoming(headers.get(name)) },
+    get body() {
+      return redactor.incoming(body);
+    },
+  };
+}
 
 /** Proxmox's errors are JSON or have no body; it never redirects, and never says 404 or 502 to 504. */
 function speaksAsProxmox(reply: Reply, envelope: Record<string, unknown> | undefined): boolean {

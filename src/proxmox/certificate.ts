@@ -1,5 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
+import type { Redactor } from "../redact/redactor.ts";
 
 /** A server's certificate, as far as an operator needs it to decide whether to trust it. */
 export interface Certificate {
@@ -15,18 +16,18 @@ export interface Certificate {
 }
 
 /** The certificate that the other side of a finished handshake has proved to own; `undefined` when it showed none. */
-export function peerCertificate(socket: TLSSocket): Certificate | undefined {
+export function peerCertificate(socket: TLSSocket, redactor: Redactor): Certificate | undefined {
   const peer = socket.getPeerX509Certificate();
-  return peer === undefined ? undefined : certificateOf(peer);
+  return peer === undefined ? undefined : certificateOf(peer, redactor);
 }
 
 /** A parsed certificate in the words of this folder. */
-export function certificateOf(parsed: X509Certificate): Certificate {
-  const names = (parsed.subjectAltName ?? "").split(", ");
+export function certificateOf(parsed: X509Certificate, redactor: Redactor): Certificate {
+  const names = redactor.incoming(parsed.subjectAltName ?? "").split(", ");
   return {
     fingerprint: parsed.fingerprint256,
-    subject: oneLine(parsed.subject),
-    issuer: oneLine(parsed.issuer),
+    subject: oneLine(redactor.incoming(parsed.subject)),
+    issuer: oneLine(redactor.incoming(parsed.issuer)),
     validFrom: new Date(parsed.validFrom),
     validTo: new Date(parsed.validTo),
     names: names.flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1] ?? []),

@@ -1,4 +1,5 @@
 import type { ClusterConfig } from "../config/types.ts";
+import { Redactor } from "../redact/redactor.ts";
 import { type ProxmoxAnswer, readAnswer } from "./answer.ts";
 import type { Endpoint, Passage } from "./endpoint.ts";
 import { Endpoints, type Way } from "./endpoints.ts";
@@ -70,6 +71,8 @@ export interface ProxmoxClientOptions {
    * and then carries it out. It comes on top of the time that the request itself may take.
    */
   readonly lookUpMs?: number;
+  /** Takes secrets out of every answer; the cluster's own are always among them. */
+  readonly redactor?: Redactor;
 }
 
 /** The API of one cluster, over as many endpoints as are configured. */
@@ -80,12 +83,15 @@ export class ProxmoxClient {
   readonly #reads = new SharedReads<ProxmoxAnswer>();
   readonly #writes: SentWrites;
   readonly #lookUpMs: number;
+  readonly #redactor: Redactor;
 
   constructor(cluster: ClusterConfig, options: ProxmoxClientOptions = {}) {
     this.name = cluster.name;
     this.#config = cluster;
     this.#writes = options.writes ?? new SentWrites();
     this.#lookUpMs = options.lookUpMs ?? 12_000;
+    this.#redactor = options.redactor ?? new Redactor();
+    this.#redactor.add(cluster);
     this.#endpoints = new Endpoints(cluster, {
       fetch: options.fetch,
       maxAnswerBytes: options.maxAnswerBytes ?? 16 * 1024 * 1024,
@@ -94,6 +100,7 @@ export class ProxmoxClient {
       connectMs: Math.min(options.connectTimeoutMs ?? 10_000, Math.ceil(cluster.timeoutMs / cluster.endpoints.length)),
       patienceMs: options.patienceMs ?? 5_000,
       deadMs: options.deadMs ?? 30_000,
+      redactor: this.#redactor,
     });
   }
 
@@ -159,7 +166,8 @@ export class ProxmoxClient {
     const send = async (within: Omit<Passage, "authorization">) => {
       const message = compose(request);
       const passage = { ...within, authorization: this.#authorization() };
-      const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, this.#asker());
+      const reader = { asker: this.#asker(), redactor: this.#redactor };
+      const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, reader);
       const way: Way = { message, judge, passage, node: nodeOf(attempted) };
       if (request.method !== "GET") return await this.#endpoints.write(way);
       const [sentAt, began] = [new Date(), performance.now()];
@@ -180,7 +188,8 @@ export class ProxmoxClient {
     return await this.#inTime({ method: "GET", path, cluster: this.name }, { signal }, async (within) => {
       const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Page> => {
         const passage = { ...within, authorization: undefined, signal: AbortSignal.any([within.signal, over]) };
-        return readPage(await endpoint.read(message, passage), `${endpoint.url}${path}`, modifiedSince, holds);
+        const page = readPage(await endpoint.read(message, passage), `${endpoint.url}${path}`, modifiedSince, holds);
+        return this.#redactor.incoming(page);
       };
       return await this.#endpoints.first(ask, within);
     });

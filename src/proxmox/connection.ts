@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { bare } from "../config/host.ts";
 import type { ProxyConfig, TlsMode } from "../config/types.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import { type Certificate, peerCertificate } from "./certificate.ts";
 import { Fault } from "./errors.ts";
 import { established, openTunnel } from "./socket.ts";
@@ -17,6 +18,8 @@ export interface Destination {
   readonly proxy: ProxyConfig | undefined;
   /** How long connecting and the handshake may take, in milliseconds. */
   readonly connectMs: number;
+  /** Takes secrets out of the names in certificates. */
+  readonly redactor: Redactor;
 }
 
 /** An open connection whose server has been judged; nothing was sent on it yet. */
@@ -121,7 +124,7 @@ async function open(to: Destination, signal: AbortSignal): Promise<Connection> {
       ? { port }
       : { socket: await openTunnel(to.endpoint, to.proxy, `${url.hostname}:${port}`, signal) };
   const socket = await established(connectTls({ ...trust, ...name, ...way, host }), "secureConnect", signal);
-  const certificate = peerCertificate(socket);
+  const certificate = peerCertificate(socket, to.redactor);
   if (
     to.tls.mode === "fingerprint" &&
     !(certificate !== undefined && to.tls.fingerprints.includes(certificate.fingerprint))

@@ -1,5 +1,6 @@
 import PQueue from "p-queue";
 import type { ClusterConfig, ProxyConfig } from "../config/types.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import { readBody } from "./body.ts";
 import type { Certificate } from "./certificate.ts";
 import { codeOf, type Destination, openConnection, readCertificate, unreachable } from "./connection.ts";
@@ -18,6 +19,7 @@ export interface EndpointOptions {
   readonly maxAnswerBytes: number;
   readonly maxParallel: number;
   readonly connectMs: number;
+  readonly redactor: Redactor;
 }
 
 /** One message on its way: with which token, until when, and how far it is. */
@@ -65,7 +67,8 @@ export class Endpoint {
 
   constructor(url: string, cluster: ClusterConfig, options: EndpointOptions) {
     this.url = url;
-    this.#to = { endpoint: url, tls: cluster.tls, proxy: cluster.proxies?.[url], connectMs: options.connectMs };
+    const { connectMs, redactor } = options;
+    this.#to = { endpoint: url, tls: cluster.tls, proxy: cluster.proxies?.[url], connectMs, redactor };
     this.#options = options;
     this.#queue = new PQueue({ concurrency: options.maxParallel });
   }

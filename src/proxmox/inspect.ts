@@ -1,7 +1,8 @@
 import type { X509Certificate } from "node:crypto";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
-import type { ProxyConfig, TlsMode } from "../config/types.ts";
+import type { TlsMode } from "../config/types.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import { type Certificate, certificateOf } from "./certificate.ts";
 import { type Connection, codeOf, type Destination, openConnection } from "./connection.ts";
 import { Fault, type Problem } from "./errors.ts";
@@ -12,23 +13,26 @@ export type Seen<T> =
   | { readonly seen: T; readonly problem?: never }
   | { readonly problem: Problem; readonly seen?: never };
 
+/** Which way to an endpoint, and what must be taken out of the texts that it shows. `proxy` undefined connects directly. */
+export type Through = Pick<Destination, "proxy" | "redactor">;
+
 /** How long an endpoint may take to let itself be seen, in milliseconds. */
 const patienceMs = 5_000;
 
 /**
  * Connects to an endpoint, judges its certificate as `tls` says, and closes again; nothing is sent. Gives the
  * certificates that it showed, its own first (Proxmox's own node certificates come alone); none on plain http.
- * Of one that was refused the problem's details hold the certificate. Without `proxy` it connects directly.
+ * Of one that was refused the problem's details hold the certificate.
  */
 export async function inspectCertificates(
   endpoint: string,
   tls: TlsMode,
-  proxy?: ProxyConfig,
+  through: Through,
 ): Promise<Seen<readonly Certificate[]>> {
-  return await look({ endpoint, tls, proxy, connectMs: patienceMs }, ({ socket, certificate }) => {
+  return await look({ endpoint, tls, ...through, connectMs: patienceMs }, ({ socket, certificate }) => {
     if (certificate === undefined) return [];
     const leaf = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-    return [certificate, ...(leaf === undefined ? [] : issuersOf(leaf))];
+    return [certificate, ...(leaf === undefined ? [] : issuersOf(leaf, through.redactor))];
   });
 }
 
@@ -39,13 +43,8 @@ export interface Page {
 }
 
 /** Reads a page's first bytes, without a token; `path` begins with a slash and stands below the endpoint's prefix. */
-export async function inspectPage(
-  endpoint: string,
-  tls: TlsMode,
-  path: string,
-  proxy?: ProxyConfig,
-): Promise<Seen<Page>> {
-  return await look({ endpoint, tls, proxy, connectMs: patienceMs }, async ({ socket }, signal) => {
+export async function inspectPage(endpoint: string, tls: TlsMode, path: string, through: Through): Promise<Seen<Page>> {
+  return await look({ endpoint, tls, ...through, connectMs: patienceMs }, async ({ socket }, signal) => {
     const giveUp = () => socket.destroy();
     signal.addEventListener("abort", giveUp, { once: true });
     try {
@@ -96,8 +95,8 @@ async function beginning(incoming: IncomingMessage): Promise<string> {
   return text;
 }
 
-function issuersOf(leaf: X509Certificate): Certificate[] {
+function issuersOf(leaf: X509Certificate, redactor: Redactor): Certificate[] {
   const issuer = leaf.issuerCertificate;
   if (issuer === undefined || issuer.fingerprint256 === leaf.fingerprint256) return [];
-  return [certificateOf(issuer), ...issuersOf(issuer)];
+  return [certificateOf(issuer, redactor), ...issuersOf(issuer, redactor)];
 }

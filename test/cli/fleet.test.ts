@@ -5,10 +5,11 @@ import { openFleet } from "../../src/cli/fleet.ts";
 import { noAudit } from "../../src/policy/audit.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
+import { Redactor } from "../../src/redact/redactor.ts";
 
 test("a configuration that is read anew keeps what was sent to its clusters, for a write may be under way", () => {
   const consents = new Consents(noCodeDisplay);
-  const around = { library: new ApiLibrary(), consents, audit: noAudit };
+  const around = { library: new ApiLibrary(), consents, audit: noAudit, redactor: new Redactor() };
   const before = openFleet(embeddedDemo(), around);
   const after = openFleet(embeddedDemo(), around, before.clusters);
   for (const name of ["alpha", "beta"]) {

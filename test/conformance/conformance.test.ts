@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { type Listening, listen } from "../../src/http/listen.ts";
 import { createLog } from "../../src/log.ts";
+import { Redactor } from "../../src/redact/redactor.ts";
 import { Seal } from "../../src/seal.ts";
 import { emptyConfig } from "../support/guarded.ts";
 import { loopback, unlimited } from "../support/listening.ts";
@@ -26,7 +27,7 @@ beforeAll(async () => {
     createServer: fixtureServer,
     ...unlimited,
     seal: new Seal(emptyConfig),
-    log: createLog({ level: "silent", format: "text" }),
+    log: createLog({ level: "silent", format: "text" }, new Redactor()),
   });
 });
 

@@ -4,8 +4,9 @@ import { Secret } from "../../src/config/secret.ts";
 import type { TlsMode } from "../../src/config/types.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { inspectCertificates, inspectPage } from "../../src/proxmox/inspect.ts";
+import { Redactor } from "../../src/redact/redactor.ts";
 import { type Authority, daysFromNow, type Identity, makeAuthority, makeIdentity } from "../support/pki.ts";
-import { closedPort, type RawServer, replyData, startRawServer } from "../support/raw-server.ts";
+import { closedPort, type RawServer, replyData, startRawServer, startTunnel } from "../support/raw-server.ts";
 import { startChild } from "./asking.ts";
 import { canary, clusterAt, failureOf } from "./clusters.ts";
 
@@ -278,13 +279,14 @@ test("a proxy tunnels reads and writes, and learns nothing but the host", async 
   await using proxy = await startTunnel(server.port, seen);
   const url = "https://pve.test:8006";
   const way = { url: `http://127.0.0.1:${proxy.port}`, authorization: new Secret("Basic dXNlcjpwYXNz") };
+  const through = { proxy: way, redactor: new Redactor() };
   const pinned: TlsMode = { mode: "fingerprint", fingerprints: [identity.fingerprint] };
   for (const mode of [rightCa(), pinned]) {
     const client = new ProxmoxClient({ ...clusterAt([url], mode), proxies: { [url]: way } });
     for (const method of methods) expect((await client.request({ method, path: ["x"] })).data).toBe("through");
     client.close();
-    expect((await inspectCertificates(url, mode, way)).seen?.[0]?.fingerprint).toBe(identity.fingerprint);
-    expect((await inspectPage(url, mode, "/", way)).seen?.text).toBe('{"data":"through"}');
+    expect((await inspectCertificates(url, mode, through)).seen?.[0]?.fingerprint).toBe(identity.fingerprint);
+    expect((await inspectPage(url, mode, "/", through)).seen?.text).toBe('{"data":"through"}');
   }
   expect(server.requests.filter(({ method }) => method === "POST")).toHaveLength(2);
   for (const head of seen) {
@@ -343,23 +345,6 @@ test("NO_PROXY of the environment does not overrule a proxy that is configured",
     if (before === undefined) delete process.env["NO_PROXY"];
   }
 });
-
-/** A proxy that tunnels every host to one port of this machine. */
-async function startTunnel(port: number, seen: string[]): Promise<RawServer> {
-  return await startRawServer(() => undefined, {
-    onConnection(socket) {
-      socket.removeAllListeners("data");
-      socket.once("data", (chunk) => {
-        seen.push(chunk.toString());
-        const onward = connect(port, "127.0.0.1", () => {
-          socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
-          socket.pipe(onward).pipe(socket);
-        });
-        onward.on("error", () => socket.destroy());
-      });
-    },
-  });
-}
 
 const closing = (socket: { end(text: string): void }) =>
   socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 13\r\n\r\n{"data":"ok"}');

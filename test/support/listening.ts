@@ -11,6 +11,7 @@ import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard } from "../../src/policy/guard.ts";
 import { CallLimits } from "../../src/policy/limits.ts";
 import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
+import { Redactor } from "../../src/redact/redactor.ts";
 import { Seal } from "../../src/seal.ts";
 import { tools } from "../../src/tools/index.ts";
 import { emptyConfig } from "./guarded.ts";
@@ -38,8 +39,12 @@ export const loopback: ServerConfig = {
   warnings: [],
 };
 
-/** Nobody but whoever comes, as often as they like. */
-export const unlimited = { callers: () => [], limits: new CallLimits(() => emptyConfig) };
+/** Nobody but whoever comes, as often as they like; nothing is secret. */
+export const unlimited = {
+  callers: () => [],
+  limits: new CallLimits(() => emptyConfig),
+  redactor: new Redactor(),
+};
 
 /** The server over the demo, in the test's own process: for limits that no flag sets. */
 export function listenToDemo(options: ListenOptions): KeptListening {
@@ -57,6 +62,7 @@ export function listenTo(
   config: Config,
   optionsOf: (name: string) => ProxmoxClientOptions,
   options: ListenOptions = {},
+  redactor = unlimited.redactor,
 ): KeptListening {
   const clusters = new ClusterManager(config.clusters, optionsOf);
   const log = keptLog();
@@ -64,8 +70,8 @@ export function listenTo(
   const consents = new Consents(noCodeDisplay);
   const around = guard({ clusters, config, library: new ApiLibrary(), consents, audit: noAudit });
   const { limits } = unlimited;
-  const createServer = serverFactory({ tools, guard: () => around, limits, version: "0.0.0", log });
-  return { ...listen(loopback, { ...unlimited, createServer, seal, log }, options), log };
+  const createServer = serverFactory({ tools, guard: () => around, limits, version: "0.0.0", log, redactor });
+  return { ...listen(loopback, { ...unlimited, createServer, seal, log, redactor }, options), log };
 }
 
 /** Waits until something holds, for at most two seconds, or as long as is said in milliseconds. */

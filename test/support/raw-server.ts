@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 
 /** A request as it came over the wire. */
@@ -105,6 +105,23 @@ export function reply(
 /** Answers as Proxmox does: `{"data": ...}`. */
 export function replyData(data: unknown): Behaviour {
   return reply(200, "OK", JSON.stringify({ data }), { "content-type": "application/json;charset=UTF-8" });
+}
+
+/** A proxy that tunnels every host to one port of this machine. */
+export async function startTunnel(port: number, seen: string[]): Promise<RawServer> {
+  return await startRawServer(() => undefined, {
+    onConnection(socket) {
+      socket.removeAllListeners("data");
+      socket.once("data", (chunk) => {
+        seen.push(chunk.toString());
+        const onward = connect(port, "127.0.0.1", () => {
+          socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+          socket.pipe(onward).pipe(socket);
+        });
+        onward.on("error", () => socket.destroy());
+      });
+    },
+  });
 }
 
 /** A port of 127.0.0.1 where nothing listens. */

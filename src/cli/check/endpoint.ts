@@ -1,6 +1,7 @@
 import type { ClusterConfig } from "../../config/types.ts";
 import { ProxmoxClient } from "../../proxmox/client.ts";
 import { inspectCertificates } from "../../proxmox/inspect.ts";
+import type { Redactor } from "../../redact/redactor.ts";
 import { askApi } from "./api.ts";
 import { certificateFound, certificateRefused } from "./certificate.ts";
 import { type EndpointReport, type Finding, passes, type Subject } from "./finding.ts";
@@ -19,11 +20,11 @@ type InProcess = ((request: Request) => Promise<Response>) | undefined;
 export async function checkEndpoint(
   cluster: ClusterConfig,
   endpoint: string,
-  fetch: InProcess,
+  { fetch, redactor }: { readonly fetch: InProcess; readonly redactor: Redactor },
 ): Promise<EndpointReport> {
-  const look = fetch === undefined ? () => checkDoor(cluster, endpoint) : async () => inProcess;
+  const look = fetch === undefined ? () => checkDoor(cluster, endpoint, redactor) : async () => inProcess;
   const door = await attempt("reach", look);
-  const inside = passes(door) ? await attempt("version", () => checkInside(cluster, endpoint, fetch)) : [];
+  const inside = passes(door) ? await attempt("version", () => checkInside(cluster, endpoint, fetch, redactor)) : [];
   const checks = [...door, ...inside];
   return { endpoint, ok: passes(checks), checks };
 }
@@ -42,8 +43,8 @@ const inProcess: readonly Finding[] = [
   { check: "certificate", verdict: "ok", text: "none: nothing goes over a network" },
 ];
 
-async function checkDoor({ tls, proxies }: ClusterConfig, endpoint: string): Promise<Finding[]> {
-  const { seen, problem } = await inspectCertificates(endpoint, tls, proxies?.[endpoint]);
+async function checkDoor({ tls, proxies }: ClusterConfig, endpoint: string, redactor: Redactor): Promise<Finding[]> {
+  const { seen, problem } = await inspectCertificates(endpoint, tls, { proxy: proxies?.[endpoint], redactor });
   const reached: Finding = { check: "reach", verdict: "ok", text: "connected" };
   if (problem === undefined) return [reached, certificateFound(tls, seen[0])];
   if (problem.kind === "tls") return [reached, certificateRefused(tls, problem)];
@@ -51,11 +52,19 @@ async function checkDoor({ tls, proxies }: ClusterConfig, endpoint: string): Pro
   return [{ check: "reach", verdict: "fail", text: what, ...(hint !== undefined && { next: hint }), facts: { kind } }];
 }
 
-async function checkInside(cluster: ClusterConfig, endpoint: string, fetch: InProcess): Promise<Finding[]> {
+async function checkInside(
+  cluster: ClusterConfig,
+  endpoint: string,
+  fetch: InProcess,
+  redactor: Redactor,
+): Promise<Finding[]> {
   const alone = { ...cluster, endpoints: [endpoint], timeoutMs: requestMs };
-  const client = new ProxmoxClient(alone, fetch === undefined ? {} : { fetch });
+  const client = new ProxmoxClient(alone, { redactor, ...(fetch !== undefined && { fetch }) });
   try {
-    const [api, schema] = await Promise.all([askApi(client, endpoint, cluster), schemaFound(cluster, endpoint, fetch)]);
+    const [api, schema] = await Promise.all([
+      askApi(client, endpoint, cluster),
+      schemaFound(cluster, endpoint, fetch, redactor),
+    ]);
     // What is not Proxmox has no schema either, and that would say nothing new.
     return api.some(({ check, verdict }) => check === "version" && verdict === "fail") ? api : [...api, schema];
   } finally {

@@ -1,5 +1,6 @@
 import type { ClusterConfig } from "../../config/types.ts";
 import { inspectPage, type Page, type Seen } from "../../proxmox/inspect.ts";
+import type { Redactor } from "../../redact/redactor.ts";
 import type { Finding } from "./finding.ts";
 
 /** Where a node describes its API; served to anybody. */
@@ -10,11 +11,12 @@ export async function schemaFound(
   { tls, proxies }: ClusterConfig,
   endpoint: string,
   fetch: ((request: Request) => Promise<Response>) | undefined,
+  redactor: Redactor,
 ): Promise<Finding> {
   const check = "schema";
   const page: Seen<Page> =
     fetch === undefined
-      ? await inspectPage(endpoint, tls, path, proxies?.[endpoint])
+      ? await inspectPage(endpoint, tls, path, { proxy: proxies?.[endpoint], redactor })
       : { seen: await fetched(fetch, `${endpoint}${path}`) };
   if (page.seen?.status === 200 && page.seen.text.includes("apiSchema")) {
     return { check, verdict: "ok", text: "the API's description is served" };

@@ -1,0 +1,124 @@
+import { Secret } from "../config/secret.ts";
+import { Matcher } from "./matcher.ts";
+import { type Kind, type Spellings, spellCode, spellSecret } from "./spellings.ts";
+
+/** What stands where something was. */
+const replacements: Readonly<Record<Kind, string>> = { secret: "[secret]", code: "[consent code]" };
+
+/**
+ * Takes out of texts what this process must not tell: the secrets that it was configured with, and the codes of open
+ * questions, in every spelling of {@link spellSecret} and {@link spellCode}. What passes through it comes from Proxmox,
+ * which may echo the headers of a request, or goes to a client, to the log, to the audit or to a terminal.
+ */
+export class Redactor {
+  readonly #secrets = new Map<string, Spellings>();
+  #codes: () => readonly string[] = () => [];
+  #spelledCodes = new Map<string, Spellings>();
+  #matcher: Matcher | undefined;
+
+  /**
+   * Adds every {@link Secret} that stands anywhere in a value, such as a whole configuration. None is ever forgotten:
+   * what was sent with a secret that was replaced may be echoed later.
+   */
+  add(value: unknown): void {
+    if (value instanceof Secret) this.#addSecret(value.reveal());
+    else if (typeof value === "object" && value !== null) for (const part of Object.values(value)) this.add(part);
+  }
+
+  /** Sets where the codes of the questions come from that are open at the moment of a call. */
+  followCodes(codes: () => readonly string[]): void {
+    this.#codes = codes;
+  }
+
+  /**
+   * A text or parsed JSON from outside, which this process still works with. JSON is changed in place, values and keys;
+   * what stands in it may be a guest's name or state, so secrets that are words or have fewer than 8 characters stay:
+   * {@link Redactor.outgoing} takes them out.
+   */
+  incoming<T>(value: T): T {
+    return this.#isIdle()
+      ? value
+      : sweep(
+          value,
+          (text) => this.#redact(text, false),
+          (key) => this.#redact(key, false),
+        );
+  }
+
+  /** A text or a value of JSON on its way out of this process. Keys that are words stay, since a program reads them. */
+  outgoing<T>(value: T): T {
+    if (this.#isIdle()) return value;
+    const own = typeof value === "string" ? value : structuredClone(value);
+    return sweep(
+      own,
+      (text) => this.#redact(text, true),
+      (key) => this.#redact(key, false),
+    );
+  }
+
+  #isIdle(): boolean {
+    return this.#secrets.size === 0 && this.#codes().length === 0;
+  }
+
+  #addSecret(value: string): void {
+    if (this.#secrets.has(value)) return;
+    this.#secrets.set(value, spellSecret(value));
+    this.#matcher = undefined;
+    const [, encoded] = /^Basic ([A-Za-z0-9+/]+=*)$/.exec(value) ?? [];
+    if (encoded === undefined) return;
+    // What a proxy may quote of it (RFC 7617): the header's value, both parts, or the password.
+    const pair = Buffer.from(encoded, "base64").toString();
+    for (const part of [encoded, pair, pair.slice(pair.indexOf(":") + 1)]) this.#addSecret(part);
+  }
+
+  #redact(text: string, common: boolean): string {
+    const matches = this.#current().find(text, common);
+    if (matches.length === 0) return text;
+    const parts: string[] = [];
+    let done = 0;
+    for (const { start, end, kind } of matches.sort((a, b) => a.start - b.start || b.end - a.end)) {
+      if (start >= done) parts.push(text.slice(done, start), replacements[kind]);
+      done = Math.max(done, end);
+    }
+    parts.push(text.slice(done));
+    return parts.join("");
+  }
+
+  /** Made anew when there are other secrets or codes. */
+  #current(): Matcher {
+    const codes = this.#codes();
+    const isSame = codes.length === this.#spelledCodes.size && codes.every((code) => this.#spelledCodes.has(code));
+    if (this.#matcher !== undefined && isSame) return this.#matcher;
+    this.#spelledCodes = new Map(codes.map((code) => [code, this.#spelledCodes.get(code) ?? spellCode(code)]));
+    this.#matcher = new Matcher([...this.#secrets.values(), ...this.#spelledCodes.values()]);
+    return this.#matcher;
+  }
+}
+
+type Container = Record<string, unknown>;
+
+/** Changes all strings and keys of a value in place; without recursion, since who answers may nest it as deep as it likes. */
+function sweep<T>(value: T, ofText: (text: string) => string, ofKey: (key: string) => string): T {
+  if (typeof value === "string") return ofText(value) as T;
+  const waiting: unknown[] = [value];
+  // Rows have the same keys, all of them.
+  const keys = new Map<string, string>();
+  const keyOf = (key: string) => {
+    const known = keys.get(key) ?? ofKey(key);
+    keys.set(key, known);
+    return known;
+  };
+  while (waiting.length > 0) {
+    const container = waiting.pop() as Container;
+    const isList = Array.isArray(container);
+    for (const key of Object.keys(container ?? {})) {
+      const part = container[key];
+      const kept = typeof part === "string" ? ofText(part) : part;
+      const name = isList ? key : keyOf(key);
+      if (name !== key) delete container[key];
+      if (name !== key || kept !== part) container[name] = kept;
+      if (typeof part === "object" && part !== null) waiting.push(part);
+    }
+  }
+  return value;
+}
