@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { httpClient, type McpClient, modernClient, sseClient } from "../support/clients.ts";
+import { httpClient, type McpClient, modernClient, type Shown, sseClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { until } from "../support/listening.ts";
 import { makeIdentity } from "../support/pki.ts";

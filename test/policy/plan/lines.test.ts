@@ -73,7 +73,7 @@ async function linesOf(scene: Scene, request: string, params: Record<string, unk
 }
 
 describe("the two lines that every client shows:", () => {
-  test.each<[request: string, params: Record<string, unknown>, more: Answers, lines: unknown[]]>([
+  test.each<[request: string, params: Record<string, unknown>, more: Answers, lines: (string | boolean)[]]>([
     [
       `DELETE ${base}`,
       {},
