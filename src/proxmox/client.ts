@@ -189,7 +189,12 @@ export class ProxmoxClient {
       const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Page> => {
         const passage = { ...within, authorization: undefined, signal: AbortSignal.any([within.signal, over]) };
         const page = readPage(await endpoint.read(message, passage), `${endpoint.url}${path}`, modifiedSince, holds);
-        return this.#redactor.incoming(page);
+        const { text, modified } = page;
+        return {
+          ...page,
+          text: await this.#redactor.incomingLong(text),
+          modified: modified && this.#redactor.incoming(modified),
+        };
       };
       return await this.#endpoints.first(ask, within);
     });

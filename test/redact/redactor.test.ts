@@ -129,6 +129,23 @@ describe("a configured secret", () => {
   });
 });
 
+test("a long text is read in steps, and a secret that stands across two of them is found", async () => {
+  const redactor = redactorOf(uuid);
+  for (const at of [0, 65_500, 65_530, 65_536, 131_050, 199_990]) {
+    const text = `${"x ".repeat(at / 2)}${uuid}${" x".repeat(100_000)}`;
+    const seen: string[] = [];
+    const reading = redactor.incomingLong(text).then((shown) => {
+      seen.push("read");
+      return shown;
+    });
+    setTimeout(() => seen.push("others"));
+    expect(await reading).toBe(text.replace(uuid, "[secret]"));
+    expect(seen).toEqual(["others", "read"]);
+  }
+  expect(await redactor.incomingLong(`cut ${uuid.slice(0, 12)}`)).toBe("cut [secret]");
+  expect(await new Redactor().incomingLong(uuid)).toBe(uuid);
+});
+
 describe("an answer", () => {
   test("loses secrets in values and keys, at any depth, and nothing else", () => {
     const answer = JSON.parse(
