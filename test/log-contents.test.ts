@@ -13,7 +13,7 @@ test.each(["text", "json"] as const)(
   async (format) => {
     const script = `
     import { createLog } from ${JSON.stringify(source)};
-    const log = createLog({ level: "debug", format: ${JSON.stringify(format)} });
+    const log = createLog({ level: "debug", format: ${JSON.stringify(format)} }, { outgoing: (text) => text });
     function thrower(text) { new URL(text); }
     try { thrower("canary://[\\n    at canary (canary)"); } catch (error) { log.error("the tool failed", error); }
     log.error("no error", "canary");`;

@@ -1,11 +1,10 @@
 import { expect, test } from "bun:test";
 import { Redactor } from "../../src/redact/redactor.ts";
+import { setStage } from "../policy/stage.ts";
 import { clusterAt } from "../proxmox/clusters.ts";
 import { httpClient, modernClient, sseClient } from "../support/clients.ts";
-import { configFile } from "../support/config-file.ts";
 import { configOf } from "../support/guarded.ts";
-import { listenTo, until } from "../support/listening.ts";
-import { startProduct } from "../support/product.ts";
+import { listenTo } from "../support/listening.ts";
 import { replyData, startRawServer } from "../support/raw-server.ts";
 import { codeSpellings, symbols } from "./spellings.ts";
 
@@ -50,23 +49,13 @@ test.each([
 );
 
 test("the server redacts the codes of its own open questions", async () => {
-  let journal: string[] = [];
-  await using proxmox = await startRawServer((socket, request) => {
-    if (request.target.endsWith("/journal")) return replyData(journal)(socket, request);
-    const guest = { id: "qemu/100", vmid: 100, type: "qemu", node: "pve1", name: "web", status: "stopped" };
-    if (request.target.includes("/cluster/resources")) return replyData([guest])(socket, request);
-    const data = /\/(?:config|current)$/.test(request.target) ? { name: "web", status: "stopped", digest: "d" } : [];
-    replyData(data)(socket, request);
-  });
-  const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: crypto.randomUUID() };
-  await using config = await configFile({ clusters: { prod: cluster } });
-  await using product = await startProduct(["--config", config.path]);
+  await using stage = await setStage();
+  const { product, world, makeGuest } = stage;
   await using client = await httpClient(product);
-  await client.call("proxmox_api_call", { method: "DELETE", path: "/nodes/pve1/qemu/100" });
-  await until(() => /consent code \S+ for/.test(product.stderr()));
-  const open = /consent code (\S+) for/.exec(product.stderr())?.[1] ?? "";
-  journal = [`code ${open}`, open.toLowerCase().replaceAll("-", " "), btoa(open)];
+  await client.call("proxmox_api_call", { method: "DELETE", path: `/nodes/pve1/qemu/${await makeGuest("web")}` });
+  const [{ code = "" } = {}] = await stage.consents();
+  world.nodes.get("pve1")?.journal.push(`code ${code}`, code.toLowerCase().replaceAll("-", " "), btoa(code));
   const { text } = await client.call("proxmox_api_call", { path: "/nodes/pve1/journal" });
   expect(text.match(/\[consent code\]/g)).toHaveLength(3);
-  expect(isShown(text, symbols(open))).toBe(false);
+  expect(isShown(text, symbols(code))).toBe(false);
 });
