@@ -67,7 +67,7 @@ const answers: Answers = {
 
 const running = { [`${base}/status/current`]: { data: { status: "running", qmpstatus: "running" } } };
 
-async function linesOf(scene: Scene, request: string, params: Record<string, unknown> = {}) {
+async function linesOf(scene: Scene, request: string, params: Record<string, unknown> = {}): Promise<unknown[]> {
   const { action, effect, fitsForm } = await scene.plan(request, params);
   return [action, effect, fitsForm];
 }
@@ -367,6 +367,22 @@ describe("over the simulator:", () => {
     const { effect, details, fitsForm } = await scene.plan("POST /nodes/pve1/stopall");
     expect([effect, fitsForm]).toEqual(["30 guests, 30 running", false]);
     expect(details.join("\n")).toContain("VM 119 g19 (running on pve1) and 10 more.");
+  });
+
+  test("a disk that a guest uses says so, for Proxmox deletes it without a word", async () => {
+    const { effect } = await demoScene().plan(
+      "DELETE /nodes/pve1/storage/vmdata/content/vmdata:100/vm-100-disk-0.qcow2",
+    );
+    expect(effect).toBe("1 GiB; IN USE as scsi0 of VM 100 web-01; of guest 100; VM 100 web-01 (running)");
+  });
+
+  test("a name that does not fit its line is no question for a form", async () => {
+    const scene = demoScene();
+    const path = `/pool/${"p".repeat(120)}`;
+    expect(await scene.plan("PUT /access/acl", { path, roles: "PVEAdmin", users: "audit@pve" })).toMatchObject({
+      action: `CHANGE rights on "${path.slice(0, 80)}"... on prod: can be undone`,
+      fitsForm: false,
+    });
   });
 
   test("at most eight storages are asked for backups, and those left out are named", async () => {

@@ -136,6 +136,14 @@ test("what cannot be undone is refused where the guest cannot be read: nobody co
   await expect(strange.plan("DELETE /nodes/pve1/qemu/100")).rejects.toThrow("another form than Proxmox's");
 });
 
+test("a guest that would be overwritten and cannot be seen is not taken for none", async () => {
+  const request = ["POST /nodes/pve1/qemu", { vmid: 100, force: 1, archive: "b:backup/x.vma" }] as const;
+  const free: Answers = { "/cluster/resources": { data: [] }, "/cluster/nextid": { data: "100" } };
+  expect((await sceneWith(free).plan(...request)).action).toStartWith("RESTORE VM 100 on prod");
+  const taken = { ...free, "/cluster/nextid": { status: 400, message: "VM 100 already exists" } };
+  await expect(sceneWith(taken).plan(...request)).rejects.toThrow("cannot be read (whether VMID 100 is free: ");
+});
+
 test("an answer of any other form than Proxmox's breaks no plan", async () => {
   const requests: [string, Record<string, unknown>?][] = [
     ["PUT /access/acl", { path: "/", roles: "a", users: "b@c", tokens: "b@c!d" }],

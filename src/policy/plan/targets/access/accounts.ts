@@ -1,10 +1,10 @@
-import { isOff, isOn, wordsOf } from "../../classes/values.ts";
-import { type Context, type Describer, final, undoable } from "../describer.ts";
-import type { Row } from "../facts.ts";
-import { isRow, objectIn, rowsIn, textIn, yes } from "../look.ts";
-import { count, dateText, listText, nameText } from "../wording.ts";
+import { isOff, isOn, wordsOf } from "../../../classes/values.ts";
+import { type Context, type Describer, final, undoable } from "../../describer.ts";
+import type { Row } from "../../facts.ts";
+import { isRow, objectIn, rowsIn, textIn, yes } from "../../look.ts";
+import { count, dateText, listText, nameText } from "../../wording.ts";
+import { objectDescriber, type Told } from "../object.ts";
 import { entryText, type Holder, readAcl } from "./acl.ts";
-import { objectDescriber, type Told } from "./object.ts";
 
 /** Rights of a user, group or role for line 2 and the details, bound to the consent. */
 async function rightsOf(context: Context, holder: Holder | { readonly role: string }): Promise<Told> {

@@ -1,5 +1,5 @@
-import type { Describer } from "../describer.ts";
-import { readTarget } from "../guest-state.ts";
+import type { Describer } from "../../describer.ts";
+import { readTarget } from "../../guest-state.ts";
 
 /** What each command does to a guest that runs. */
 const commands: Readonly<Record<string, { readonly verb: string; readonly undo: string; readonly effect: string }>> = {
