@@ -91,7 +91,9 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     expect((await power("start")).text).toContain("is running now");
     expect(shown).toEqual([]);
     expect((await power("stop")).text).toContain("is off now");
-    expect(shown[0]?.message).toStartWith(`STOP VM ${vmid} plugged on alpha: unsaved data is lost\ncuts power; it is running\n`);
+    expect(shown[0]?.message).toStartWith(
+      `STOP VM ${vmid} plugged on alpha: unsaved data is lost\ncuts power; it is running\n`,
+    );
   });
 
   test("answers what cannot do anything without a question, and sends nothing", async () => {

@@ -232,7 +232,7 @@ describe("changes", () => {
     ]);
     const withheld = (data: unknown) => {
       const list = new FactList();
-      list.addWithheld("/nodes/pve1/qemu/100/config", data);
+      list.addWithheld("/nodes/pve1/qemu/100/status/current", data);
       return list.facts;
     };
     expect(changesBetween(withheld({ memory: 512, cpu: 1 }), withheld({ cpu: 2, memory: 512 }))).toEqual([]);

@@ -321,7 +321,7 @@ describe("over the simulator:", () => {
     [
       "POST /nodes/pve1/status",
       { command: "reboot" },
-      "REBOOT NODE pve1 on prod: guests are down meanwhile",
+      "REBOOT NODE pve1 on prod: running guests are down meanwhile",
       "2 of 3 votes now, 1 of 3 after: the cluster loses quorum; 8 guests, 4 running",
     ],
     [

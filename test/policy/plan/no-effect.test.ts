@@ -28,6 +28,11 @@ describe("what cannot do anything is answered before anybody is asked:", () => {
     ["DELETE /nodes/pve1/qemu/101", {}, "Proxmox's protection flag is set on VM 101 db-01"],
     ["PUT /nodes/pve1/qemu/104/config", { delete: "scsi7,onboot" }, "VM 104 pending-vm has no scsi7, onboot"],
     ["PUT /nodes/pve1/qemu/104/config", { net0: "NET0" }, "net0 of VM 104 pending-vm has that value already"],
+    [
+      "PUT /nodes/pve1/qemu/104/config",
+      { delete: "constructor,toString" },
+      "VM 104 pending-vm has no constructor, toString",
+    ],
     ["PUT /nodes/pve1/qemu/104/unlink", { idlist: "unused3" }, "VM 104 pending-vm has no unused3"],
     ["POST /nodes/pve1/qemu/9000/template", {}, "is a template already"],
     ["DELETE /access/users/nope@pve", {}, "user nope@pve does not exist"],

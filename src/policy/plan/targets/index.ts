@@ -12,6 +12,7 @@ import { describeAcl } from "./access/acl.ts";
 import { describePool } from "./access/pool.ts";
 import { describeBackupJob, describeBackupRun, describeReplication } from "./backup-job.ts";
 import { describeBulk } from "./bulk.ts";
+import { describeHostDisk } from "./disk.ts";
 import { describeFirewallEntry, describeFirewallOptions, describeFirewallRule } from "./firewall.ts";
 import { describeAgentCall, describeAgentFile, describeCommand } from "./guest/agent.ts";
 import { describeGuestConfig } from "./guest/config.ts";
@@ -79,6 +80,10 @@ export const describers: readonly DescriberRow[] = [
     describeVolumeCopy,
   ],
   [["DELETE /nodes/{node}/storage/{storage}/prunebackups"], describePrune],
+  [
+    ["PUT /nodes/{node}/disks/wipedisk", "POST /nodes/{node}/disks/*", "DELETE /nodes/{node}/disks/*/{name}"],
+    describeHostDisk,
+  ],
   [["POST /storage"], describeStorageCreation],
   [["* /storage/{storage}"], describeStorage],
   [["PUT /access/acl"], describeAcl],
