@@ -61,7 +61,7 @@ test("only the command line imports the demo", () => {
 
 test("no tool sees the clusters but through the policy", () => {
   const allowed =
-    /^(config\/|policy\/|apidoc\/(?!library)|proxmox\/(errors|message|params|path|task|upid|waiting)\.ts$|(clusters|plain)\.ts$)/;
+    /^(config\/|policy\/|apidoc\/(?!library)|proxmox\/(errors|message|params|path|stable-order|task|upid|waiting)\.ts$|(clusters|plain)\.ts$)/;
   const around = imports.filter(
     ({ from, to }) => roomOf(from) === "tools" && roomOf(to) !== "tools" && !allowed.test(to),
   );

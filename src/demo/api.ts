@@ -11,13 +11,12 @@ import { membershipEndpoints } from "./membership.ts";
 import { networkEndpoints } from "./network-endpoints.ts";
 import { nodeEndpoints } from "./node.ts";
 import { nodePowerEndpoints } from "./node-power.ts";
-import { nodeServiceEndpoints } from "./services.ts";
 import { poolEndpoints } from "./pool.ts";
 import { qemuEndpoints } from "./qemu.ts";
-
 import { type Branch, grow } from "./router.ts";
-import { storageConfigEndpoints } from "./storage-config.ts";
+import { nodeServiceEndpoints } from "./services.ts";
 import { storageEndpoints } from "./storage.ts";
+import { storageConfigEndpoints } from "./storage-config.ts";
 import { taskEndpoints } from "./task.ts";
 import { troubleEndpoints } from "./trouble.ts";
 

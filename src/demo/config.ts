@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { on, onAny } from "./access.ts";
+import { guestDigest } from "./digest.ts";
 import { allocate, isDisk } from "./disk.ts";
 import { type Call, type Endpoint, get, put } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { guestOf, type Kind, qemu, unchanged, unlocked } from "./guest.ts";
 import { flag, list, optional, type Parameters, text, type Value } from "./schema.ts";
-import { type Config, type Guest, guestDigest, type World, words } from "./world.ts";
+import { type Config, type Guest, type World, words } from "./world.ts";
 
 /** Parameters of a request that are no part of the configuration. */
 const steering = ["node", "vmid", "delete", "digest", "revert", "force", "skiplock", "background_delay"];

@@ -1,8 +1,9 @@
 import { may } from "./access.ts";
+import { guestDigest } from "./digest.ts";
 import type { Call } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { guestLoad, maxDisk, maxMemory, processors } from "./metrics.ts";
-import { guestDigest, findGuest, type Guest, nameOf, poolOf, type World } from "./world.ts";
+import { findGuest, type Guest, nameOf, poolOf, type World } from "./world.ts";
 
 /** What differs between virtual machines and containers in names and texts. */
 export interface Kind {
@@ -38,6 +39,9 @@ export const lxc: Kind = {
   name: "hostname",
 };
 
+/** The id of a guest as an HA resource, `vm:100`. */
+export const sidOf = ({ kind, vmid }: Guest): string => `${kind === "qemu" ? "vm" : "ct"}:${vmid}`;
+
 /** The guest that the call's path names. */
 export function guestOf(call: Call, kind: Kind): Guest {
   return findGuest(call.world, kind.type, call.node, call.number("vmid"));
@@ -65,7 +69,9 @@ export function resourceRow(call: Call, guest: Guest): Record<string, unknown> |
   const shown = pool !== undefined && may(world, who, `/pool/${pool}`, "Pool.Audit");
   const member = memberRow(world, guest);
   if (member["status"] === "unknown") return member;
-  return { ...member, ...(shown ? { pool } : {}), ...given({ tags, lock }) };
+  const resource = world.ha.get(sidOf(guest));
+  const hastate = resource === undefined ? undefined : (resource["state"] ?? "started");
+  return { ...member, ...(shown ? { pool } : {}), ...given({ tags, lock, hastate }) };
 }
 
 /** The same row as a pool shows it: without pool, tags and lock. */

@@ -1,11 +1,10 @@
 import { on } from "./access.ts";
+import { digest, unmodified } from "./digest.ts";
 import { type Call, del, type Endpoint, get, post, put } from "./endpoint.ts";
 import { died } from "./failure.ts";
+import { sidOf } from "./guest.ts";
 import { choice, integer, list, optional, text } from "./schema.ts";
-import { digest, type Guest, type HaResource, unmodified, type World, words } from "./world.ts";
-
-/** The id of a guest as an HA resource, `vm:100`. */
-export const sidOf = ({ kind, vmid }: Guest): string => `${kind === "qemu" ? "vm" : "ct"}:${vmid}`;
+import { type Guest, type HaResource, type World, words } from "./world.ts";
 
 /** How high availability manages the guest; undefined when it does not. */
 export const resourceOf = (world: World, guest: Guest): HaResource | undefined => world.ha.get(sidOf(guest));

@@ -5,6 +5,7 @@ import { beta } from "./beta.ts";
 import { crowd } from "./crowd.ts";
 import { Failure } from "./failure.ts";
 import { answer, failed, grow } from "./router.ts";
+import { settle } from "./task.ts";
 import type { Faults, World } from "./world.ts";
 
 export type { Faults, World } from "./world.ts";
@@ -83,7 +84,7 @@ function cluster(world: World, started: string): DemoCluster {
       tokens[roles[`${user}!${id}`] ?? comment ?? id] = `${user}!${id}=${secret}`;
   const secret = tokens["admin"]?.split("=")[1] ?? "";
   tokens["bad"] = "mcp@pve!tok=00000000-0000-4000-8000-00000000dead";
-  const first = [...world.nodes.values()].find(({ online }) => online)?.name ?? "";
+  const first = (): string => [...world.nodes.values()].find(({ online }) => online)?.name ?? "";
   return {
     name: world.name,
     nodes: [...world.nodes.keys()],
@@ -91,8 +92,11 @@ function cluster(world: World, started: string): DemoCluster {
     tokens,
     faults: world.faults,
     world,
-    fetch: async (request, node = first) => {
+    fetch: async (request, node = first()) => {
       const { pathname } = new URL(request.url);
+      // Nothing listens on a node that is off. It comes back from a reboot on time, whether anybody asks it or not.
+      settle(world);
+      if (world.nodes.get(node)?.online !== true) throw new Error(`connect ECONNREFUSED: node '${node}' is offline`);
       // A frozen node takes connections and never answers: only the caller's patience ends that.
       if (world.faults.frozen.includes(node)) return await never(request.signal);
       if (pathname === apidocPath) return schema(request, started);

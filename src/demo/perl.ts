@@ -13,7 +13,7 @@ export interface HashOrder {
 
 /**
  * The value as JSON the way Proxmox writes it: the keys of every object in another order each time, because they come
- * out of Perl hashes (measured, `test/recordings/alpha-orders.json`). A string builder and not `JSON.stringify` over
+ * out of Perl hashes (measured, `test/recordings/second-series/alpha-orders.json`). A string builder and not `JSON.stringify` over
  * shuffled copies: JavaScript would put keys that look like integers first.
  */
 export function perlJson(value: unknown, random: Random, order: HashOrder): string {

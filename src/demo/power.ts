@@ -3,6 +3,7 @@ import { applyPending } from "./config.ts";
 import { type Call, type Endpoint, get, post } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { guestOf, type Kind, listRow, qmpStatus, unlocked } from "./guest.ts";
+import { resourceOf } from "./ha.ts";
 import { guestLoad } from "./metrics.ts";
 import { flag, integer, type Parameters } from "./schema.ts";
 import { type Script, startTask } from "./task.ts";
@@ -127,7 +128,9 @@ export function powerEndpoints(kind: Kind): readonly Endpoint[] {
     needs: on("/vms/{vmid}", "VM.Audit"),
     run: (call) => {
       const guest = guestOf(call, kind);
-      const row = { ...listRow(call.world, guest), ha: { managed: 0 } };
+      const resource = resourceOf(call.world, guest);
+      const ha = resource === undefined ? { managed: 0 } : { managed: 1, state: resource["state"] ?? "started" };
+      const row = { ...listRow(call.world, guest), ha };
       return kind.type === "lxc" ? row : { ...row, ...virtualHardware(call.world, guest) };
     },
   });

@@ -45,16 +45,28 @@ export function optional(parameters: Parameters): Parameters {
   return Object.fromEntries(Object.entries(parameters).map(([name, it]) => [name, { ...it, optional: 1 }]));
 }
 
-const named: Readonly<Record<string, { readonly test: RegExp; readonly wrong: string }>> = {
+const named: Readonly<Record<string, { readonly test: RegExp; readonly wrong: (value: string) => string }>> = {
   "pve-node": {
     test: /^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$/,
-    wrong: "value does not look like a valid node name",
+    wrong: () => "value does not look like a valid node name",
   },
-  "pve-storage-id": { test: /^[a-z][a-z0-9._-]*[a-z0-9]$/i, wrong: "storage ID contains illegal characters" },
-  "pve-configid": { test: /^[a-z][a-z0-9_-]+$/i, wrong: "invalid configuration ID" },
-  "pve-poolid": { test: /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/, wrong: "value contains invalid characters" },
-  "pve-userid": { test: /^[^\s:/]+@[A-Za-z][A-Za-z0-9._-]+$/, wrong: "value does not look like a valid user name" },
-  "dns-name": { test: /^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/, wrong: "value does not look like a valid DNS name" },
+  "pve-storage-id": {
+    test: /^[a-z][a-z0-9._-]*[a-z0-9]$/i,
+    wrong: (it) => `storage ID '${it}' contains illegal characters`,
+  },
+  "pve-configid": { test: /^[a-z][a-z0-9_-]+$/i, wrong: (it) => `invalid configuration ID '${it}'` },
+  "pve-poolid": {
+    test: /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/,
+    wrong: (it) => `pool name '${it}' contains invalid characters`,
+  },
+  "pve-userid": {
+    test: /^[^\s:/]+@[A-Za-z][A-Za-z0-9._-]+$/,
+    wrong: () => "value does not look like a valid user name",
+  },
+  "dns-name": {
+    test: /^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/,
+    wrong: () => "value does not look like a valid DNS name",
+  },
 };
 
 /** Verifies `given` as Proxmox does; throws the 400 with one text per wrong parameter. */
@@ -106,7 +118,7 @@ function fault(parameter: Parameter, value: string, name: string): string | unde
     return "value does not match the regex pattern";
   if (typeof format === "object") return partsFault(format, value, name);
   const rule = format === undefined ? undefined : named[format];
-  return rule !== undefined && !rule.test.test(value) ? `invalid format - ${rule.wrong}\n` : undefined;
+  return rule !== undefined && !rule.test.test(value) ? `invalid format - ${rule.wrong(value)}\n` : undefined;
 }
 
 function partsFault(format: Exclude<Parameter["format"], string | undefined>, value: string, name: string) {

@@ -1,4 +1,5 @@
 import { on, onAny } from "./access.ts";
+import { guestDigest } from "./digest.ts";
 import { snapshotable } from "./disk.ts";
 import { type Call, del, type Endpoint, get, post } from "./endpoint.ts";
 import { died } from "./failure.ts";
@@ -6,7 +7,7 @@ import { guestOf, type Kind, unlocked } from "./guest.ts";
 import { turnOn } from "./power.ts";
 import { flag, optional, type Parameters, text } from "./schema.ts";
 import { type Script, startTask } from "./task.ts";
-import { type Config, guestDigest, type Guest, type Snapshot, seconds } from "./world.ts";
+import { type Config, type Guest, type Snapshot, seconds } from "./world.ts";
 
 /** Holds a lock on the guest's configuration while the script runs, as Proxmox does. */
 export function* locked(guest: Guest, lock: string, script: Script): Script {

@@ -1,9 +1,10 @@
 import { anyone, on } from "./access.ts";
+import { digest, unmodified } from "./digest.ts";
 import { type Call, del, type Endpoint, get, post, put } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { choice, flag, list, optional, type Parameters, text } from "./schema.ts";
 import { findStorage, visible } from "./storage.ts";
-import { type Config, digest, type Storage, unmodified, type World, words } from "./world.ts";
+import { type Config, type Storage, type World, words } from "./world.ts";
 
 /** One digest for the whole file, and another after every write: Perl writes its sets in another order each time. */
 function fileDigest({ storages, storageWrites }: World): string {

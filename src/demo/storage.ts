@@ -4,7 +4,7 @@ import { type Call, del, type Endpoint, get } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { flag, list, optional, text } from "./schema.ts";
 import { startTask } from "./task.ts";
-import { type Config, type Storage, type World } from "./world.ts";
+import type { Config, Storage, World } from "./world.ts";
 
 const users = ["Datastore.Audit", "Datastore.AllocateSpace"];
 

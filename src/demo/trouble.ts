@@ -14,7 +14,9 @@ function highAvailability({ world, node }: Call): object[] {
     quorate: lost ? 0 : 1,
     status: lost ? `No quorum on node '${node}'!` : "OK",
   };
-  const services = Object.entries(world.faults.services).map(([sid, state]) => {
+  const managed = [...world.ha].map(([sid, it]) => [sid, String(it["state"] ?? "started")] as const);
+  const all = { ...Object.fromEntries(managed.filter(([, state]) => state !== "ignored")), ...world.faults.services };
+  const services = Object.entries(all).map(([sid, state]) => {
     const at = world.guests.get(Number(sid.split(":")[1]))?.node ?? node;
     const common = { id: `service:${sid}`, type: "service", sid, node: at, status: `${sid} (${at}, ${state})` };
     return { ...common, state, crm_state: state, request_state: "started", max_relocate: 1, max_restart: 1 };

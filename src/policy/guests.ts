@@ -94,7 +94,9 @@ async function readGuests(
     ...(signal !== undefined && { signal }),
     ...(timeoutMs !== undefined && { timeoutMs }),
   });
-  if (Array.isArray(data)) return data.flatMap((row: unknown) => readGuest(row) ?? []);
+  // Proxmox lists them in any order, and texts name the first few.
+  const guests = Array.isArray(data) ? data.flatMap((row: unknown) => readGuest(row) ?? []) : undefined;
+  if (guests !== undefined) return guests.sort((a, b) => Number(a.vmid) - Number(b.vmid));
   throw new GuestError(`${name} (${endpoint}) answered with something else than a list of guests.`, "unreadable");
 }
 

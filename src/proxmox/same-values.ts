@@ -3,6 +3,9 @@ import type { Params, ParamValue } from "./params.ts";
 /** Parameters of a change that are no values of what it changes. */
 const steering = ["digest", "skiplock", "force", "background_delay", "node", "vmid"];
 
+/** Words whose order means nothing: Proxmox sorts tags, and writes what a storage holds, and where, out of a hash. */
+const sets = ["tags", "content", "nodes"];
+
 /** Values as Proxmox shows them, by name. */
 type Values = Readonly<Record<string, unknown>>;
 
@@ -24,7 +27,7 @@ export function hasValues(values: Values, params: Params): boolean {
 
 function isSame(name: string, sent: ParamValue, shown: unknown): boolean {
   if (shown === undefined || shown === null || typeof shown === "object") return false;
-  if (name === "tags") return namesIn(sent).toSorted().join() === namesIn(String(shown)).toSorted().join();
+  if (sets.includes(name)) return namesIn(sent).toSorted().join() === namesIn(String(shown)).toSorted().join();
   if (typeof sent === "object") return false;
   const text = typeof sent === "boolean" ? (sent ? "1" : "0") : String(sent);
   // Proxmox ends descriptions with a line end of its own.

@@ -18,7 +18,7 @@ const sets = ["content", "nodes"] as const;
 
 /**
  * An answer of Proxmox in an order that two readings share. Perl writes the keys of objects, the rows of many lists and
- * the words of a storage's `content` in another order each time (measured, `test/recordings/alpha-orders.json`). Keys
+ * the words of a storage's `content` in another order each time (measured, `test/recordings/second-series/alpha-orders.json`). Keys
  * and words are sorted by name, snapshots by time, other rows by what identifies them, with numbers as numbers. Lists
  * whose order says something, and those without a key that is known to identify rows, stay as they are.
  */

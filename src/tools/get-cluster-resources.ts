@@ -60,7 +60,10 @@ export const getClusterResources = defineTool({
     const rest = after === undefined ? found : found.filter(({ place }) => order.compare(place, after) > 0);
     const several = answers.length + missing.length > 1;
     const resources = found.map(({ resource }) => resource);
-    const nameless = all.filter((resource) => isOfType(resource, type) && dependsOnHidden(query, resource));
+    const byNumber = orderBy(undefined, false, context.proxmox.names);
+    const nameless = all
+      .filter((resource) => isOfType(resource, type) && dependsOnHidden(query, resource))
+      .sort((a, b) => byNumber.compare(byNumber.place(a), byNumber.place(b)));
     const head = [
       summary(resources, all, several ? `${answers.length} clusters` : answers.map((one) => one.cluster).join()),
       ...unnamed(nameless),

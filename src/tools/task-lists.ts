@@ -1,3 +1,4 @@
+import { stableRows } from "../proxmox/stable-order.ts";
 import { resultOf, type TaskResult } from "../proxmox/task.ts";
 import { parseUpid } from "../proxmox/upid.ts";
 import { failureText } from "./failure.ts";
@@ -63,7 +64,7 @@ export async function recentTasks(cluster: string, wanted: Wanted, context: Tool
 export async function loggedTasks(cluster: string, wanted: Wanted, context: ToolContext): Promise<TaskPage> {
   const { proxmox, signal } = context;
   const answer = await proxmox.request(cluster, { method: "GET", path: ["nodes"], signal });
-  const nodes = rowsOf<{ readonly node: string; readonly status?: string }>(answer, "node");
+  const nodes = stableRows(rowsOf<{ readonly node: string; readonly status?: string }>(answer, "node"));
   const asked = nodes.filter(({ node }) => wanted.node === undefined || node === wanted.node);
   const beyond = asked.length - mostNodes;
   const lists = await Promise.all(

@@ -102,6 +102,11 @@ describe("/guests/...", () => {
   test("a name that two guests have is answered with both, and nothing is sent", async () => {
     const { text, isError, sent } = await call("raw", "/guests/web/status/stop", "POST");
     expect({ isError, sent }).toEqual({ isError: true, sent: [lookup] });
+    // In one order, whatever order Proxmox lists them in.
+    list = [...usual].reverse();
+    const reversed = await call("raw", "/guests/web/status/stop", "POST");
+    list = usual;
+    expect(reversed.text).toBe(text);
     expect(text).toBe(
       '/guests/web/status/stop on raw was not sent: 2 guests are called "web"; write the VMID of the one that is meant: 100 (web, qemu on pve1, running); 101 (web, lxc on pve2, stopped).',
     );

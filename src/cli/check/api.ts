@@ -129,7 +129,10 @@ function quorumFound(rows: z.infer<typeof statusForm>): Finding {
 
 function nodesFound(rows: z.infer<typeof nodesForm>): Finding {
   const check = "nodes";
-  const away = rows.filter(({ status }) => status !== "online").map(({ node }) => node);
+  const away = rows
+    .filter(({ status }) => status !== "online")
+    .map(({ node }) => node)
+    .sort();
   const facts = { online: rows.length - away.length, nodes: rows.length, offline: away };
   const text = `${facts.online} of ${facts.nodes} online`;
   if (away.length === 0) return { check, verdict: "ok", text, facts };

@@ -1,7 +1,7 @@
+import { digest, unmodified } from "../digest.ts";
 import { type Call, del, type Endpoint, get, post, put } from "../endpoint.ts";
 import { refused } from "../failure.ts";
 import { optional, text } from "../schema.ts";
-import { digest, unmodified } from "../world.ts";
 import { changedFirewall, firewallAt, type Place } from "./rules.ts";
 import type { Rule } from "./state.ts";
 

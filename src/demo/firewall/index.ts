@@ -1,8 +1,9 @@
 import { on } from "../access.ts";
+import { digest, unmodified } from "../digest.ts";
 import { type Endpoint, get, put } from "../endpoint.ts";
 import { guestOf, type Kind, lxc, qemu } from "../guest.ts";
 import { choice, flag, integer, list, optional, type Parameters, text } from "../schema.ts";
-import { digest, unmodified, words } from "../world.ts";
+import { words } from "../world.ts";
 import { aliasEndpoints } from "./aliases.ts";
 import { ipsetEndpoints } from "./ipsets.ts";
 import { changedFirewall, firewallAt, type Place, ruleEndpoints } from "./rules.ts";

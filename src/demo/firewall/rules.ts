@@ -1,8 +1,9 @@
 import type { Permission } from "../access.ts";
+import { digest, unmodified } from "../digest.ts";
 import { type Call, del, type Endpoint, get, post, put } from "../endpoint.ts";
 import { died, refused } from "../failure.ts";
 import { choice, integer, list, optional, type Parameters, text } from "../schema.ts";
-import { digest, unmodified, type World, words } from "../world.ts";
+import { type World, words } from "../world.ts";
 import { emptyFirewall, type Firewall, type Rule } from "./state.ts";
 
 /** Where a firewall file belongs, and what reading and changing it needs. */

@@ -37,7 +37,7 @@ export interface Resource {
 
 const texts = [
   ...(["name", "node", "status", "lock", "tags", "pool", "hastate"] as const),
-  ...(["storage", "plugintype", "content", "network", "sdn"] as const),
+  ...(["storage", "plugintype", "network", "sdn"] as const),
 ];
 const numbers = [
   ...(["vmid", "template", "shared", "cpu", "maxcpu"] as const),
@@ -67,6 +67,8 @@ export interface ResourceRow {
  */
 export function resourceOf(row: ResourceRow, cluster: string): Resource {
   const text = (key: string) => (typeof row[key] === "string" && row[key] !== "" ? [[key, row[key]]] : []);
+  // Words that Proxmox keeps in a hash: their order is another one in every row.
+  const content = typeof row["content"] === "string" ? { content: row["content"].split(",").sort().join(",") } : {};
   const number = (key: string) => {
     const value = typeof row[key] === "string" && row[key] !== "" ? Number(row[key]) : row[key];
     const isSound = typeof value === "number" && Math.abs(value) < mostNumber;
@@ -74,6 +76,7 @@ export function resourceOf(row: ResourceRow, cluster: string): Resource {
   };
   return {
     ...Object.fromEntries([...texts.flatMap(text), ...numbers.flatMap(number)]),
+    ...content,
     id: row.id,
     type: typeof row["type"] === "string" ? row["type"] : "unknown",
     cluster,
