@@ -8,7 +8,7 @@ interface Recorded {
   readonly response: { readonly status: number; readonly body?: { readonly data?: unknown } };
 }
 
-const recordings = (await Bun.file(join(import.meta.dir, "../../recordings/alpha-orders.json")).json()) as Recorded[];
+const recordings = (await Bun.file(join(import.meta.dir, "../../recordings/second-series/alpha-orders.json")).json()) as Recorded[];
 
 /** The facts of one answer, as an object or as rows. */
 function factsOf(data: unknown): Facts {
