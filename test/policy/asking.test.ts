@@ -43,8 +43,7 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
         Snapshots: before of DATE UTC (just now).
         Disk that is lost: scsi0 vmdata:VMID/vm-VMID-disk-0.qcow2 1G.
         No backup of it was found.
-        Its ACL entries, pool membership and firewall rules are removed too.
-        It destroys the guest and its disks."
+        Its ACL entries, pool membership and firewall rules are removed too."
       `);
     },
   );
@@ -104,7 +103,25 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     expect((await power("start")).text).toContain("is running now");
     expect(shown).toEqual([]);
     expect((await power("stop")).text).toContain("is off now");
-    expect(shown[0]?.message).toStartWith(`STOP VM ${vmid} plugged on alpha: unsaved data is lost\n`);
+    expect(shown[0]?.message).toStartWith(
+      `STOP VM ${vmid} plugged on alpha: unsaved data is lost\ncuts power; it is running\nType plugged (or ${vmid}) to agree.\n`,
+    );
+  });
+
+  test("answers what cannot do anything without a question, and sends nothing", async () => {
+    const human: Human = () => {
+      throw new Error("asked");
+    };
+    await using client = await connect(stage, human);
+    const path = "/nodes/pve1/qemu/101/snapshot/nope";
+    const { text, isError } = await client.call("proxmox_api_call", { method: "DELETE", path });
+    expect({ text, isError }).toEqual({
+      text: `DELETE ${path} on alpha was not sent: snapshot "nope" does not exist on VM 101 db-01; it has: before-upgrade.`,
+      isError: true,
+    });
+    expect(stage.demo.requests.some((request) => request.method === "DELETE" && request.path.includes("nope"))).toBe(
+      false,
+    );
   });
 
   test("asks nothing before a change", async () => {

@@ -41,7 +41,7 @@ const setKeys: ReadonlySet<string> = new Set(
 const liveKeys: ReadonlySet<string> = new Set(
   [
     "active avail balloon_min cgroup-mode cpu disk diskread diskwrite duration fail_count free freemem health idle",
-    "last-run last_sync last_try loadavg localtime mem memhost netin netout next-run next_sync pid running-machine",
+    "last-run last_sync last_try loadavg local localtime mem memhost netin netout next-run next_sync pid running-machine",
     "running-qemu starttime time timestamp uptime used used_fraction wait wearout",
   ].flatMap((line) => line.split(" ")),
 );
@@ -113,7 +113,15 @@ export class FactList {
   addWithheld(path: string, data: unknown): void {
     const before = this.#facts.get(withheldLabel) ?? "";
     const parts = before === "" ? [] : before.split(" ");
-    this.#facts.set(withheldLabel, [...new Set([...parts, sha256(`${path} ${canonical(data)}`)])].toSorted().join(" "));
+    const own = new FactList();
+    if (typeof data === "object" && data !== null && !Array.isArray(data)) {
+      own.addObject(data as Row, { settings: path.endsWith("/config") });
+      own.addDigest("it", (data as Row)["digest"]);
+    } else {
+      own.add("data", data);
+    }
+    const hash = sha256(JSON.stringify([path, [...own.facts]]));
+    this.#facts.set(withheldLabel, [...new Set([...parts, hash])].toSorted().join(" "));
   }
 }
 

@@ -79,12 +79,17 @@ function isAbsent({ kind, details }: ProxmoxError): boolean {
 
 /** The object that a read gave; `undefined` where it gave none. */
 export function objectIn(seen: Seen): Row | undefined {
-  return "data" in seen && isRow(seen.data) ? seen.data : undefined;
+  return "data" in seen && isRow(seen.data) ? bare(seen.data) : undefined;
+}
+
+/** Without a prototype: keys that requests name, such as `constructor`, are looked up in it. */
+function bare(row: Row): Row {
+  return Object.assign(Object.create(null) as Row, row);
 }
 
 /** The rows that a read gave; `undefined` where it gave none, which is not the same as no rows. */
 export function rowsIn(seen: Seen): readonly Row[] | undefined {
-  return "data" in seen && Array.isArray(seen.data) ? seen.data.filter(isRow) : undefined;
+  return "data" in seen && Array.isArray(seen.data) ? seen.data.filter(isRow).map(bare) : undefined;
 }
 
 /** Whether a value is an object that is no list. */

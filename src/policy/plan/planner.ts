@@ -1,5 +1,7 @@
 import { plainLine } from "../../plain.ts";
+import type { ParamValue } from "../../proxmox/params.ts";
 import { unknownRule } from "../classes/classify.ts";
+import { holdsSecret } from "../mask.ts";
 import { covers } from "../pattern.ts";
 import { type Context, type Description, final, undoable } from "./describer.ts";
 import { FactList } from "./facts.ts";
@@ -10,7 +12,7 @@ import type { Plan, Planned } from "./plan.ts";
 import { otherGuests } from "./targets/bulk.ts";
 import { describers } from "./targets/index.ts";
 import { describeObject } from "./targets/object.ts";
-import { pathText } from "./wording.ts";
+import { pathText, quote } from "./wording.ts";
 
 /** The longest line of the two that every client shows, in characters. */
 const longestLine = 160;
@@ -53,7 +55,12 @@ export async function makePlan(planned: Planned, now: number = Date.now()): Prom
       ...warningOf(description, planned),
     ].map(plainLine),
     words: classified.class === "destructive" ? (description.words ?? wordsOf(planned)) : [],
-    fitsForm: action.whole && effect.whole && description.long !== true && others.number <= fewGuests,
+    fitsForm:
+      action.whole &&
+      effect.whole &&
+      description.long !== true &&
+      others.number <= fewGuests &&
+      (description.told ?? []).every((name) => isTold(name, context.params[name], `${action.text}\n${effect.text}`)),
     facts: facts.facts,
     digest: description.digest,
   };
@@ -72,7 +79,14 @@ function warningOf({ explains = [] }: Description, { classified: { rule, reason 
 }
 
 function actionLine({ action, undo }: Description, { cluster, classified, request }: Planned) {
-  const usual = request.method === "GET" ? "read only" : classified.irreversible ? final : undoable;
+  const usual =
+    request.method === "GET"
+      ? "read only"
+      : classified.irreversible
+        ? final
+        : classified.class === "sensitive"
+          ? "exposes data or connects elsewhere"
+          : undoable;
   return cutLine(`${action} on ${cluster.name}: ${undo ?? usual}`);
 }
 
@@ -97,6 +111,16 @@ function effectLine(
     text: more === 0 ? kept.join("; ") : `${kept.join("; ")}; and ${more} more`,
     whole: more === 0 && untold.every(({ short }) => short !== undefined),
   };
+}
+
+/** Whether the two lines do hold all words of a parameter that they are said to tell: names in them may have been cut. */
+function isTold(name: string, value: ParamValue | undefined, lines: string): boolean {
+  if (value === undefined || holdsSecret(name)) return true;
+  const words = [value].flat().flatMap((item) => String(item).split(/[,;\s]/));
+  const text = lines.toLowerCase();
+  return words
+    .filter((word) => !/^(?:|[01]|on|off|yes|no|true|false)$/i.test(word))
+    .every((word) => [word, quote(word).slice(1, -1)].some((form) => text.includes(form.toLowerCase())));
 }
 
 function cutLine(text: string) {

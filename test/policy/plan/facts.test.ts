@@ -8,7 +8,9 @@ interface Recorded {
   readonly response: { readonly status: number; readonly body?: { readonly data?: unknown } };
 }
 
-const recordings = (await Bun.file(join(import.meta.dir, "../../recordings/alpha-orders.json")).json()) as Recorded[];
+const recordings = (await Bun.file(
+  join(import.meta.dir, "../../recordings/second-series/alpha-orders.json"),
+).json()) as Recorded[];
 
 /** The facts of one answer, as an object or as rows. */
 function factsOf(data: unknown): Facts {
@@ -232,7 +234,7 @@ describe("changes", () => {
     ]);
     const withheld = (data: unknown) => {
       const list = new FactList();
-      list.addWithheld("/nodes/pve1/qemu/100/config", data);
+      list.addWithheld("/nodes/pve1/qemu/100/status/current", data);
       return list.facts;
     };
     expect(changesBetween(withheld({ memory: 512, cpu: 1 }), withheld({ cpu: 2, memory: 512 }))).toEqual([]);

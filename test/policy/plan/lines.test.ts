@@ -67,7 +67,7 @@ const answers: Answers = {
 
 const running = { [`${base}/status/current`]: { data: { status: "running", qmpstatus: "running" } } };
 
-async function linesOf(scene: Scene, request: string, params: Record<string, unknown> = {}) {
+async function linesOf(scene: Scene, request: string, params: Record<string, unknown> = {}): Promise<unknown[]> {
   const { action, effect, fitsForm } = await scene.plan(request, params);
   return [action, effect, fitsForm];
 }
@@ -321,7 +321,7 @@ describe("over the simulator:", () => {
     [
       "POST /nodes/pve1/status",
       { command: "reboot" },
-      "REBOOT NODE pve1 on prod: guests are down meanwhile",
+      "REBOOT NODE pve1 on prod: running guests are down meanwhile",
       "2 of 3 votes now, 1 of 3 after: the cluster loses quorum; 8 guests, 4 running",
     ],
     [
@@ -367,6 +367,97 @@ describe("over the simulator:", () => {
     const { effect, details, fitsForm } = await scene.plan("POST /nodes/pve1/stopall");
     expect([effect, fitsForm]).toEqual(["30 guests, 30 running", false]);
     expect(details.join("\n")).toContain("VM 119 g19 (running on pve1) and 10 more.");
+  });
+
+  test("a disk that a guest uses says so, for Proxmox deletes it without a word", async () => {
+    const { effect } = await demoScene().plan(
+      "DELETE /nodes/pve1/storage/vmdata/content/vmdata:100/vm-100-disk-0.qcow2",
+    );
+    expect(effect).toBe("1 GiB; IN USE as scsi0 of VM 100 web-01; of guest 100; VM 100 web-01 (running)");
+  });
+
+  test("a disk of the node shows what it is and what uses it", async () => {
+    const disk = { devpath: "/dev/sdb", size: 2 ** 40, model: "EVO", used: "LVM", wearout: 3, serial: "S1" };
+    const scene = sceneWith({ "/nodes/pve1/disks/list": { data: [disk] } });
+    expect(await linesOf(scene, "PUT /nodes/pve1/disks/wipedisk", { disk: "/dev/sdb" })).toEqual([
+      "WIPE /dev/sdb of node pve1 on prod: cannot be undone",
+      "/dev/sdb 1 TiB EVO IN USE: LVM",
+      true,
+    ]);
+  });
+
+  test("HA does not stop a guest that is stopped", async () => {
+    const scene = demoScene();
+    await scene.admin("POST", "/cluster/ha/resources", { sid: "vm:104", state: "ignored" });
+    await scene.admin("POST", "/cluster/ha/resources", { sid: "vm:100", state: "started" });
+    const effectOf = async (sid: string) =>
+      (await scene.plan(`PUT /cluster/ha/resources/${sid}`, { state: "disabled" })).effect;
+    expect(await effectOf("vm:104")).toStartWith("the guest is stopped and stays so; state ignored -> disabled");
+    expect(await effectOf("vm:100")).toStartWith("HA stops the guest; state started -> disabled");
+  });
+
+  test("a backup job that goes names its guests, schedule and storage", async () => {
+    const job = { id: "j", vmid: "101,100", schedule: "sat 03:15", storage: "nas", enabled: 0, "next-run": 5 };
+    const scene = sceneWith({ "/cluster/backup/j": { data: job } });
+    expect((await scene.plan("DELETE /cluster/backup/j")).effect).toBe(
+      'guests 101,100 not backed up by it any more; runs "sat 03:15", switched off; to nas; existing backups stay',
+    );
+  });
+
+  test("network changes are shown as they would be applied, with what the cluster loses if the node is cut off", async () => {
+    const changes =
+      "--- /etc/network/interfaces\n+++ /etc/network/interfaces.new\n@@\n iface vmbr0\n-\taddress 192.0.2.1/24\n+\taddress 192.0.2.9/24\n";
+    const nodes = ["pve1", "pve2"].map((name) => ({ type: "node", name, online: 1 }));
+    const scene = sceneWith({
+      "/nodes/pve1/network": { data: [{ iface: "eno1", type: "eth" }], changes },
+      "/cluster/status": { data: [{ type: "cluster", name: "c", quorate: 1 }, ...nodes] },
+    });
+    const { effect, details, fitsForm } = await scene.plan("PUT /nodes/pve1/network");
+    expect([effect, fitsForm]).toEqual(["2 lines of pending changes; wrong settings make the node unreachable", false]);
+    expect(details).toContain('  "+\\taddress 192.0.2.9/24"');
+    expect(details).toContain("If it is cut off: 2 of 2 votes now, 1 of 2 after: the cluster loses quorum.");
+  });
+
+  test("pruning names the backups that Proxmox's own dry run would delete", async () => {
+    const row = (day: number, mark: string) => ({
+      volid: `b:backup/vzdump-qemu-100-${day}.vma`,
+      ctime: seconds - day * 24 * hour,
+      mark,
+      vmid: 100,
+    });
+    const path = "/nodes/pve1/storage/b/prunebackups";
+    const scene = sceneWith({ [path]: { data: [row(1, "keep"), row(5, "remove"), row(2, "protected")] } }, now);
+    const { effect, details } = await scene.plan(`DELETE ${path}`, { "prune-backups": "keep-last=1" });
+    expect(effect).toBe("deletes 1 backup, keeps 2; prune-backups=keep-last=1");
+    expect(details).toContain("Deletes b:backup/vzdump-qemu-100-5.vma of 2026-11-22 12:00 UTC (5 days ago).");
+  });
+
+  test("votes count as they are set, and a node that is off takes none away", async () => {
+    const status = ["a", "b", "c"].map((name) => ({ type: "node", name, online: name === "c" ? 0 : 1 }));
+    const votes = (a: number) => ["a", "b", "c"].map((name) => ({ name, quorum_votes: String(name === "a" ? a : 1) }));
+    const lineOf = async (request: string, a: number) =>
+      (
+        await sceneWith({
+          "/cluster/status": { data: [{ type: "cluster", name: "x" }, ...status] },
+          "/cluster/config/nodes": { data: votes(a) },
+          "/cluster/resources": { data: [] },
+        }).plan(request, request.startsWith("POST") ? { command: "shutdown" } : {})
+      ).effect;
+    expect(await lineOf("POST /nodes/b/status", 3)).toContain("4 of 5 votes now, 3 of 5 after: quorum holds");
+    expect(await lineOf("POST /nodes/a/status", 3)).toContain(
+      "4 of 5 votes now, 1 of 5 after: the cluster loses quorum",
+    );
+    expect(await lineOf("DELETE /cluster/config/nodes/c", 1)).toContain("2 of 3 votes now, 2 of 2 after: quorum holds");
+    expect(await lineOf("DELETE /cluster/config/nodes/b", 1)).toContain("1 of 2 after: the cluster loses quorum");
+  });
+
+  test("a name that does not fit its line is no question for a form", async () => {
+    const scene = demoScene();
+    const path = `/pool/${"p".repeat(120)}`;
+    expect(await scene.plan("PUT /access/acl", { path, roles: "PVEAdmin", users: "audit@pve" })).toMatchObject({
+      action: `CHANGE rights on "${path.slice(0, 80)}"... on prod: can be undone`,
+      fitsForm: false,
+    });
   });
 
   test("at most eight storages are asked for backups, and those left out are named", async () => {

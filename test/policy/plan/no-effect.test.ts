@@ -28,6 +28,11 @@ describe("what cannot do anything is answered before anybody is asked:", () => {
     ["DELETE /nodes/pve1/qemu/101", {}, "Proxmox's protection flag is set on VM 101 db-01"],
     ["PUT /nodes/pve1/qemu/104/config", { delete: "scsi7,onboot" }, "VM 104 pending-vm has no scsi7, onboot"],
     ["PUT /nodes/pve1/qemu/104/config", { net0: "NET0" }, "net0 of VM 104 pending-vm has that value already"],
+    [
+      "PUT /nodes/pve1/qemu/104/config",
+      { delete: "constructor,toString" },
+      "VM 104 pending-vm has no constructor, toString",
+    ],
     ["PUT /nodes/pve1/qemu/104/unlink", { idlist: "unused3" }, "VM 104 pending-vm has no unused3"],
     ["POST /nodes/pve1/qemu/9000/template", {}, "is a template already"],
     ["DELETE /access/users/nope@pve", {}, "user nope@pve does not exist"],
@@ -134,6 +139,14 @@ test("what cannot be undone is refused where the guest cannot be read: nobody co
     "/nodes/pve1/qemu/100/status/current": { data: null },
   });
   await expect(strange.plan("DELETE /nodes/pve1/qemu/100")).rejects.toThrow("another form than Proxmox's");
+});
+
+test("a guest that would be overwritten and cannot be seen is not taken for none", async () => {
+  const request = ["POST /nodes/pve1/qemu", { vmid: 100, force: 1, archive: "b:backup/x.vma" }] as const;
+  const free: Answers = { "/cluster/resources": { data: [] }, "/cluster/nextid": { data: "100" } };
+  expect((await sceneWith(free).plan(...request)).action).toStartWith("RESTORE VM 100 on prod");
+  const taken = { ...free, "/cluster/nextid": { status: 400, message: "VM 100 already exists" } };
+  await expect(sceneWith(taken).plan(...request)).rejects.toThrow("cannot be read (whether VMID 100 is free: ");
 });
 
 test("an answer of any other form than Proxmox's breaks no plan", async () => {

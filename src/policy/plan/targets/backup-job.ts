@@ -53,11 +53,7 @@ export const describeBackupRun: Describer = async ({ params, path, values, plann
     action: isJob
       ? `CREATE backup job ${nameText(String(params["id"] ?? ""))}`.trimEnd()
       : `BACK UP on node ${nameText(values["node"] ?? "")}`,
-    ...(isJob
-      ? { undo: "can be undone by deleting it" }
-      : irreversible
-        ? { undo: final }
-        : { undo: "stops guests meanwhile" }),
+    ...(isJob ? { undo: "can be undone by deleting it" } : irreversible ? { undo: final } : { undo: "can be undone" }),
     effect: [
       ...(prunes
         ? [
@@ -66,7 +62,7 @@ export const describeBackupRun: Describer = async ({ params, path, values, plann
               : `deletes older backups beyond ${valueText(settingText("prune-backups", prune))}`,
           ]
         : []),
-      ...(params["mode"] === "stop" ? ["shuts each guest down while it is backed up"] : []),
+      ...(params["mode"] === "stop" ? ["shuts each running guest down while it is backed up"] : []),
       ...(isOn(params, "stop") ? ["stops the backups that run"] : []),
       ...(params["script"] === undefined ? [] : ["runs a script on the node"]),
     ],

@@ -113,20 +113,22 @@ async function withState({ look }: Context, guests: readonly Guest[]): Promise<r
 }
 
 /** What each bulk call does. */
-const verbs: Readonly<Record<string, readonly [verb: string, undo: string]>> = {
-  startall: ["START", "can be undone by stopping them"],
-  start: ["START", "can be undone by stopping them"],
-  stopall: ["SHUT DOWN", "unsaved data may be lost"],
-  shutdown: ["SHUT DOWN", "unsaved data may be lost"],
-  suspendall: ["SUSPEND", "can be undone by resuming them"],
-  suspend: ["SUSPEND", "can be undone by resuming them"],
-  migrateall: ["MIGRATE", "can be undone"],
-  migrate: ["MIGRATE", "can be undone"],
-};
+const verbs: ReadonlyMap<string, readonly [verb: string, undo: string]> = new Map(
+  Object.entries({
+    startall: ["START", "can be undone by stopping them"],
+    start: ["START", "can be undone by stopping them"],
+    stopall: ["SHUT DOWN", "unsaved data may be lost"],
+    shutdown: ["SHUT DOWN", "unsaved data may be lost"],
+    suspendall: ["SUSPEND", "can be undone by resuming them"],
+    suspend: ["SUSPEND", "can be undone by resuming them"],
+    migrateall: ["MIGRATE", "can be undone"],
+    migrate: ["MIGRATE", "can be undone"],
+  } as const),
+);
 
 /** `POST /nodes/{node}/stopall` and `POST /cluster/bulk-action/guest/shutdown`: how many guests, and which. */
 export const describeBulk: Describer = async ({ path, values, params, planned }) => {
-  const [verb, undo] = verbs[path.at(-1) ?? ""] ?? [path.at(-1)?.toUpperCase() ?? "", undefined];
+  const [verb, undo] = verbs.get(path.at(-1) ?? "") ?? [path.at(-1)?.toUpperCase() ?? "", undefined];
   const node = values["node"];
   const named = params["vms"] !== undefined;
   const target = textIn(params["target"]);

@@ -116,6 +116,7 @@ export const describeFirewallEntry: Describer = async (context) => {
             `Entry: ${row["cidr"] === undefined ? ruleText(row) : `${yes(row["nomatch"]) ? "not " : ""}${valueText(row["cidr"])}`}.`,
         ),
       ...uses.slice(0, 20).map((row) => `Rule that uses it: ${ruleText(row)}.`),
+      ...(path[0] === "cluster" ? ["Rules of guests, nodes and security groups that use it are not looked for."] : []),
     ],
     words: [cidr ?? name],
     digest: textIn((entry ?? listed)?.["digest"]),

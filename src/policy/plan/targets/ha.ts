@@ -1,7 +1,15 @@
-import { type Describer, undoable } from "../describer.ts";
-import { rowsIn, textIn } from "../look.ts";
+import { type Context, type Describer, undoable } from "../describer.ts";
+import { findGuest } from "../guest-state.ts";
+import { objectIn, rowsIn, textIn } from "../look.ts";
 import { count, listText, nameText } from "../wording.ts";
 import { objectDescriber } from "./object.ts";
+
+/** What a requested state makes HA do. */
+const stateEffects: ReadonlyMap<string, readonly string[]> = new Map([
+  ["stopped", ["HA stops the guest"]],
+  ["disabled", ["HA stops the guest"]],
+  ["ignored", ["HA no longer restarts the guest"]],
+]);
 
 /** `/cluster/ha/resources/{sid}`. */
 export const describeHaResource = objectDescriber({
@@ -13,15 +21,22 @@ export const describeHaResource = objectDescriber({
       ...(row === undefined ? [] : [`its state is ${nameText(String(row["state"]))}`]),
     ],
   }),
-  change: (_, { params }) => ({
+  change: async (_, context) => ({
     effect:
-      {
-        stopped: ["HA stops the guest"],
-        disabled: ["HA stops the guest"],
-        ignored: ["HA no longer restarts the guest"],
-      }[String(params["state"] ?? "")] ?? [],
+      (await isStopped(context)) && ["stopped", "disabled"].includes(String(context.params["state"]))
+        ? ["the guest is stopped and stays so"]
+        : (stateEffects.get(String(context.params["state"])) ?? []),
   }),
 });
+
+/** Whether the guest of a resource, `vm:100`, is known to be stopped. */
+async function isStopped({ values, planned, look }: Context): Promise<boolean> {
+  const vmid = /^(?:(?:vm|ct):)?(\d{1,10})$/.exec(values["sid"] ?? "")?.[1];
+  const guest = vmid === undefined ? undefined : await findGuest(vmid, planned);
+  if (guest === undefined) return false;
+  const status = objectIn(await look(["nodes", guest.node, guest.type, guest.vmid, "status", "current"]));
+  return status?.["status"] === "stopped";
+}
 
 /** `/cluster/ha/rules/{rule}`. */
 export const describeHaRule = objectDescriber({

@@ -7,12 +7,15 @@ import {
   describeRole,
   describeToken,
   describeUser,
-} from "./access.ts";
-import { describeAcl } from "./acl.ts";
-import { describeAgentCall, describeAgentFile, describeCommand } from "./agent.ts";
+} from "./access/accounts.ts";
+import { describeAcl } from "./access/acl.ts";
+import { describePool } from "./access/pool.ts";
 import { describeBackupJob, describeBackupRun, describeReplication } from "./backup-job.ts";
 import { describeBulk } from "./bulk.ts";
+import { describeHostDisk } from "./disk.ts";
 import { describeFirewallEntry, describeFirewallOptions, describeFirewallRule } from "./firewall.ts";
+import { describeAgentCall, describeAgentFile, describeCommand } from "./guest/agent.ts";
+import { describeGuestConfig } from "./guest/config.ts";
 import {
   describeCreation,
   describeDeletion,
@@ -22,8 +25,9 @@ import {
   describeResize,
   describeTemplate,
   describeUnlink,
-} from "./guest.ts";
-import { describeGuestConfig } from "./guest-config.ts";
+} from "./guest/guest.ts";
+import { describePower } from "./guest/power.ts";
+import { describeRollback, describeSnapshotConfig, describeSnapshotDeletion } from "./guest/snapshot.ts";
 import {
   describeHaCreation,
   describeHaDisarm,
@@ -34,9 +38,6 @@ import {
 } from "./ha.ts";
 import { describeInterface, describeInterfaceCreation, describeNetwork } from "./network.ts";
 import { describeNodePower, describeNodeRemoval, describeService } from "./node.ts";
-import { describePool } from "./pool.ts";
-import { describePower } from "./power.ts";
-import { describeRollback, describeSnapshotConfig, describeSnapshotDeletion } from "./snapshot.ts";
 import { describeStorage, describeStorageCreation } from "./storage.ts";
 import { describePrune, describeVolumeChange, describeVolumeCopy, describeVolumeDeletion } from "./volume.ts";
 
@@ -79,6 +80,10 @@ export const describers: readonly DescriberRow[] = [
     describeVolumeCopy,
   ],
   [["DELETE /nodes/{node}/storage/{storage}/prunebackups"], describePrune],
+  [
+    ["PUT /nodes/{node}/disks/wipedisk", "POST /nodes/{node}/disks/*", "DELETE /nodes/{node}/disks/*/{name}"],
+    describeHostDisk,
+  ],
   [["POST /storage"], describeStorageCreation],
   [["* /storage/{storage}"], describeStorage],
   [["PUT /access/acl"], describeAcl],

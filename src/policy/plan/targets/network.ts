@@ -1,6 +1,7 @@
 import { type Context, type Describer, final, undoable } from "../describer.ts";
 import type { Row } from "../facts.ts";
 import { objectIn, rowsIn, textIn } from "../look.ts";
+import { quorumWithout } from "../quorum.ts";
 import { nameText, quote, valueText } from "../wording.ts";
 import { changeOf, nowLine } from "./object.ts";
 
@@ -55,6 +56,7 @@ export const describeNetwork: Describer = async (context) => {
   if (reverts && isRead && seen.changes === undefined && sawInterfaces(rowsIn(seen))) {
     throw noEffect(`node ${nameText(node)} has no pending network changes`);
   }
+  const { line } = reverts ? { line: undefined } : await quorumWithout(context, node, false);
   if (isRead) context.facts.add("pending network changes", seen.changes ?? "none");
   return {
     action: `${reverts ? "DISCARD" : "APPLY"} network changes of node ${nameText(node)}`,
@@ -63,7 +65,7 @@ export const describeNetwork: Describer = async (context) => {
       pending.length === 0 ? "no pending changes are shown" : `${pending.length - 1} lines of pending changes`,
       ...(reverts ? [] : ["wrong settings make the node unreachable"]),
     ],
-    details: pending,
+    details: [...pending, ...(line === undefined ? [] : [`If it is cut off: ${line}.`])],
     words: [node],
     long: pending.length > 0,
   };

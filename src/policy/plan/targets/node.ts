@@ -14,7 +14,7 @@ export const describeNodePower: Describer = async (context) => {
   const { line } = await quorumWithout(context, node, false);
   return {
     action: `${command === "reboot" ? "REBOOT" : command === "shutdown" ? "SHUT DOWN" : nameText(command)} NODE ${nameText(node)}`,
-    undo: command === "reboot" ? "guests are down meanwhile" : "cannot be started again by the API",
+    undo: command === "reboot" ? "running guests are down meanwhile" : "needs power-on by hand or wake-on-LAN",
     effect: line === undefined ? [] : [line],
     details: line === undefined ? [] : [`Quorum: ${line}.`],
     words: [node],
@@ -31,11 +31,13 @@ export const describeNodeRemoval: Describer = async (context) => {
   if (members !== undefined && members.length > 0 && isMember === false) {
     throw noEffect(`the cluster has no member ${nameText(node)}`);
   }
+  const isOnline =
+    rowsIn(await look(["nodes"]))?.some((row) => row["node"] === node && row["status"] === "online") === true;
   const { line } = await quorumWithout(context, node, true);
   return {
     action: `REMOVE NODE ${nameText(node)} from the cluster`,
     undo: final,
-    effect: line === undefined ? [] : [line],
+    effect: [...(isOnline ? ["the node is ONLINE now"] : []), ...(line === undefined ? [] : [line])],
     details: [
       ...(line === undefined ? [] : [`Quorum: ${line}.`]),
       "The node must be off and must never come back with its old configuration.",

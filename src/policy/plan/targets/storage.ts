@@ -31,6 +31,9 @@ export const describeStorage = objectDescriber({
 /** Guests whose configuration is read where the storage itself cannot list its volumes. */
 const mostConfigs = 60;
 
+/** Nodes that are asked for a storage's volumes. */
+const mostNodes = 16;
+
 /** Which guests have disks on a storage: nothing is said where none has. */
 async function usersOf(row: Row | undefined, context: Context): Promise<Told> {
   const { values, facts, planned } = context;
@@ -75,8 +78,9 @@ async function fromContent(storage: string, row: Row | undefined, { look }: Cont
     .flatMap((one) => textIn(one["node"]) ?? [])
     .filter((name) => allowed?.includes(name) ?? true)
     .toSorted();
+  if (names.length > mostNodes) return undefined;
   const lists = await Promise.all(
-    names.slice(0, 16).map(async (node) => rowsIn(await look(["nodes", node, "storage", storage, "content"]))),
+    names.map(async (node) => rowsIn(await look(["nodes", node, "storage", storage, "content"]))),
   );
   const volumes = lists.flatMap((list) => list ?? []);
   // An empty list may be one that the token may not see.

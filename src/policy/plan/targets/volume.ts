@@ -1,6 +1,7 @@
 import { isOff, isOn } from "../../classes/values.ts";
 import { type Context, type Describer, final } from "../describer.ts";
 import type { Row } from "../facts.ts";
+import { findGuest, guestLabel } from "../guest-state.ts";
 import { objectIn, rowsIn, textIn, yes } from "../look.ts";
 import { ageText, count, dateText, listText, nameText, sizeText } from "../wording.ts";
 
@@ -28,11 +29,13 @@ export const describeVolumeDeletion: Describer = async (context) => {
   const backup = isBackup(volid);
   const newest = backup ? rankOf(row, others) : undefined;
   const vmid = textIn(row?.["vmid"]);
+  const uses = backup ? [] : await usesOf(context, volid, vmid);
   return {
     action: `DELETE ${backup ? "backup" : "volume"} ${nameText(volid, 110)}`,
     undo: final,
     effect: [
       sizeText(row?.["size"]) ?? "size not known",
+      ...uses.map((use) => `IN USE as ${use}`),
       ...(backup ? [madeText(row, context.now)] : []),
       ...(vmid === undefined ? [] : [`of guest ${nameText(vmid)}`]),
       ...(newest === undefined ? [] : [newest]),
@@ -40,6 +43,19 @@ export const describeVolumeDeletion: Describer = async (context) => {
     details: detailsOf(row, context.now),
   };
 };
+
+/** Where a guest's configuration names a volume: Proxmox deletes one that is in use without a word (recordings/FACTS.md). */
+async function usesOf({ look, facts, planned }: Context, volid: string, vmid: string | undefined): Promise<string[]> {
+  const guest = vmid === undefined ? undefined : await findGuest(vmid, planned);
+  if (guest === undefined) return [];
+  const config = objectIn(await look(["nodes", guest.node, guest.type, guest.vmid, "config"]));
+  const keys = Object.entries(config ?? {})
+    .filter(([, value]) => typeof value === "string" && value.split(",").some((part) => part.endsWith(volid)))
+    .map(([key]) => key)
+    .toSorted();
+  facts.add("used as", keys);
+  return keys.map((key) => `${nameText(key)} of ${guestLabel(guest)}`);
+}
 
 /** `PUT .../content/{volume}`: notes and protection. */
 export const describeVolumeChange: Describer = async (context) => {

@@ -1,6 +1,6 @@
-import { findBackups } from "../backups.ts";
-import type { Context, Describer } from "../describer.ts";
-import { final } from "../describer.ts";
+import { findBackups } from "../../backups.ts";
+import type { Context, Describer } from "../../describer.ts";
+import { final } from "../../describer.ts";
 import {
   disksOf,
   diskText,
@@ -9,9 +9,9 @@ import {
   readTarget,
   type Snapshot,
   snapshotText,
-} from "../guest-state.ts";
-import { yes } from "../look.ts";
-import { ageText, count, dateText, listText, nameText } from "../wording.ts";
+} from "../../guest-state.ts";
+import { yes } from "../../look.ts";
+import { ageText, count, dateText, listText, nameText } from "../../wording.ts";
 
 /** `DELETE .../snapshot/{snapname}`. */
 export const describeSnapshotDeletion: Describer = async (context) => {

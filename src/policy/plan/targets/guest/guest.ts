@@ -1,6 +1,6 @@
-import { isOn, wordsOf } from "../../classes/values.ts";
-import { findBackups } from "../backups.ts";
-import { type Context, type Describer, type Description, final, undoable } from "../describer.ts";
+import { isOn, wordsOf } from "../../../classes/values.ts";
+import { findBackups } from "../../backups.ts";
+import { type Context, type Describer, type Description, final, undoable } from "../../describer.ts";
 import {
   diskOf,
   disksOf,
@@ -10,10 +10,11 @@ import {
   guestLabel,
   readGuest,
   readTarget,
+  refuseBlind,
   snapshotsText,
-} from "../guest-state.ts";
-import { objectIn, rowsIn, textIn, yes } from "../look.ts";
-import { listText, nameText, valueText } from "../wording.ts";
+} from "../../guest-state.ts";
+import { objectIn, rowsIn, textIn, yes } from "../../look.ts";
+import { listText, nameText, valueText } from "../../wording.ts";
 
 /** `DELETE /nodes/{node}/qemu/{vmid}`: the guest with all its disks and snapshots. */
 export const describeDeletion: Describer = async (context) => {
@@ -60,7 +61,14 @@ async function lossOf(context: Context, state: GuestState) {
 export const describeCreation: Describer = async (context) => {
   const { params, path, planned } = context;
   const vmid = String(params["vmid"] ?? "");
-  const there = isOn(params, "force") && vmid !== "" ? await findGuest(String(Number(vmid)), planned) : undefined;
+  const overwrites = isOn(params, "force") && vmid !== "";
+  const there = overwrites ? await findGuest(String(Number(vmid)), planned) : undefined;
+  if (overwrites && there === undefined) {
+    // GET /cluster/nextid tells everybody whether a VMID is free, also where the token may not see its guest.
+    const free = await context.look(["cluster", "nextid"], { vmid });
+    if ("missing" in free && !free.withheld) refuseBlind(planned, `whether VMID ${vmid} is free: ${free.missing}`);
+    context.facts.add("guest that is overwritten", "none");
+  }
   const source = textIn(params["archive"]) ?? (isOn(params, "restore") ? textIn(params["ostemplate"]) : undefined);
   const kind = path[2] === "lxc" ? "CT" : "VM";
   if (there === undefined) {

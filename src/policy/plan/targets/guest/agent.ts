@@ -1,7 +1,7 @@
-import { type Context, type Describer, final } from "../describer.ts";
-import { readTarget } from "../guest-state.ts";
-import { fitsLine, lengthOf } from "../parameters.ts";
-import { nameText, quote } from "../wording.ts";
+import { type Context, type Describer, final } from "../../describer.ts";
+import { readTarget } from "../../guest-state.ts";
+import { fitsLine, lengthOf } from "../../parameters.ts";
+import { nameText, quote } from "../../wording.ts";
 
 /** `POST .../agent/exec`: the command itself where it can be read on one line, else its length. */
 export const describeCommand: Describer = async (context) => {

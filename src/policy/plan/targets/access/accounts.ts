@@ -1,10 +1,10 @@
-import { isOff, isOn, wordsOf } from "../../classes/values.ts";
-import { type Context, type Describer, final, undoable } from "../describer.ts";
-import type { Row } from "../facts.ts";
-import { isRow, objectIn, rowsIn, textIn, yes } from "../look.ts";
-import { count, dateText, listText, nameText } from "../wording.ts";
+import { isOff, isOn, wordsOf } from "../../../classes/values.ts";
+import { type Context, type Describer, final, undoable } from "../../describer.ts";
+import type { Row } from "../../facts.ts";
+import { isRow, objectIn, rowsIn, textIn, yes } from "../../look.ts";
+import { count, dateText, listText, nameText } from "../../wording.ts";
+import { objectDescriber, type Told } from "../object.ts";
 import { entryText, type Holder, readAcl } from "./acl.ts";
-import { objectDescriber, type Told } from "./object.ts";
 
 /** Rights of a user, group or role for line 2 and the details, bound to the consent. */
 async function rightsOf(context: Context, holder: Holder | { readonly role: string }): Promise<Told> {
@@ -65,16 +65,17 @@ function tokensIn(row: Row | undefined): string[] {
     : [];
 }
 
+/** What `POST` below /access creates, and the parameter that names it. */
+const creations: ReadonlyMap<string, readonly [noun: string, key: string]> = new Map([
+  ["users", ["user", "userid"]],
+  ["groups", ["group", "groupid"]],
+  ["roles", ["role", "roleid"]],
+  ["domains", ["realm", "realm"]],
+]);
+
 /** `POST /access/users`, `groups`, `roles` and `domains`. */
 export const describeAccessCreation: Describer = async ({ path, params }) => {
-  const [noun, key] = (
-    {
-      users: ["user", "userid"],
-      groups: ["group", "groupid"],
-      roles: ["role", "roleid"],
-      domains: ["realm", "realm"],
-    } as const
-  )[path[1] ?? ""] ?? ["object", "id"];
+  const [noun, key] = creations.get(path[1] ?? "") ?? ["object", "id"];
   const name = String(params[key] ?? "");
   return {
     action: `CREATE ${noun} ${nameText(name)}`,
@@ -93,7 +94,7 @@ export const describeToken: Describer = async (context) => {
   const id = `${user}!${token}`;
   const seen = await look(path);
   const owner = objectIn(await look(path.slice(0, 3)));
-  const listed = isRow(owner?.["tokens"]) ? owner["tokens"] : undefined;
+  const listed = objectIn({ data: owner?.["tokens"] });
   // A token may not read another token (403); its user's row shows them all.
   const row = objectIn(seen) ?? (isRow(listed?.[token]) ? listed[token] : undefined);
   const isGone = ("missing" in seen && seen.absent) || (listed !== undefined && !Object.hasOwn(listed, token));
@@ -174,7 +175,7 @@ export const describeRole: Describer = async (context) => {
   const lost = keeps || method === "DELETE" ? [] : (now ?? []).filter((priv) => !wanted.includes(priv));
   const setsPrivileges = params["privs"] !== undefined;
   if (method === "PUT" && setsPrivileges && now !== undefined && gained.length + lost.length === 0) {
-    throw noEffect(`role ${nameText(name)} has exactly those privileges already`);
+    throw noEffect(`role ${nameText(name)} has those privileges already`);
   }
   return {
     action: `${method === "DELETE" ? "DELETE" : "CHANGE"} role ${nameText(name)}`,
@@ -236,15 +237,29 @@ export const describeRealm: Describer = async (context) => {
 };
 
 /** `PUT /access/password` and second factors. */
-export const describePassword: Describer = async ({ params, path, method }) => {
+export const describePassword: Describer = async ({ params, path, method, look, facts, noEffect }) => {
   const user = String(params["userid"] ?? path[2] ?? "");
   const isPassword = path[1] === "password";
+  const list = rowsIn(path[1] === "tfa" && path[3] !== undefined ? await look(path.slice(0, 3)) : { data: undefined });
+  const factor = list?.find(({ id }) => id === path[3]);
+  // A list without rows may be one that the token may not see.
+  if (list !== undefined && list.length > 0 && factor === undefined) {
+    throw noEffect(`user ${nameText(user)} has no second factor ${nameText(path[3] ?? "")}`);
+  }
+  if (factor !== undefined) facts.addObject(factor);
   return {
     action: isPassword
       ? `SET PASSWORD of user ${nameText(user)}`
       : `${method === "DELETE" ? "DELETE" : method === "POST" ? "ADD" : "CHANGE"} SECOND FACTOR of user ${nameText(user)}`,
     undo: isPassword || method === "DELETE" ? final : undoable,
-    effect: isPassword ? ["the present password is lost"] : [],
+    effect: [
+      ...(isPassword ? ["the present password is lost"] : []),
+      ...(factor === undefined
+        ? []
+        : [
+            `${nameText(String(factor["type"]))} ${nameText(String(factor["description"] ?? ""))} of ${dateText(factor["created"])}`,
+          ]),
+    ],
     words: [user],
     told: ["userid", "password", "confirmation-password"],
   };

@@ -1,10 +1,10 @@
-import { isOn, wordsOf } from "../../classes/values.ts";
-import { type Describer, undoable } from "../describer.ts";
-import type { Row } from "../facts.ts";
-import { isRow, objectIn, rowsIn, textIn } from "../look.ts";
-import { count, listText, nameText } from "../wording.ts";
+import { isOn, wordsOf } from "../../../classes/values.ts";
+import { type Describer, undoable } from "../../describer.ts";
+import type { Row } from "../../facts.ts";
+import { isRow, objectIn, rowsIn, textIn } from "../../look.ts";
+import { count, listText, nameText } from "../../wording.ts";
+import { settingText } from "../object.ts";
 import { entryText, readAcl } from "./acl.ts";
-import { settingText } from "./object.ts";
 
 /** `PUT` and `DELETE` of a pool, by the path or by `poolid`: its members, and the rights on it. */
 export const describePool: Describer = async (context) => {

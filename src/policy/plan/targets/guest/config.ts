@@ -1,11 +1,11 @@
-import type { Params } from "../../../proxmox/params.ts";
-import { diskKey, saysYes } from "../../classes/parameters/property.ts";
-import { isOn, wordsOf } from "../../classes/values.ts";
-import { holdsSecret, maskValue } from "../../mask.ts";
-import { type Describer, final } from "../describer.ts";
-import { canonical, type Row } from "../facts.ts";
-import { diskOf, diskText, type GuestState, quotedNames, readTarget } from "../guest-state.ts";
-import { decoded, nameText, valueText } from "../wording.ts";
+import type { Params } from "../../../../proxmox/params.ts";
+import { diskKey, saysYes } from "../../../classes/parameters/property.ts";
+import { isOn, wordsOf } from "../../../classes/values.ts";
+import { holdsSecret, maskValue } from "../../../mask.ts";
+import { type Describer, final } from "../../describer.ts";
+import { canonical, type Row } from "../../facts.ts";
+import { diskOf, diskText, type GuestState, quotedNames, readTarget } from "../../guest-state.ts";
+import { decoded, nameText, valueText } from "../../wording.ts";
 
 /** Parameters of the call itself, which are no settings of the guest. */
 const controls: ReadonlySet<string> = new Set([

@@ -1,7 +1,7 @@
-import { isOff, isOn, wordsOf } from "../../classes/values.ts";
-import { type Context, type Describer, undoable } from "../describer.ts";
-import { objectIn, rowsIn, textIn, yes } from "../look.ts";
-import { listText, nameText } from "../wording.ts";
+import { isOff, isOn, wordsOf } from "../../../classes/values.ts";
+import { type Context, type Describer, undoable } from "../../describer.ts";
+import { objectIn, rowsIn, textIn, yes } from "../../look.ts";
+import { listText, nameText } from "../../wording.ts";
 
 /** Who has rights by an ACL entry. */
 export interface Holder {
