@@ -65,7 +65,7 @@ describe("a scripted afternoon", () => {
     await call(asker, "GET", `${path}/config`);
     await call(asker, "PUT", `${path}/config`, { memory: 512, cipassword: "canary-1", description: "a\nb\u001b[31m" });
     await call(asker, "POST", `${path}/status/start`);
-    await call(refuser, "POST", `${path}/status/stop`);
+    await call(refuser, "POST", `${path}/status/reset`);
     await call(refuser, "DELETE", "/access/users/x@pve");
     await call(refuser, "DELETE", "/guests/web-01");
     await call(asker, "PUT", `${path}/config`, { memry: 512 });
@@ -88,8 +88,8 @@ describe("a scripted afternoon", () => {
       anonymous ended: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [destructive by guest-access] -> done
       anonymous sent: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start]
       anonymous ended: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start] -> done (qmstart)
-      anonymous asked: POST /nodes/pve1/qemu/VMID/status/stop [destructive by POST /nodes/{node}/qemu/{vmid}/status/stop]
-      anonymous refused: POST /nodes/pve1/qemu/VMID/status/stop [destructive by consent]
+      anonymous asked: POST /nodes/pve1/qemu/VMID/status/reset [destructive by POST /nodes/{node}/qemu/{vmid}/status/reset]
+      anonymous refused: POST /nodes/pve1/qemu/VMID/status/reset [destructive by declined]
       anonymous refused: DELETE /access/users/x@pve [destructive by deny]
       anonymous refused: DELETE /nodes/pve1/qemu/100 [destructive by protect]
       anonymous refused: PUT /nodes/pve1/qemu/VMID/config {"memry":512} [change by schema]

@@ -95,7 +95,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("%s", (kind) => {
       data: { command: ["true"] },
     };
     await using lab = await connect("lab", kind, { human: typing("something else") });
-    expect((await lab.call("proxmox_api_call", call)).text).toContain("what the human typed is not");
+    expect((await lab.call("proxmox_api_call", call)).text).toContain("what was typed is not");
     await using boss = await connect("boss", kind);
     expect((await boss.call("proxmox_api_call", { ...call, cluster: "beta" })).text).not.toContain("human");
   });

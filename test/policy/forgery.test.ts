@@ -100,7 +100,7 @@ test.each([
 test("a state is good once", async () => {
   const requestState = await ask();
   const inputResponses = accepted("wrong");
-  await nothingHappened(await call({}, { requestState, inputResponses }), "what the human typed is not");
+  await nothingHappened(await call({}, { requestState, inputResponses }), "what was typed is not");
   await nothingHappened(await call({}, { requestState, inputResponses: accepted("target") }), "it was used already");
 });
 

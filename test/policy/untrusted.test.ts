@@ -35,14 +35,16 @@ test("names from a cluster reach a human, the log and the audit as data, without
     (await blind.call("get_cluster_resources")).text,
     ...shown.flatMap(({ message, title = "" }) => [message, title]),
   ];
-  expect(shown).toHaveLength(1);
+  // The name is too long for the lines that a form shows, so the plan is in the answer, and a code is asked for.
+  expect(shown).toHaveLength(0);
   for (const text of [...texts, product.stderr()]) {
     expect(text.isWellFormed()).toBe(true);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
     expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e\u2028\u{e0000}-\u{e007f}\u200b\u2066]/u);
   }
   // The plan keeps its lines: what follows in the name stays inside its quotes.
-  expect(shown[0]?.message.split("\n").map((line) => line.slice(0, 24))).toEqual([
+  expect((texts[0] ?? "").split("\n").map((line) => line.slice(0, 24))).toEqual([
+    "NOT EXECUTED: it waits f",
     'DELETE VM 100 "a\\u001b]0',
     "disk scsi0 1G; and 2 mor",
     "DELETE /nodes/pve1/qemu/",
@@ -51,5 +53,7 @@ test("names from a cluster reach a human, the log and the audit as data, without
     "Disk that is lost: scsi0",
     expect.any(String),
     "Its ACL entries, pool me",
+    "A human must agree to qu",
+    "If they agree and give y",
   ]);
 });

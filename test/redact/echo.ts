@@ -63,7 +63,7 @@ export function echoFor({ target, headers }: RawRequest, last: string): Behaviou
     });
   }
   // A task that runs at the first look and has ended at the next, so that a call that waits for it tells how it gets on.
-  if (path.includes(":vzdump:") && path.endsWith("/status")) {
+  if (path.includes("vzdump") && path.endsWith("/status")) {
     isRunning = !isRunning;
     if (isRunning) return data({ status: "running", [header]: echoed(header) });
   }

@@ -137,7 +137,7 @@ export const kinds: readonly Kind[] = [
       return {
         method: "PUT",
         path: `/pools/${poolid}`,
-        data: { vms: vmid, delete: true },
+        data: { vms: vmid, delete: 1 },
         change: () => stage.admin("PUT", `/pools/${poolid}`, { vms: other }),
         changed: new RegExp(`${other}.* added|member.*${other}`),
         isDone: async () => {

@@ -268,7 +268,7 @@ describe("over the simulator:", () => {
       "POST /access/users",
       { userid: "new@pve" },
       "CREATE user new@pve on prod: can be undone by deleting it",
-      "adds an account",
+      "creates a user",
     ],
     [
       "DELETE /access/users/mcp@pve/token/tok",
@@ -342,7 +342,7 @@ describe("over the simulator:", () => {
       "SHUT DOWN ALL GUESTS of node pve1 on prod: unsaved data may be lost",
       "8 guests, 4 running",
     ],
-    ["DELETE /cluster/sdn/zones/z1", {}, "DELETE /cluster/sdn/zones/z1 on prod: cannot be undone", "removes a zone"],
+    ["DELETE /cluster/sdn/zones/z1", {}, "DELETE /cluster/sdn/zones/z1 on prod: can be undone", "deletes an SDN zone, pending until SDN is applied"],
   ])("%s %j", async (request, params, action, effect) => {
     const scene = demoScene();
     await scene.admin("POST", "/cluster/firewall/rules", rule);
