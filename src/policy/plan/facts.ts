@@ -173,8 +173,8 @@ const mostChanges = 8;
 const longestValue = 80;
 
 /**
- * What changed between two reads of a target, each as `memory 512 -> 1024` or `snapshot before added`; empty for equal
- * facts. Proxmox's digest is named only where nothing else tells the change.
+ * What changed between two reads of a target, each as `memory 512 -> 1024` or `snapshot before added`; empty for equal facts
+ * and only for them. Proxmox's digest is named only where nothing else tells the change.
  */
 export function changesBetween(before: Facts, after: Facts): string[] {
   const labels = [...new Set([...before.keys(), ...after.keys()])].toSorted();
