@@ -173,8 +173,8 @@ const mostChanges = 8;
 const longestValue = 80;
 
 /**
- * What changed between two reads of a target, each as `memory 512 -> 1024` or `snapshot before added`; empty for equal
- * facts. Proxmox's digest is named only where nothing else tells the change.
+ * What changed between two reads of a target, each as `memory 512 -> 1024` or `snapshot before added`; empty for equal facts
+ * and only for them. Proxmox's digest is named only where nothing else tells the change.
  */
 export function changesBetween(before: Facts, after: Facts): string[] {
   const labels = [...new Set([...before.keys(), ...after.keys()])].toSorted();
@@ -195,16 +195,29 @@ function changesOf(label: string, before: string | undefined, after: string | un
   if (label === withheldLabel || [before, after].some((value) => value?.startsWith(concealed))) {
     return [`${name} changed`];
   }
-  const [old, now] = [readObject(before), readObject(after)];
-  if (before === undefined)
-    return [now === undefined && after !== "" ? `${name} added: ${shown(after)}` : `${name} added`];
-  if (after === undefined) {
-    return [old === undefined && before !== "" ? `${name} removed (was ${shown(before)})` : `${name} removed`];
+  if (before === undefined) return [`${name} added${detail(after, ": ", "")}`];
+  if (after === undefined) return [`${name} removed${detail(before, " (was ", ")")}`];
+  // Two texts that are not ours may read as equal lists or objects: a change is never left unsaid.
+  const parts = partsOf(name, before, after);
+  if (parts.length > 0) return parts;
+  const [old, now] = [shown(before), shown(after)];
+  return [old === now ? `${name} changed (beyond its first characters)` : `${name} ${old} -> ${now}`];
+}
+
+/** What changed inside a list or an object. */
+function partsOf(name: string, before: string, after: string): string[] {
+  const [had, has] = [readList(before), readList(after)];
+  if (had !== undefined && has !== undefined) {
+    return [
+      ...has.filter((item) => !had.includes(item)).map((item) => `${name}: ${shown(item)} added`),
+      ...had.filter((item) => !has.includes(item)).map((item) => `${name}: ${shown(item)} removed`),
+    ];
   }
-  if (old === undefined || now === undefined) return [`${name} ${shown(before)} -> ${shown(after)}`];
-  const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])].toSorted();
-  return keys
-    .filter((key) => canonical(old[key]) !== canonical(now[key]))
+  const [old, now] = [readObject(before), readObject(after)];
+  if (old === undefined || now === undefined) return [];
+  return [...new Set([...Object.keys(old), ...Object.keys(now)])]
+    .toSorted()
+    .filter((key) => text(old[key]) !== text(now[key]))
     .map((key) =>
       holdsSecret(key)
         ? `${name}: ${plainLine(key)} changed`
@@ -212,14 +225,29 @@ function changesOf(label: string, before: string | undefined, after: string | un
     );
 }
 
+/** A value that is told beside its label; a row is told by its label alone. */
+function detail(value: string | undefined, open: string, close: string): string {
+  return value === undefined || value === "" || value.startsWith("{") ? "" : `${open}${shown(value)}${close}`;
+}
+
 function text(value: unknown): string | undefined {
   return value === undefined ? undefined : canonical(value);
+}
+
+/** The items of a list, as texts. */
+function readList(text: string | undefined): string[] | undefined {
+  if (text?.startsWith("[") !== true) return undefined;
+  try {
+    return (JSON.parse(text) as unknown[]).map((item) => canonical(item));
+  } catch {
+    return undefined;
+  }
 }
 
 function readObject(text: string | undefined): Row | undefined {
   if (text?.startsWith("{") !== true) return undefined;
   try {
-    return JSON.parse(text) as Row;
+    return Object.assign(Object.create(null) as Row, JSON.parse(text) as Row);
   } catch {
     return undefined;
   }

@@ -202,7 +202,7 @@ export function snapshotsText(snapshots: readonly Snapshot[] | undefined): strin
     : count(snapshots.length, "snapshot");
 }
 
-/** A name in a message that is no line of a plan. */
+/** Names in the message of an error, at most 20, quoted where they are more than a plain word. */
 export function quotedNames(names: readonly string[]): string {
   return listText(names.map((name) => (/^[\w.-]+$/.test(name) ? name : quote(name))));
 }

@@ -70,7 +70,7 @@ const cases: readonly Case[] = [
     request: "PUT /access/acl",
     params: { path: "/vms/100", roles: "PVEVMAdmin", users: "operator@pve" },
     change: [["PUT", "/access/acl", { path: "/vms", roles: "PVEAuditor", users: "operator@pve" }]],
-    named: [/^ACL entries /],
+    named: ["ACL entries: user operator@pve: PVEAuditor on /vms added"],
   },
   {
     kind: "role",
@@ -108,7 +108,7 @@ const cases: readonly Case[] = [
     request: "PUT /pools/dev",
     params: { vms: "104", delete: 1 },
     change: [["PUT", "/pools/dev", { vms: "102" }]],
-    named: [/^members .*VM 102 win2022/],
+    named: ["members: VM 102 win2022 added"],
   },
   {
     kind: "storage",
@@ -178,7 +178,7 @@ const cases: readonly Case[] = [
     kind: "volume",
     request: "DELETE /nodes/pve1/storage/backups/content/backups:backup/vzdump-qemu-100-2026_10_01-02_00_01.vma.zst",
     change: [["POST", "/nodes/pve1/vzdump", { vmid: "100", storage: "backups" }]],
-    named: [/^backups on the storage /],
+    named: [/^backups on the storage: backups:backup\/vzdump-qemu-100-.* added$/],
   },
 ];
 

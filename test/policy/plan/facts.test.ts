@@ -178,6 +178,39 @@ describe("any state", () => {
     );
   });
 
+  test("has no changes to itself, and some to any other, whatever the values look like", () => {
+    const value = fc.oneof(
+      fc.string({ maxLength: 200 }),
+      fc.constantFrom(
+        "",
+        "[]",
+        "{}",
+        '["a"]',
+        '["a","a"]',
+        '["a", "a"]',
+        '{"a":1}',
+        '{"a": 1}',
+        '{"cpu":1}',
+        "[masked] x",
+      ),
+      fc.constant("x".repeat(100)),
+      fc.constant(`${"x".repeat(100)}y`),
+    );
+    const map = fc.dictionary(
+      fc.oneof(fc.constantFrom("a", "digest of it", "constructor"), fc.string({ maxLength: 5 })),
+      value,
+    );
+    fc.assert(
+      fc.property(map, map, (a, b) => {
+        const [before, after] = [new Map(Object.entries(a)), new Map(Object.entries(b))];
+        expect(changesBetween(before, new Map([...before].toReversed()))).toEqual([]);
+        const isEqual = before.size === after.size && [...before].every(([key, text]) => after.get(key) === text);
+        expect(changesBetween(before, after).length === 0).toBe(isEqual);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test("differs where a word leaves a set, and where a row comes, goes or changes", () => {
     fc.assert(
       fc.property(target, row, fc.integer(), (state, other, seed) => {

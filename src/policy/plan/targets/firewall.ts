@@ -173,11 +173,15 @@ function wordOf({ values, planned }: Context): string {
 }
 
 /** Whose firewall it is: `VM 100 web-01`, `node pve1`, `the cluster`. */
-async function scopeOf({ path, values, planned }: Context): Promise<string> {
+async function scopeOf({ path, values, planned, look, facts }: Context): Promise<string> {
   const vmid = values["vmid"];
   if (vmid !== undefined) {
     const guest = await findGuest(vmid, planned);
-    return guestLabel(guest ?? { type: path[2] === "lxc" ? "lxc" : "qemu", vmid, name: undefined });
+    const config = objectIn(await look([...path.slice(0, 4), "config"]));
+    const name = textIn(config?.["name"]) ?? textIn(config?.["hostname"]) ?? guest?.name;
+    const label = guestLabel({ type: path[2] === "lxc" ? "lxc" : "qemu", vmid, name });
+    facts.add("guest", label);
+    return label;
   }
   if (path[0] === "nodes") return `node ${nameText(path[1] ?? "")}`;
   if (values["vnet"] !== undefined) return `vnet ${nameText(values["vnet"])}`;
