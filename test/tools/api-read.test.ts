@@ -5,8 +5,16 @@ import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { closedPort, type RawServer, replyData, startRawServer } from "../support/raw-server.ts";
 
-/** How long the live cluster takes for each answer. */
-const slowMs = 300;
+/** Answers below `/nodes/slow` wait until so many are asked for at the same time. */
+const together = 18;
+let waiting: (() => void)[] = [];
+
+function answerTogether(answer: () => void): void {
+  waiting.push(answer);
+  if (waiting.length < together) return;
+  for (const one of waiting) one();
+  waiting = [];
+}
 
 const guests = [{ vmid: 100, name: "web", node: "pve1", type: "qemu", status: "running" }];
 const rows = Array.from({ length: 3000 }, (_, vmid) => ({ vmid, name: `guest-${vmid}`, note: "x".repeat(20) }));
@@ -29,10 +37,9 @@ beforeAll(async () => {
       "/nodes/list": ["a", "b", "c"],
       "/nodes/none": [],
     };
-    setTimeout(
-      () => replyData(answers[path] ?? { path })(socket, request),
-      path.startsWith("/nodes/slow") ? slowMs : 0,
-    );
+    const answer = () => replyData(answers[path] ?? { path })(socket, request);
+    if (path.startsWith("/nodes/slow")) answerTogether(answer);
+    else answer();
   });
   const token = { user: "mcp@pve", token_id: "agent", token_secret: "s" };
   const dead = { url: `http://127.0.0.1:${await closedPort()}`, ...token };
@@ -66,14 +73,12 @@ function parts(text: string): Record<string, string> {
 
 const live = (path: string) => ({ path, cluster: "live" });
 
-test("of 20 requests, 2 of them to a dead cluster, 18 are answered and 2 say why not, in the time of the slowest", async () => {
+test("of 20 requests at the same time, 2 of them to a dead cluster, 18 are answered and 2 say why not", async () => {
   const requests = Array.from({ length: 20 }, (_, i) => ({
     path: `/nodes/slow${i}`,
     cluster: i % 10 === 3 ? "dead" : "live",
   }));
-  const begun = performance.now();
   const { text, isError } = await read(requests);
-  const took = performance.now() - begun;
   expect(isError).toBe(false);
   expect(text).toStartWith("18 of 20 answered; not answered: 4, 14.\n");
   const byTitle = parts(text);
@@ -81,8 +86,6 @@ test("of 20 requests, 2 of them to a dead cluster, 18 are answered and 2 say why
     if (cluster === "live") expect(byTitle[`${path} on live`]).toBe(JSON.stringify({ path }));
     else expect(byTitle[`${path} on dead: error`]).toMatch(/^GET \/nodes\/slow\d+ on dead: .*127\.0\.0\.1/);
   }
-  expect(took).toBeGreaterThan(slowMs - 20);
-  expect(took).toBeLessThan(2 * slowMs);
 });
 
 test("a wrong path, wrong data, a wrong or missing cluster are errors of their part alone", async () => {

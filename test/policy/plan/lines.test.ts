@@ -243,6 +243,18 @@ describe("the two lines that every client shows:", () => {
   });
 });
 
+describe("a definition that is deleted cannot be created again as it was where it holds a secret:", () => {
+  test.each<[path: string, definition: Record<string, unknown>, undo: string]>([
+    ["/storage/nas", { storage: "nas", type: "nfs", server: "192.0.2.1" }, "can be undone by adding it again"],
+    ["/storage/pbs", { storage: "pbs", type: "pbs", server: "192.0.2.1", username: "x@pbs" }, "cannot be undone"],
+    ["/storage/odd", { storage: "odd", type: "somethingnew" }, "cannot be undone"],
+    ["/cluster/sdn/ipams/box", { ipam: "box", type: "netbox", url: "https://192.0.2.1" }, "cannot be undone"],
+  ])("%s", async (path, definition, undo) => {
+    const plan = await sceneWith({ [path]: { data: definition } }).plan(`DELETE ${path}`, {});
+    expect(plan.action).toEndWith(`: ${undo}`);
+  });
+});
+
 describe("over the simulator:", () => {
   const rule = { type: "in", action: "ACCEPT", proto: "tcp", dport: "22", source: "10.0.0.0/8", enable: "1" };
   test.each<[request: string, params: Record<string, unknown>, action: string, effect: string]>([
@@ -342,7 +354,12 @@ describe("over the simulator:", () => {
       "SHUT DOWN ALL GUESTS of node pve1 on prod: unsaved data may be lost",
       "8 guests, 4 running",
     ],
-    ["DELETE /cluster/sdn/zones/z1", {}, "DELETE /cluster/sdn/zones/z1 on prod: can be undone", "deletes an SDN zone, pending until SDN is applied"],
+    [
+      "DELETE /cluster/sdn/zones/z1",
+      {},
+      "DELETE /cluster/sdn/zones/z1 on prod: can be undone",
+      "deletes an SDN zone, pending until SDN is applied",
+    ],
   ])("%s %j", async (request, params, action, effect) => {
     const scene = demoScene();
     await scene.admin("POST", "/cluster/firewall/rules", rule);

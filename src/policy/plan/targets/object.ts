@@ -1,4 +1,6 @@
 import type { Params } from "../../../proxmox/params.ts";
+import type { Classified } from "../../classes/classify.ts";
+import { isIrreversible } from "../../classes/secrets.ts";
 import { wordsOf } from "../../classes/values.ts";
 import { holdsSecret, maskValue } from "../../mask.ts";
 import { type Context, type Describer, final, undoable } from "../describer.ts";
@@ -54,7 +56,7 @@ export function objectDescriber(kind: ObjectKind): Describer {
     const change = method === "PUT" ? changeOf(context, label, row) : undefined;
     return {
       action: `${method === "DELETE" ? "DELETE" : "CHANGE"} ${label}`,
-      undo: method === "DELETE" ? (kind.removed ?? "can be undone by creating it again") : undoable,
+      undo: method === "DELETE" ? undoOfRemoval(kind, planned.classified, row) : undoable,
       effect: [...(told.effect ?? []), ...(change?.effect ?? [])],
       details: [
         ...(told.details ?? []),
@@ -65,6 +67,15 @@ export function objectDescriber(kind: ObjectKind): Describer {
       told: change?.told ?? [],
     };
   };
+}
+
+/** A definition that may have held a secret cannot be created again as it was, whatever its kind usually allows. */
+function undoOfRemoval(
+  { removed = "can be undone by creating it again" }: ObjectKind,
+  classified: Classified,
+  row: unknown,
+) {
+  return removed.startsWith(undoable) && isIrreversible(classified, row) ? final : removed;
 }
 
 function notRead(seen: Parameters<typeof objectIn>[0]): string | undefined {
@@ -156,6 +167,7 @@ export const describeObject: Describer = async (context) => {
   const now = nowLine(row);
   return {
     ...base,
+    ...(irreversible && !isIrreversible(planned.classified, row) && { undo: undoable }),
     effect: [...effect, ...(change?.effect ?? [])],
     details: now === undefined ? [] : [now],
     digest: textIn(row["digest"]),
