@@ -168,7 +168,7 @@ describe("after kill -9 and a new start", () => {
       expect(exchanges[0]?.result).toContain("alpha\tpve1\tonline");
       expect(exchanges[1]?.result).toContain("alpha\treachable");
     }
-  }, 60_000);
+  }, 240_000);
 });
 
 test("a session that its client deleted is gone, in this process", async () => {

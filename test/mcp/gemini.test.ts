@@ -25,5 +25,5 @@ test.each([
     expect(error?.result).toContain("pve9");
     expect(stdout).toContain("The script is done.");
   },
-  60_000,
+  240_000,
 );

