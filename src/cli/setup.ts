@@ -63,7 +63,7 @@ export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
   const seal = new Seal(source.config);
   let control: ControlSocket | undefined;
   const consents = new Consents(codeDisplay(() => control !== undefined, log));
-  redactor.followCodes(() => consents.open().flatMap(({ code }) => code ?? []));
+  redactor.followCodes(() => consents.codes());
   let lastReload: { readonly at: number; readonly error?: string } | undefined;
   let audit = auditOf(source.config, redactor);
   let fleet = openFleet(source, { library, consents, audit, redactor });

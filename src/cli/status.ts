@@ -25,13 +25,17 @@ export const status = command({
   },
 });
 
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 function textOf(server: ServerStatus): string {
   const { version, transport, uptimeMs, clusters, sessions, openQuestions, configuration } = server;
   const { source, reload } = configuration;
   const http =
     sessions === undefined
       ? []
-      : [`  sessions   ${sessions.sse} SSE streams, ${sessions.streamable} Streamable HTTP sessions`];
+      : [`  sessions   ${count(sessions.sse, "SSE stream")}, ${count(sessions.streamable, "Streamable HTTP session")}`];
   const failure = reload?.error?.split("\n").map((line) => line.trim());
   const trouble = failure === undefined ? "" : `, failed and the old configuration stays: ${failure.join(" ")}`;
   return [

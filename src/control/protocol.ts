@@ -38,6 +38,7 @@ export type ServerStatus = z.infer<typeof serverStatus>;
 const openQuestion = z
   .object({
     id: z.string(),
+    method: z.enum(["form", "code", "two-step"]),
     code: z.string().optional(),
     caller: z.string(),
     client: z.string(),

@@ -12,15 +12,18 @@ const frame = "  | ";
  * @param columns the terminal's width; `undefined` for a file or a pipe, where nothing is wrapped.
  */
 export function questionText(question: OpenQuestion, columns: number | undefined): string {
-  const { id, code, caller, client, cluster, request, plan } = question;
+  const { id, caller, client, cluster, request, plan } = question;
   return [
     wrap("", `${id}  ${request} on ${cluster}`, columns),
-    wrap("  ", `asked by ${caller} with ${client} ${ago(question.ageMs)}; ${remaining(question)}`, columns),
-    code === undefined
-      ? wrap("  ", "no code: the client asks its user, or the call is repeated", columns)
-      : wrap("  ", `code ${code} (${tries(question)})`, columns),
+    wrap("  ", `asked by ${caller} with ${quoted(client)} ${ago(question.ageMs)}; ${remaining(question)}`, columns),
+    wrap("  ", answered(question), columns),
     ...plan.map((line) => wrap(frame, line, columns)),
   ].join("\n");
+}
+
+/** What a client calls itself, in quotes that it cannot end. */
+function quoted(client: string): string {
+  return `"${client.replaceAll('"', "'")}"`;
 }
 
 /** `2m ago`, `just now`. */
@@ -37,9 +40,11 @@ function remaining({ remainingMs }: OpenQuestion): string {
   return remainingMs <= 0 ? "expired" : `expires in ${duration(remainingMs)}`;
 }
 
-function tries({ triesLeft }: OpenQuestion): string {
-  if (triesLeft <= 0) return "no tries left: it is no longer accepted";
-  return triesLeft === 1 ? "1 try left" : `${triesLeft} tries left`;
+function answered({ method, code, triesLeft }: OpenQuestion): string {
+  if (method === "form") return "no code: the client asks its user";
+  if (method === "two-step") return "no code: the call is repeated with a value from its answer";
+  if (code === undefined) return "closed: too many wrong codes were sent for it";
+  return `code ${code} (${triesLeft === 1 ? "1 try left" : `${triesLeft} tries left`})`;
 }
 
 /** A line behind an indent; what it continues with is indented further. */

@@ -13,6 +13,7 @@ import { type CallerRights, lowerAccess } from "./caller.ts";
 import { type Checked, check, sendChecked } from "./check.ts";
 import { type Classified, classify, unknownRule, withSchema } from "./classes/classify.ts";
 import type { Consent } from "./consent/consents.ts";
+import { requestKeys } from "./consent/request-keys.ts";
 import { withDigest } from "./digest.ts";
 import type { Detour, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guard.ts";
 import { GuestLists, namesGuest, realPath } from "./guests.ts";
@@ -147,19 +148,21 @@ export class GuardedCall implements Proxmox {
   /** The consent to a request, and the request with the digest of what was agreed to: Proxmox then refuses it where that changed. */
   async #consent(matter: Matter, known: Checked | undefined): Promise<{ request: ProxmoxRequest; consent: Consent }> {
     const { cluster, request, classified, law, lists, written } = matter;
+    refuseNameless(request, cluster);
     const guests = async () => await lists.of(cluster, timesOf(request));
     const subjects = affected(request, classified);
     const mayRead = (path: ApiPath) => isPlainRead(law, { method: "GET", path });
     const plan = await makePlan({ cluster, request, classified, subjects, guests, mayRead });
     const { name, endpoints, user, tokenId } = cluster.config;
     const { caller } = this.#call;
-    // The path as it was written: a guest that moved to another node is a changed target, not another request.
-    const target = [caller.name, caller.id, name, endpoints, user, tokenId, request.method, written];
-    const params = Object.entries(request.params ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const origin = {
+      caller: [caller.name, caller.id],
+      cluster: [name, endpoints, user, tokenId],
+      written,
+    };
     const consent = this.#options.consents.settle(
       {
-        key: JSON.stringify([target, params]),
-        target: JSON.stringify(target),
+        ...requestKeys(request, classified, origin),
         plan,
         codeRequired: classified.codeRequired,
         cluster: cluster.name,
@@ -224,6 +227,15 @@ export class GuardedCall implements Proxmox {
         : `the caller ${this.#call.caller.name} has access "${lower}" (${source}, under callers)`;
     return { access: lower, policy: config.policy, accessSetting, place };
   }
+}
+
+/** `/nodes/localhost/...` means whichever node answers (measured), so nobody can tell what they agree to. */
+function refuseNameless({ method, path }: ProxmoxRequest, cluster: Cluster): void {
+  if (path[0] !== "nodes" || path[1]?.toLowerCase() !== "localhost") return;
+  throw new PolicyRefusal(
+    "consent",
+    `${method} ${formatPath(path)} on ${cluster.name} was not sent: localhost is whichever node answers. Write the node's name; list_nodes shows it.`,
+  );
 }
 
 function endpointOf(schema: ApiSchema, { method, path }: ProxmoxRequest): ApiEndpoint | undefined {

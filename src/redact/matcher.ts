@@ -23,11 +23,9 @@ export class Matcher {
   /** Where the last 8 symbols of the text stand that is looked at, in a ring. */
   readonly #places = new Uint32Array(shortestFolded);
   readonly #literals: readonly Literal[];
-  readonly #punctuated: readonly Literal[];
 
   constructor(all: readonly Spellings[]) {
     this.#literals = all.flatMap(({ literals }) => literals);
-    this.#punctuated = all.flatMap(({ punctuated }) => punctuated);
     for (const folded of all.flatMap((spellings) => spellings.folded)) {
       let hash = 0;
       for (const symbol of folded.symbols.subarray(0, shortestFolded)) hash = roll(hash, symbol);
@@ -46,7 +44,6 @@ export class Matcher {
       if (hasEscapes) this.#findFolded(text, { common, decode: true, keep });
     }
     for (const literal of this.#literals) if (common || !literal.isCommon) findLiteral(text, literal, keep);
-    for (const literal of this.#punctuated) if (common || !literal.isCommon) findBeginning(text, literal, keep);
     return matches;
   }
 
@@ -88,7 +85,7 @@ export class Matcher {
   #compare(text: string, start: number, hash: number, { common, decode, keep }: Search): void {
     for (const folded of this.#beginnings.get(hash) ?? []) {
       if (!common && folded.isCommon) continue;
-      const end = matchEnd(text, start, folded.symbols, decode);
+      const end = matchEnd(text, start, folded, decode);
       if (end !== undefined) keep(rangeOf(text, start, end, folded));
     }
   }
@@ -111,10 +108,10 @@ function bitOf(hash: number): number {
 }
 
 /**
- * Where a spelling ends that begins at `start`; `undefined` where another text stands. A spelling that goes on to the end
- * of the text and is cut off there counts: at least its first 8 symbols stand there.
+ * Where a spelling ends that begins at `start`; `undefined` where another text stands. A spelling that is cut off by the
+ * end of the text counts where enough of it stands there.
  */
-function matchEnd(text: string, start: number, symbols: Uint8Array, decode: boolean): number | undefined {
+function matchEnd(text: string, start: number, { symbols, enough }: Folded, decode: boolean): number | undefined {
   let matched = 0;
   let end = start;
   for (let at = start; at < text.length && matched < symbols.length; ) {
@@ -125,7 +122,7 @@ function matchEnd(text: string, start: number, symbols: Uint8Array, decode: bool
     matched++;
     end = at;
   }
-  return matched >= shortestFolded ? end : undefined;
+  return matched >= enough ? end : undefined;
 }
 
 function rangeOf(text: string, start: number, end: number, { kind, inBase64 }: Folded): Match {
@@ -142,14 +139,5 @@ function isBase64(code: number): boolean {
 function findLiteral(text: string, { text: wanted, kind }: Literal, keep: (match: Match) => void): void {
   for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
     keep({ start: at, end: at + wanted.length, kind });
-  }
-}
-
-/** The beginning of a value at the very end of a text, which was cut there. */
-function findBeginning(text: string, { text: wanted, kind }: Literal, keep: (match: Match) => void): void {
-  for (let length = Math.min(text.length, wanted.length); length >= shortestFolded; length--) {
-    if (!text.endsWith(wanted.slice(0, length))) continue;
-    keep({ start: text.length - length, end: text.length, kind });
-    return;
   }
 }

@@ -39,13 +39,10 @@ export class Redactor {
    * {@link Redactor.outgoing} takes them out.
    */
   incoming<T>(value: T): T {
-    return this.#isIdle()
-      ? value
-      : sweep(
-          value,
-          (text) => this.#redact(text, false),
-          (key) => this.#redact(key, false),
-        );
+    const matcher = this.#current();
+    if (matcher === undefined) return value;
+    const redact = (text: string) => replaced(text, matcher.find(text, false));
+    return sweep(value, redact, redact);
   }
 
   /**
@@ -53,13 +50,12 @@ export class Redactor {
    * spelling that separators pull apart over more than 64 KiB the end may stay.
    */
   async incomingLong(text: string): Promise<string> {
-    if (this.#isIdle()) return text;
+    const matcher = this.#current();
+    if (matcher === undefined) return text;
     const found: Match[] = [];
     for (let from = 0; from < text.length; from += step) {
       const part = text.slice(from, from + 2 * step);
-      const matches = this.#current()
-        .find(part, false)
-        .filter(({ start }) => start < step);
+      const matches = matcher.find(part, false).filter(({ start }) => start < step);
       found.push(...matches.map(({ start, end, kind }) => ({ start: from + start, end: from + end, kind })));
       await new Promise((resolve) => setTimeout(resolve));
     }
@@ -68,37 +64,32 @@ export class Redactor {
 
   /** A text or a value of JSON on its way out of this process. Keys that are words stay, since a program reads them. */
   outgoing<T>(value: T): T {
-    if (this.#isIdle()) return value;
-    const own = typeof value === "string" ? value : structuredClone(value);
+    const matcher = this.#current();
+    if (matcher === undefined) return value;
     return sweep(
-      own,
-      (text) => this.#redact(text, true),
-      (key) => this.#redact(key, false),
+      typeof value === "string" ? value : structuredClone(value),
+      (text) => replaced(text, matcher.find(text, true)),
+      (key) => replaced(key, matcher.find(key, false)),
     );
   }
 
-  #isIdle(): boolean {
-    return this.#secrets.size === 0 && this.#codes().length === 0;
-  }
-
-  #addSecret(value: string): void {
+  #addSecret(value: string, isWhole = false): void {
     if (this.#secrets.has(value)) return;
-    this.#secrets.set(value, spellSecret(value));
+    this.#secrets.set(value, spellSecret(value, isWhole));
     this.#matcher = undefined;
     const [, encoded] = /^Basic ([A-Za-z0-9+/]+=*)$/.exec(value) ?? [];
     if (encoded === undefined) return;
     // What a proxy may quote of it (RFC 7617): the header's value, both parts, or the password.
     const pair = Buffer.from(encoded, "base64").toString();
-    for (const part of [encoded, pair, pair.slice(pair.indexOf(":") + 1)]) this.#addSecret(part);
+    // The beginning of the pair is the user's name, which is no secret.
+    this.#addSecret(pair, true);
+    for (const part of [encoded, pair.slice(pair.indexOf(":") + 1)]) this.#addSecret(part);
   }
 
-  #redact(text: string, common: boolean): string {
-    return replaced(text, this.#current().find(text, common));
-  }
-
-  /** Made anew when there are other secrets or codes. */
-  #current(): Matcher {
+  /** For one value as a whole: made again when there are other secrets or codes; none where there is nothing to find. */
+  #current(): Matcher | undefined {
     const codes = this.#codes();
+    if (this.#secrets.size === 0 && codes.length === 0) return undefined;
     const isSame = codes.length === this.#spelledCodes.size && codes.every((code) => this.#spelledCodes.has(code));
     if (this.#matcher !== undefined && isSame) return this.#matcher;
     this.#spelledCodes = new Map(codes.map((code) => [code, this.#spelledCodes.get(code) ?? spellCode(code)]));

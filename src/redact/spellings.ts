@@ -12,6 +12,8 @@ export interface Folded {
   readonly inBase64: boolean;
   /** Whether it may be a word that texts hold anyway. */
   readonly isCommon: boolean;
+  /** How many symbols are enough at the end of a text, which may have been cut there. */
+  readonly enough: number;
 }
 
 /** A spelling that is found letter for letter only. */
@@ -25,12 +27,17 @@ export interface Literal {
 export interface Spellings {
   readonly folded: readonly Folded[];
   readonly literals: readonly Literal[];
-  /** Values of which a beginning of 8 characters has fewer symbols, so that no folded spelling finds it at a text's end. */
-  readonly punctuated: readonly Literal[];
 }
 
-/** Fewer letters and digits would be found in texts by chance. Also the shortest beginning of a value that is removed. */
+/** Fewer letters and digits would be found in texts by chance. */
 export const shortestFolded = 8;
+
+/**
+ * The shortest beginning of a secret that is taken out where a text ends in it. What is taken out tells a model that
+ * its guess was right, so a beginning must be too long to be guessed: with 8 characters the rest of a token was found
+ * one character at a time, by 286 reads.
+ */
+const shortestBeginning = { characters: 16, share: 0.75 } as const;
 
 /** Shorter values stay: every text holds them, and they protect nothing. */
 const shortestValue = 4;
@@ -42,13 +49,19 @@ const longestWord = 15;
 /** What codes are joined with where they are encoded as a whole. */
 const joints = ["-", "", " ", "_", "."];
 
-/** The spellings of a configured secret: as it is, escaped, in hexadecimal and in base64, alone or within a longer text. */
-export function spellSecret(value: string): Spellings {
+/**
+ * The spellings of a configured secret: as it is, escaped, in hexadecimal and in base64, alone or within a longer text.
+ * @param isWhole whether only the whole value counts, since its beginning is known, such as `user:` of a password.
+ */
+export function spellSecret(value: string, isWhole = false): Spellings {
   const common = value.length < shortestFolded || (value.length <= longestWord && word.test(value));
-  const basics = { kind: "secret", isCommon: common } as const;
+  const share = isWhole
+    ? 1
+    : Math.min(1, Math.max(shortestBeginning.characters / value.length, shortestBeginning.share));
+  const basics = { kind: "secret", isCommon: common, share } as const;
   const verbatim = { ...basics, text: value };
   if (value.length < shortestFolded) {
-    return { folded: [], literals: value.length < shortestValue ? [] : [verbatim], punctuated: [] };
+    return { folded: [], literals: value.length < shortestValue ? [] : [verbatim] };
   }
   const own = foldedOnes(basics, [symbolsIn(value), symbolsIn(value, true)]);
   const encoded = encodings([value]);
@@ -59,7 +72,6 @@ export function spellSecret(value: string): Spellings {
       ...(own.length > 0 ? [] : escapes(value).map((text) => ({ ...basics, text }))),
       ...encoded.base64.filter((text) => symbolsIn(text).length < shortestFolded).map((text) => ({ ...basics, text })),
     ],
-    punctuated: symbolsIn(value.slice(0, shortestFolded)).length < shortestFolded ? [verbatim] : [],
   };
 }
 
@@ -71,7 +83,7 @@ export function spellCode(code: string): Spellings {
   const groups = code.split(/[^0-9a-z]+/i).filter((group) => group !== "");
   const rest = groups.slice(1);
   const secret = rest.join("").length >= shortestFolded ? rest : groups;
-  const basics = { kind: "code", isCommon: false } as const;
+  const basics = { kind: "code", isCommon: false, share: 1 } as const;
   const plain = [groups, secret].map((each) => symbolsIn(each.join("")));
   const forms = joints.flatMap((joint) => [secret.join(joint).toUpperCase(), secret.join(joint).toLowerCase()]);
   const { hex, base64 } = encodings(forms);
@@ -85,7 +97,6 @@ export function spellCode(code: string): Spellings {
       ...inBase64(basics, base64),
     ],
     literals: [],
-    punctuated: [],
   };
 }
 
@@ -108,7 +119,7 @@ function base64Cores(bytes: Buffer): string[] {
   });
 }
 
-function inBase64(basics: Pick<Folded, "kind" | "isCommon">, cores: readonly string[]): Folded[] {
+function inBase64(basics: Basics, cores: readonly string[]): Folded[] {
   const all = foldedOnes(
     basics,
     cores.map((core) => symbolsIn(core)),
@@ -116,11 +127,14 @@ function inBase64(basics: Pick<Folded, "kind" | "isCommon">, cores: readonly str
   return all.map((each) => ({ ...each, inBase64: true }));
 }
 
-function foldedOnes(basics: Pick<Folded, "kind" | "isCommon">, spellings: readonly Uint8Array[]): Folded[] {
+/** What all spellings of a value have in common; `share` is the part of one that is enough at the end of a text. */
+type Basics = Pick<Folded, "kind" | "isCommon"> & { readonly share: number };
+
+function foldedOnes({ share, ...basics }: Basics, spellings: readonly Uint8Array[]): Folded[] {
   const unique = new Map(spellings.map((symbols) => [symbols.join(), symbols]));
   return [...unique.values()]
     .filter(({ length }) => length >= shortestFolded)
-    .map((symbols) => ({ ...basics, symbols, inBase64: false }));
+    .map((symbols) => ({ ...basics, symbols, inBase64: false, enough: Math.ceil(symbols.length * share) }));
 }
 
 /** A value in JSON, in HTML and in a URL, with upper-case and lower-case hexadecimal digits. */

@@ -25,7 +25,7 @@ test("a question is shown with its code, who asks, how long it is open, and its 
   expect(stdout).toBe(
     `${[
       "K7Q2  DELETE /nodes/pve1/qemu/104 on alpha",
-      "  asked by chat with gemini-cli 0.61.0 2m ago; expires in 8m",
+      '  asked by chat with "gemini-cli 0.61.0" 2m ago; expires in 8m',
       "  code K7Q2-9FGH-3MNP (3 tries left)",
       ...plan.map((line) => `  | ${line}`),
     ].join("\n")}\n`,
@@ -34,16 +34,16 @@ test("a question is shown with its code, who asks, how long it is open, and its 
 
 test("what no code answers has none, and what was tried too often says so", async () => {
   const questions = [
-    question({ id: "AAAA", code: undefined, ageMs: 10 }),
+    question({ id: "AAAA", method: "form", code: undefined, ageMs: 10 }),
     question({ id: "BBBB", triesLeft: 1 }),
-    question({ id: "CCCC", triesLeft: 0, remainingMs: 0 }),
+    question({ id: "CCCC", code: undefined, triesLeft: 0, remainingMs: 0 }),
   ];
   const { stdout } = await consents([questions]);
-  expect(stdout).toContain("  no code: the client asks its user, or the call is repeated\n");
+  expect(stdout).toContain("  no code: the client asks its user\n");
   expect(stdout).toContain("just now; expires in 8m");
   expect(stdout).toContain("(1 try left)");
   expect(stdout).toContain("; expired\n");
-  expect(stdout).toContain("(no tries left: it is no longer accepted)");
+  expect(stdout).toContain("closed: too many wrong codes were sent for it");
 });
 
 test("what a guest, a client or a model wrote cannot move the cursor, turn text around or make lines of its own", async () => {
@@ -54,7 +54,7 @@ test("what a guest, a client or a model wrote cannot move the cursor, turn text 
   ]);
   expect(stdout.trimEnd().split("\n")).toEqual([
     `K7Q2  ${shown} on ${shown}`,
-    `  asked by ${shown} with ${shown} 2m ago; expires in 8m`,
+    `  asked by ${shown} with "${shown}" 2m ago; expires in 8m`,
     "  code K7Q2-9FGH-3MNP (3 tries left)",
     `  | ${shown}`,
   ]);

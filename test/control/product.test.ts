@@ -48,7 +48,7 @@ test("status shows what runs, from where, and who is connected", async () => {
   const { stdout } = await runProduct(["status"], { MCP_RUNTIME_DIR: product.runtime });
   expect(stdout).toStartWith(`${product.url} (pid ${product.pid})\n`);
   expect(stdout).toContain("  clusters   alpha (guarded), beta (guarded) from the demo\n");
-  expect(stdout).toContain("  sessions   1 SSE streams, 1 Streamable HTTP sessions\n");
+  expect(stdout).toContain("  sessions   1 SSE stream, 1 Streamable HTTP session\n");
 });
 
 test("status shows the last reload, and why it failed", async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { agreeable, type Human, httpClient, type Shown, typing } from "../support/clients.ts";
+import { agreeable, clicking, type Human, httpClient, type Shown, typing } from "../support/clients.ts";
 import { type Stage, setStage, transports } from "./stage.ts";
 
 let stage: Stage;
@@ -52,7 +52,7 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     ["types another name", typing("web-01")],
     ["types nothing", typing("")],
     ["accepts without typing", (() => ({ action: "accept", content: {} })) as Human],
-    ["declines", (() => ({ action: "decline" })) as Human],
+    ["declines", clicking("decline")],
   ])("leaves the guest as it was when the human %s", async (_, human) => {
     const vmid = await stage.makeGuest("survivor");
     const { text, isError } = await destroy(vmid, human);
@@ -67,7 +67,7 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     const vmid = await stage.makeGuest("survivor");
     const { text, isError } = await destroy(vmid, () => ({ action: "cancel" }));
     expect({ text, isError }).toMatchObject({ isError: false });
-    expect(text).toStartWith("Nobody answered the question in the client.\nNOT EXECUTED");
+    expect(text).toStartWith("No human answered the question in the client.\nNOT EXECUTED");
     expect(text).toContain(`DELETE VM ${vmid} survivor on alpha: cannot be undone`);
     expect(await stage.exists(vmid)).toBe(true);
   });
@@ -77,18 +77,29 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
     const shown: Shown[] = [];
     const human: Human = (question) => {
       shown.push(question);
-      return { action: "accept" };
+      return clicking("accept")(question);
     };
     await using client = await connect(stage, human);
     const before = stage.demo.requests.length;
     await client.call("proxmox_api_call", { path, data: { file: "/etc/hostname" } });
     expect(stage.demo.requests.slice(before).map((request) => request.path)).toContain(`/api2/json${path}`);
     expect(shown.map(({ title }) => title)).toEqual([undefined]);
-    await using refuser = await connect(stage, () => ({ action: "decline" }));
+    await using refuser = await connect(stage, clicking("decline"));
     const other = { path, data: { file: "/etc/shadow" } };
     for (let i = 0; i < 2; i++) {
       expect((await refuser.call("proxmox_api_call", other)).text).toStartWith("The human declined.");
     }
+  });
+
+  test.each([
+    ["declines in no time", { action: "decline" }],
+    ["accepts a click in no time", { action: "accept" }],
+  ] as const)("a client that %s has not asked a human, and only a code counts then", async (_, answer) => {
+    const call = { path: "/nodes/pve1/qemu/100/agent/file-read", data: { file: `/etc/${answer.action}` } };
+    await using client = await connect(stage, () => answer);
+    const { text } = await client.call("proxmox_api_call", call);
+    expect(text).toStartWith("No human answered the question in the client.\nNOT EXECUTED");
+    expect(text).toContain("`proxmox-mcp consents`");
   });
 
   test("asks before guest_power pulls the plug, and not before it starts", async () => {

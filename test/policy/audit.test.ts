@@ -3,7 +3,7 @@ import { mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { maskParams } from "../../src/policy/mask.ts";
-import { httpClient, sseClient, typing } from "../support/clients.ts";
+import { clicking, httpClient, sseClient, typing } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { until } from "../support/listening.ts";
 import { runProduct, startProduct } from "../support/product.ts";
@@ -57,7 +57,7 @@ describe("a scripted afternoon", () => {
     const vmid = await stage.makeGuest("story");
     const path = `/nodes/pve1/qemu/${vmid}`;
     await using asker = await httpClient({ url: stage.product.url, human: typing("story") });
-    await using refuser = await sseClient({ url: stage.product.url, human: () => ({ action: "decline" }) });
+    await using refuser = await sseClient({ url: stage.product.url, human: clicking("decline") });
     await using blind = await httpClient({ url: stage.product.url });
     const call = (client: typeof asker, method: string, to: string, data: Record<string, unknown> = {}, more = {}) =>
       client.call("proxmox_api_call", { method, path: to, data, ...more });

@@ -52,11 +52,23 @@ export function typing(confirm: string): Human {
   return () => ({ action: "accept", content: { confirm } });
 }
 
+/** The time that a human needs to read a question; a click that comes sooner is the client's own (fastestHumanMs). */
+const readingMs = 330;
+
+/** A human who clicks or declines, after reading. */
+export function clicking(action: HumanAnswer["action"]): Human {
+  return async (): Promise<HumanAnswer> => {
+    await Bun.sleep(readingMs);
+    return { action };
+  };
+}
+
 /** A human who agrees to everything: types what the form asks for, or clicks. */
-export const agreeable: Human = ({ title }) => ({
-  action: "accept",
-  content: title === undefined ? {} : { confirm: String(JSON.parse(/"(?:[^"\\]|\\.)*"/.exec(title)?.[0] ?? '""')) },
-});
+export const agreeable: Human = (shown) => {
+  if (shown.title === undefined) return clicking("accept")(shown);
+  const [word = '""'] = /"(?:[^"\\]|\\.)*"/.exec(shown.title) ?? [];
+  return { action: "accept", content: { confirm: String(JSON.parse(word)) } };
+};
 
 const identity = { name: "proxmox-mcp-tests", version: "1.0.0" };
 

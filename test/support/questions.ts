@@ -5,6 +5,7 @@ import type { OpenQuestion } from "../../src/policy/consent/open-question.ts";
 export function question(more: Partial<OpenQuestion> = {}): OpenQuestion {
   return {
     id: "K7Q2",
+    method: "code",
     code: "K7Q2-9FGH-3MNP",
     caller: "chat",
     client: "gemini-cli 0.61.0",

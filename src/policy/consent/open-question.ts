@@ -1,8 +1,12 @@
+import type { Method } from "./question.ts";
+
 /** A question that waits for a human, as the operator of this server sees it (`proxmox-mcp consents`). */
 export interface OpenQuestion {
   /** Short name shared by question and code, `K7Q2`. */
   readonly id: string;
-  /** What answers it, `K7Q2-9FGH-3MNP`; `undefined` where the client asks its human, or the call is repeated (two-step). */
+  /** How it is answered: in the client's form, by the code, or by repeating the call with the value of its answer. */
+  readonly method: Method;
+  /** What answers it, `K7Q2-9FGH-3MNP-4RST`; `undefined` where no code does, or three wrong ones closed it. */
   readonly code: string | undefined;
   /** Name of the caller, as in the audit. */
   readonly caller: string;

@@ -6,9 +6,11 @@ import type { Plan } from "../plan/plan.ts";
 
 /** A request that needs consent. */
 export interface Asked {
-  /** Caller, cluster and request in one text: the same for the same call, whatever the state of its target. */
+  /** Caller, cluster and the exact request, as a hash: the same for the same call, whatever the state of its target. */
   readonly key: string;
-  /** The same without the parameters. */
+  /** The same for requests that differ only in how they are written: what a human declined is not asked in other words. */
+  readonly meaning: string;
+  /** Caller, cluster, method and object, without parameters: where nobody answered, no variant of the call passes alone. */
   readonly target: string;
   readonly plan: Plan;
   /** Whether a model must not be able to go on alone: irreversible calls, and those that extend rights. */
@@ -36,7 +38,8 @@ export interface Question {
   readonly key: string;
   readonly request: string;
   readonly cluster: string;
-  readonly plan: Plan;
+  /** `undefined` once it ended: only what a late answer is told is kept. */
+  plan: Plan | undefined;
   readonly caller: Call["caller"];
   readonly client: string;
   /** On the clock of the consents, in milliseconds. */
@@ -48,20 +51,29 @@ export interface Question {
 /** How long a human may take, and how long a consent counts, in milliseconds. */
 export const consentMs = 10 * 60_000;
 
+/**
+ * Faster than this, in milliseconds, no human reads a question and answers it: `codex exec` 0.171 declines a form by
+ * itself after 5 ms, and accepts one with nothing to type after 19 ms.
+ */
+export const fastestHumanMs = 300;
+
 /** Wrong codes that are taken before a question is closed. */
 export const maxTries = 3;
+
+/** Characters of a code behind the question's id: 60 bits, since a model may have guesses compared by the redactor. */
+export const secretLength = 12;
 
 /** Letters and digits of ids and codes, without those that look alike (0 O, 1 I). */
 const alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
-/** Random characters of {@link alphabet}; eight have 40 bits. */
+/** Random characters of {@link alphabet}, five bits each. */
 export function randomCharacters(count: number): string {
   return Array.from({ length: count }, () => alphabet[randomInt(alphabet.length)]).join("");
 }
 
-/** Id and secret as a human reads and types them: `K7Q2-9FGH-3MNP`. */
+/** Id and secret as a human reads and types them: `K7Q2-9FGH-3MNP-4RST`. */
 export function codeOf({ id, secret }: Pick<Question, "id" | "secret">): string {
-  return [id, secret.slice(0, 4), secret.slice(4)].join("-");
+  return [id, ...(secret.match(/.{1,4}/g) ?? [])].join("-");
 }
 
 /** A typed code; the id is `undefined` where only the secret part was typed. */
@@ -74,8 +86,10 @@ export interface TypedCode {
 export function readCode(text: string): TypedCode | undefined {
   if (text.length > 60) return undefined;
   const characters = text.toUpperCase().replaceAll(/[^A-Z0-9]/g, "");
-  if (characters.length === 8) return { id: undefined, secret: characters };
-  return characters.length === 12 ? { id: characters.slice(0, 4), secret: characters.slice(4) } : undefined;
+  if (characters.length === secretLength) return { id: undefined, secret: characters };
+  return characters.length === 4 + secretLength
+    ? { id: characters.slice(0, 4), secret: characters.slice(4) }
+    : undefined;
 }
 
 /** Compares secrets of equal length in constant time. */

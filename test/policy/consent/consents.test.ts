@@ -21,8 +21,9 @@ const plan: Plan = {
 };
 
 const asked: Asked = {
-  key: "me prod DELETE /nodes/pve1/qemu/104 {}",
-  target: "me prod DELETE /nodes/pve1/qemu/104",
+  key: "DELETE /nodes/pve1/qemu/104",
+  meaning: "delete VM 104",
+  target: "VM 104",
   plan,
   codeRequired: true,
   cluster: "prod",
@@ -32,8 +33,14 @@ const asked: Asked = {
 };
 
 const changed: Asked = { ...asked, plan: { ...plan, facts: new Map([...plan.facts, ["memory", "1024"]]) } };
-const other: Asked = { ...asked, key: "another request", request: "DELETE /nodes/pve1/qemu/105" };
-const reversible: Asked = { ...asked, key: "stop", target: "stop", codeRequired: false };
+const other: Asked = {
+  ...asked,
+  key: "DELETE /nodes/pve1/qemu/105",
+  meaning: "delete VM 105",
+  target: "VM 105",
+  request: "DELETE /nodes/pve1/qemu/105",
+};
+const reversible: Asked = { ...asked, key: "stop", meaning: "stop", target: "stop", codeRequired: false };
 
 const caller = { name: "night-shift", id: "x" };
 const form: Call = { caller, client: "claude-code 2.1", prompt: "form" };
@@ -82,7 +89,9 @@ function askForm(what = asked, call = form): string {
   throw error;
 }
 
+/** The answer of a human, who needs a moment to read. */
 function answer(state: string, reply: Partial<Reply> = {}, call = form): Call {
+  now += 1000;
   return { ...call, reply: { state, action: "accept", confirm: "web-01", ...reply } };
 }
 
@@ -111,9 +120,8 @@ describe("a question in the client's form", () => {
 
   test("counts for ten minutes", () => {
     const [early, late] = [askForm(), askForm()];
-    now += 10 * 60_000;
+    now += 10 * 60_000 - 1000;
     expect(consents.settle(asked, answer(early))).toMatchObject({ how: "human" });
-    now += 1;
     expect(refused(() => consents.settle(asked, answer(late)))).toContain("it came more than ten minutes after");
   });
 
@@ -131,7 +139,7 @@ describe("a question in the client's form", () => {
       /^The answer to question \w{4} does not count: memory 512 -> 1024 since the plan\. DELETE /,
     );
     // The target went back to what it was: the question stays closed.
-    expect(refused(() => consents.settle(asked, answer(state)))).toContain("the target changed since");
+    expect(refused(() => consents.settle(asked, answer(state)))).toContain("changed since");
   });
 
   test("does not count for another request, nor for another caller", () => {
@@ -154,17 +162,35 @@ describe("a human's no", () => {
     const state = askForm();
     const open = askCode();
     for (const [what, given] of [
-      [asked, state],
-      [changed, state],
       [asked, "made-up"],
+      [changed, state],
+      [asked, state],
     ] as const) {
       const no = answer(given, { action: "decline" });
       expect(refused(() => consents.settle(what, no))).toStartWith("The human declined.");
     }
-    for (const call of [form, blind, { ...blind, consent: open }, answer(askForm(other))]) {
+    const late = askForm(other);
+    for (const call of [form, blind, { ...blind, consent: open }, answer(late)]) {
       expect(refused(() => consents.settle(asked, call))).toStartWith("The human declined.");
     }
     now += 10 * 60_000;
+    expect(thrown(() => consents.settle(asked, form))).toBeInstanceOf(ConsentNeeded);
+  });
+
+  test("leaves no way to agree to a variant of the call without a human", () => {
+    const what = { ...reversible, fallback: "two-step" as const };
+    const variant = { ...what, key: "stop, written otherwise", meaning: "stop, with a parameter" };
+    refused(() => consents.settle(what, answer(askForm(what), { action: "decline" })));
+    expect(refused(() => consents.settle({ ...what, key: "stop by name" }, blind))).toStartWith("The human declined.");
+    const text = waiting(() => consents.settle(variant, blind));
+    expect(text).toContain("`proxmox-mcp consents`");
+    expect(text).not.toContain('consent: "');
+    // A human may want it otherwise, and sees what is asked.
+    expect(thrown(() => consents.settle(variant, form))).toBeInstanceOf(ConsentNeeded);
+  });
+
+  test("counts only as the answer to a question: a client that makes one up closes nothing", () => {
+    refused(() => consents.settle(asked, answer("K7Q2.x", { action: "decline" })));
     expect(thrown(() => consents.settle(asked, form))).toBeInstanceOf(ConsentNeeded);
   });
 
@@ -178,7 +204,7 @@ describe("a form that nobody answers", () => {
   test.each(["cancel", "timeout", ""])("(%p) leaves only a code, which a model cannot take alone", (action) => {
     const what = { ...reversible, fallback: "two-step" as const };
     const text = waiting(() => consents.settle(what, answer(askForm(what), { action })));
-    expect(text).toStartWith("Nobody answered the question in the client.\nNOT EXECUTED");
+    expect(text).toStartWith("No human answered the question in the client.\nNOT EXECUTED");
     expect(text).toContain(plan.effect);
     expect(text).not.toContain('consent: "');
     // The same client, and another one of the same caller that can ask nobody.
@@ -195,10 +221,9 @@ describe("a form that nobody answers", () => {
     const what = { ...reversible, fallback: "two-step" as const };
     const consent = valueIn(waiting(() => consents.settle(what, blind)));
     waiting(() => consents.settle(what, answer(askForm(what), { action: "cancel" })));
-    expect(waiting(() => consents.settle(what, { ...blind, consent }))).toContain("nobody answered the question");
-    expect(waiting(() => consents.settle({ ...what, key: "stop, other parameters" }, blind))).not.toContain(
-      'consent: "',
-    );
+    expect(waiting(() => consents.settle(what, { ...blind, consent }))).toContain("was closed in the client meanwhile");
+    const variant = { ...what, key: "stop, other parameters", meaning: "stop otherwise" };
+    expect(waiting(() => consents.settle(variant, blind))).not.toContain('consent: "');
   });
 
   test("does not end the form: the next call asks it again, for the human may be back", () => {
@@ -207,11 +232,36 @@ describe("a form that nobody answers", () => {
   });
 });
 
+describe("an answer that comes faster than a human reads", () => {
+  const reply = (state: string, given: Partial<Reply>): Call => ({
+    ...form,
+    reply: { state, action: "accept", confirm: undefined, ...given },
+  });
+  const click = { ...asked, plan: { ...plan, words: [] } };
+
+  test.each(["accept", "decline"])("(%s) is the client's own, and leaves only a code", (action) => {
+    const text = waiting(() => consents.settle(click, reply(askForm(click), { action })));
+    expect(text).toStartWith("No human answered the question in the client.");
+    now += 299;
+    expect(waiting(() => consents.settle(click, reply(askForm(click), { action })))).toContain(
+      "`proxmox-mcp consents`",
+    );
+    const state = askForm(click);
+    now += 300;
+    if (action === "accept") expect(consents.settle(click, reply(state, {}))).toMatchObject({ how: "human" });
+    else expect(refused(() => consents.settle(click, reply(state, { action })))).toStartWith("The human declined.");
+  });
+
+  test("counts where a word was typed that only a reader knows", () => {
+    expect(consents.settle(asked, reply(askForm(), { confirm: "web-01" }))).toMatchObject({ how: "human" });
+  });
+});
+
 describe("a code", () => {
   test("is shown by the display and nowhere in the answer", () => {
     const text = waiting(() => consents.settle(asked, blind));
     const [{ code = "", id, plan: lines } = {} as OpenQuestion] = announced;
-    expect(code).toMatch(/^[2-9A-HJ-NP-Z]{4}(-[2-9A-HJ-NP-Z]{4}){2}$/);
+    expect(code).toMatch(/^[2-9A-HJ-NP-Z]{4}(-[2-9A-HJ-NP-Z]{4}){3}$/);
     expect(code).toStartWith(`${id}-`);
     expect(text).toContain(`question ${id}`);
     expect(text).not.toContain(code.slice(5));
@@ -255,10 +305,10 @@ describe("a code", () => {
   test("closes after three wrong ones: also the right one, also after a change, until it expires", () => {
     const code = askCode();
     for (const left of ["2 tries left", "1 try left"]) {
-      const text = waiting(() => consents.settle(asked, { ...blind, consent: `${code.slice(0, 5)}AAAA-AAAA` }));
+      const text = waiting(() => consents.settle(asked, { ...blind, consent: `${code.slice(0, 5)}AAAA-AAAA-AAAA` }));
       expect(text).toStartWith(`Wrong code for question ${code.slice(0, 4)}; ${left}.`);
     }
-    const closed = [`${code.slice(0, 5)}AAAA-AAAA`, code, undefined];
+    const closed = [`${code.slice(0, 5)}AAAA-AAAA-AAAA`, code, undefined];
     for (const consent of closed) {
       expect(refused(() => consents.settle(asked, { ...blind, consent }))).toContain("3 wrong codes were sent");
     }
@@ -269,10 +319,13 @@ describe("a code", () => {
   });
 
   test("tries that were used are not given back by a change of the target", () => {
-    const code = askCode();
-    waiting(() => consents.settle(asked, { ...blind, consent: `${code.slice(0, 5)}AAAA-AAAA` }));
-    waiting(() => consents.settle(changed, blind));
-    expect(consents.open().map(({ triesLeft }) => triesLeft)).toEqual([2]);
+    for (const guess of [undefined, "AAAA-AAAA-AAAA"]) {
+      consents = make("`proxmox-mcp consents`");
+      const code = askCode();
+      waiting(() => consents.settle(asked, { ...blind, consent: `${code.slice(0, 5)}AAAA-AAAA-AAAA` }));
+      waiting(() => consents.settle(changed, { ...blind, consent: guess && `${code.slice(0, 5)}${guess}` }));
+      expect(consents.open().map(({ triesLeft }) => triesLeft)).toEqual([2]);
+    }
   });
 
   test("of another question is told as that", () => {
@@ -300,7 +353,7 @@ describe("a code", () => {
 
   test("is not invented", () => {
     askCode();
-    for (const consent of ["yes", "true", "web-01", "AAAA-AAAA", "x".repeat(2000), ""]) {
+    for (const consent of ["yes", "true", "web-01", "AAAA-AAAA", "AAAA-AAAA-AAAA", "x".repeat(2000), ""]) {
       expect(thrown(() => consents.settle(asked, { ...blind, consent }))).toBeInstanceOf(NotExecuted);
     }
   });
@@ -322,6 +375,19 @@ test("forms and two-step values are kept in bounds: the oldest of a caller is fo
   expect(refused(() => consents.settle(asked, answer(first)))).toContain("does not know its question");
   const last = { ...asked, key: "request 63" };
   expect(consents.settle(last, answer(states.at(-1) ?? ""))).toMatchObject({ how: "human" });
+});
+
+test("what one caller asks displaces no question of another, however much it asks", () => {
+  const began = now;
+  const code = askCode(other, { ...blind, caller: { name: "chat", id: "z" } });
+  for (let i = 0; i < 600; i++) {
+    const what = { ...asked, key: `request ${i}`, meaning: `${i}`, target: `${i}` };
+    refused(() => consents.settle(what, answer(askForm(what), { confirm: "wrong" })));
+  }
+  // The humans of those questions needed ten minutes in all; that of this one needs less.
+  now = began;
+  const chat = { ...blind, caller: { name: "chat", id: "z" }, consent: code };
+  expect(consents.settle(other, chat)).toMatchObject({ how: "code" });
 });
 
 describe("two steps", () => {
@@ -355,18 +421,41 @@ test('consent_fallback "deny" refuses what no human answered, with the plan', ()
   expect(announced).toEqual([]);
 });
 
-test("the system's clock has no say: without an injected one the consents run on a monotonic clock", () => {
-  const real = new Consents({ how: "x", announce: () => undefined });
-  const [before, wall] = [Date.now(), Date.now];
-  try {
-    Date.now = () => before - 3_600_000;
-    const error = thrown(() => real.settle(asked, form));
-    Date.now = () => before + 3_600_000;
-    const state = error instanceof ConsentNeeded ? error.state : "";
-    expect(real.settle(asked, answer(state))).toMatchObject({ how: "human" });
-    Date.now = () => before - 3_600_000;
-    expect(refused(() => real.settle(asked, answer(state)))).toContain("used already");
-  } finally {
-    Date.now = wall;
+describe("without an injected clock", () => {
+  const real = () => new Consents({ how: "x", announce: () => undefined });
+
+  function stateOf(from: Consents): string {
+    const error = thrown(() => from.settle(asked, form));
+    return error instanceof ConsentNeeded ? error.state : "";
   }
+
+  test("a system clock that is set back neither ends nor revives a consent", () => {
+    const from = real();
+    const wall = Date.now;
+    try {
+      const state = stateOf(from);
+      Date.now = () => wall() - 3_600_000;
+      expect(from.settle(asked, answer(state))).toMatchObject({ how: "human" });
+      Date.now = () => wall() - 7_200_000;
+      expect(refused(() => from.settle(asked, answer(state)))).toContain("used already");
+    } finally {
+      Date.now = wall;
+    }
+  });
+
+  test("a machine that slept for an hour takes no consent from before", () => {
+    const from = real();
+    const wall = Date.now;
+    try {
+      const state = stateOf(from);
+      Date.now = () => wall() + 3_600_000;
+      expect(refused(() => from.settle(asked, answer(state)))).toMatch(
+        /does not know its question|more than ten minutes/,
+      );
+      Date.now = wall;
+      expect(() => from.settle(asked, answer(state))).toThrow();
+    } finally {
+      Date.now = wall;
+    }
+  });
 });
