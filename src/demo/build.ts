@@ -46,6 +46,7 @@ export function build(
     groups: new Map(Object.entries(parts.groups).map(([name, it]) => [name, { ...it, users: new Set(it.users) }])),
     roles: roles(parts.modern),
     tasks: [],
+    log: [],
     faults: {
       noQuorum: false,
       frozen: [],

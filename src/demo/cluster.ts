@@ -102,8 +102,14 @@ export const clusterEndpoints: readonly Endpoint[] = [
     needs: anyone,
     takes: optional({ max: integer("How many entries.", { minimum: 1 }) }),
     gives: "array",
-    run: ({ world }) =>
-      [...world.nodes.values()]
+    run: ({ world, who, number }) => {
+      const all = may(world, who, "/", "Sys.Syslog");
+      const written = world.log.filter(({ user }) => all || user === who.id).toReversed();
+      const rows = written.map((entry, index) => {
+        const uid = String(written.length - index + 1);
+        return { ...entry, uid, id: `${uid}:${entry.node}`, tag: "pvedaemon", pri: 6 };
+      });
+      const started = [...world.nodes.values()]
         .filter(({ online }) => online)
         .map(({ name, booted }) => ({
           uid: "1",
@@ -115,7 +121,9 @@ export const clusterEndpoints: readonly Endpoint[] = [
           tag: "cluster",
           pri: 6,
           msg: "starting cluster log",
-        })),
+        }));
+      return [...rows, ...started].slice(0, number("max", 50));
+    },
   }),
   nothing("/cluster/ha/resources", "The guests under high availability."),
   nothing("/cluster/mapping/pci", "The mapped PCI devices."),

@@ -6,6 +6,7 @@ import { died } from "./failure.ts";
 import { guestOf, type Kind, unchanged, unlocked } from "./guest.ts";
 import { flag, list, optional, type Parameters, text, type Value } from "./schema.ts";
 import { type Config, digest, type Guest, type World } from "./world.ts";
+import { logMessage } from "./task.ts";
 
 /** Parameters of a request that are no part of the configuration. */
 const steering = ["node", "vmid", "delete", "digest", "revert", "force", "skiplock", "background_delay"];
@@ -67,6 +68,7 @@ export function applyPending(guest: Guest): void {
 function change(call: Call, kind: Kind): null {
   const guest = unlocked(guestOf(call, kind));
   unchanged(call, guest);
+  if (kind.type === "qemu") logMessage(call, `update VM ${guest.vmid}: ${asLogged(call)}`);
   const gone = call.text("delete").split(/[,; \0]+/);
   for (const key of gone.filter((it) => it !== "")) {
     const value = guest.config[key];
@@ -89,6 +91,13 @@ function change(call: Call, kind: Kind): null {
   for (const key of Object.keys(wanted)) guest.pending.delete(key);
   write(call.world, guest, wanted);
   return null;
+}
+
+/** The parameters in the words of the cluster log. */
+function asLogged({ params }: Call): string {
+  const given = Object.entries(params).filter(([name]) => !["node", "vmid", "digest"].includes(name));
+  const words = given.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `-${name} ${value}`);
+  return words.join(" ");
 }
 
 function pendingRows(guest: Guest): object[] {

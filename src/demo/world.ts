@@ -135,6 +135,16 @@ export interface Delays {
   readonly lock: number;
 }
 
+/** An entry of the cluster log. */
+export interface LogEntry {
+  /** Seconds since 1970. */
+  readonly time: number;
+  readonly node: string;
+  readonly pid: number;
+  readonly user: string;
+  readonly msg: string;
+}
+
 /** One cluster: everything that its API can read or change. */
 export interface World {
   readonly name: string;
@@ -154,6 +164,8 @@ export interface World {
   readonly roles: Map<string, { readonly special: 0 | 1; readonly privileges: readonly string[] }>;
   readonly acl: Grant[];
   readonly tasks: Task[];
+  /** The cluster log's entries, oldest first. */
+  readonly log: LogEntry[];
   readonly faults: Faults;
   readonly delays: Delays;
   /** About how long a task runs, in milliseconds. */

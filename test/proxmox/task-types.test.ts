@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Method } from "../../src/proxmox/message.ts";
 import { parsePath } from "../../src/proxmox/path.ts";
-import { setsValues, taskStartedBy } from "../../src/proxmox/started-task.ts";
+import { setsValues, taskStartedBy } from "../../src/proxmox/task-types.ts";
 import { loadSources } from "../apidoc/validate/schemas.ts";
 import life from "../recordings/alpha-life.json" with { type: "json" };
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Params } from "../../src/proxmox/params.ts";
-import { hasValues } from "../../src/proxmox/same-values.ts";
+import { hasValues } from "../../src/proxmox/config-match.ts";
 
 const shown = {
   cores: 2,

@@ -1,5 +1,8 @@
-import type { ProxmoxRequest } from "./client.ts";
-import { type StartedTask, setsValues, taskStartedBy } from "./started-task.ts";
+import type { ProxmoxAnswer, ProxmoxRequest } from "./client.ts";
+import { type ClockOffset, offsetOf } from "./clock.ts";
+import { matchesConfig } from "./config-match.ts";
+import type { Params } from "./params.ts";
+import { type StartedTask, setsValues, taskStartedBy } from "./task-types.ts";
 import type { Progress } from "./unanswered.ts";
 
 /** A write of ours, and what is known of it. */
@@ -11,8 +14,14 @@ export interface SentWrite {
   readonly task: StartedTask | undefined;
   /** Whether its values can be read again where it set them. */
   readonly setsValues: boolean;
-  /** The digest that the configuration had before it was sent, where that is known. */
-  readonly digest: string | undefined;
+  /** Whether the configuration had all values already before it was sent, where that is known. */
+  readonly wasSet: boolean | undefined;
+  /** Method, path and parameters, hashed: they may hold secrets. */
+  readonly fingerprint: bigint;
+  /** Each parameter and its value, hashed. */
+  readonly values: ReadonlySet<bigint>;
+  /** The clocks of the endpoints as last read before it was sent, by URL. */
+  readonly clocks: ReadonlyMap<string, ClockOffset>;
   /** `open` until it is answered; `lost` when nobody can tell what became of it; `settled` when it is known. */
   state: "open" | "lost" | "settled";
   /** The task that is known to be its own. */
@@ -27,24 +36,29 @@ const lostMs = 10 * 60_000;
 /** How long a settled one counts at least, in milliseconds; and as long as a write is open that began before its end. */
 const settledMs = 2 * 60_000;
 
-/** So many configurations' digests are remembered. */
-const mostDigests = 1_000;
+/** How many configurations are remembered, and how long each may be as JSON. */
+const [maxConfigs, maxConfigLength] = [200, 32_768];
 
-/** What this server has sent to one cluster of late: a task that is another write's own is not to be taken for a lost one's. */
-export class SentWrites {
+/** What this server has sent to one cluster of late: a task that is another write's own must not be taken for a lost one's. */
+export class WriteJournal {
   readonly #writes = new Set<SentWrite>();
   /** By path, as they were read last. */
-  readonly #digests = new Map<string, string>();
+  readonly #configs = new Map<string, Readonly<Record<string, unknown>>>();
+  /** By the endpoint's URL. */
+  #clocks: ReadonlyMap<string, ClockOffset> = new Map();
 
   /** A write is about to be sent. */
   begin(request: ProxmoxRequest): SentWrite {
-    const given = request.params?.["digest"];
+    const before = this.#configs.get(keyOf(request.path));
     const write: SentWrite = {
       thing: thingOf(request),
       progress: { stage: "waiting" },
       task: taskStartedBy(request),
       setsValues: setsValues(request),
-      digest: typeof given === "string" ? given : this.#digests.get(keyOf(request.path)),
+      wasSet: before && matchesConfig(before, request.params ?? {}),
+      fingerprint: hashOf([request.method, request.path, sorted(request.params)]),
+      values: new Set(sorted(request.params).map(hashOf)),
+      clocks: this.#clocks,
       state: "open",
       began: performance.now(),
     };
@@ -71,18 +85,24 @@ export class SentWrites {
    * still change, is remembered as neither the one nor the other.
    */
   saw({ path, params }: ProxmoxRequest, data: unknown, sentAt: number): void {
-    if (Object.keys(params ?? {}).length > 0 || typeof data !== "object" || data === null) return;
-    const { digest } = data as Readonly<Record<string, unknown>>;
-    if (typeof digest !== "string") return;
+    if (Object.keys(params ?? {}).length > 0 || !isObject(data) || !setsValues({ method: "PUT", path })) return;
     const key = keyOf(path);
     const isUnsteady = [...this.#writes].some(({ thing, state, ended = Number.POSITIVE_INFINITY }) => {
       return isPartOf(key, thing) && (state !== "settled" || ended >= sentAt);
     });
-    if (isUnsteady) return;
-    this.#digests.delete(key);
-    this.#digests.set(key, digest);
-    const [oldest] = this.#digests.keys();
-    if (this.#digests.size > mostDigests && oldest !== undefined) this.#digests.delete(oldest);
+    this.#configs.delete(key);
+    if (isUnsteady || JSON.stringify(data).length > maxConfigLength) return;
+    this.#configs.set(key, data);
+    const [oldest] = this.#configs.keys();
+    if (this.#configs.size > maxConfigs && oldest !== undefined) this.#configs.delete(oldest);
+  }
+
+  /** An endpoint answered a request that was sent at a moment of `performance.now()`: its `Date` is its clock. */
+  sawClock({ endpoint, date }: ProxmoxAnswer, sentAt: number): void {
+    if (date === undefined) return;
+    const offset = offsetOf(date.getTime() / 1000, sentAt, performance.now());
+    // A write keeps the map that it began with.
+    this.#clocks = new Map(this.#clocks).set(endpoint, offset);
   }
 
   /** Whether a task is known to be some other write's own. */
@@ -99,11 +119,17 @@ export class SentWrites {
     });
   }
 
-  /** Whether other writes may have changed the same thing since this one was sent. */
-  hasNeighbours(write: SentWrite): boolean {
-    const since = write.progress.sentAt ?? 0;
+  /** Other requests, to the letter the same, of which it is unknown what became. */
+  repeats(write: SentWrite): readonly SentWrite[] {
+    return this.rivals(write).filter(({ fingerprint }) => fingerprint === write.fingerprint);
+  }
+
+  /** Whether another write may have set the same values since this one was sent, or in the same second. */
+  hasTwin(write: SentWrite): boolean {
+    const since = (write.progress.sentAt ?? 0) - 2_000;
     return [...this.#writes].some((other) => {
-      return other !== write && other.thing === write.thing && (other.ended === undefined || other.ended >= since);
+      const isMeanwhile = other.ended === undefined || other.ended >= since;
+      return other !== write && isMeanwhile && other.thing === write.thing && write.values.isSubsetOf(other.values);
     });
   }
 
@@ -115,7 +141,7 @@ export class SentWrites {
 
   /** What was read of a thing before a write tells nothing of how it will be before the next one. */
   #outdate(thing: string): void {
-    for (const path of this.#digests.keys()) if (isPartOf(path, thing)) this.#digests.delete(path);
+    for (const path of this.#configs.keys()) if (isPartOf(path, thing)) this.#configs.delete(path);
   }
 
   /** They stand in the order in which they began, so the first young one ends the search; lost ones are few. */
@@ -149,4 +175,16 @@ function thingOf({ path }: ProxmoxRequest): string {
 function overlap(one: StartedTask, other: StartedTask): boolean {
   const share = (a: readonly string[], b: readonly string[]) => a.some((each) => b.includes(each));
   return one.node === other.node && share(one.types, other.types) && share(one.ids, other.ids);
+}
+
+function sorted(params: Params | undefined): readonly (readonly [string, unknown])[] {
+  return Object.entries(params ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function hashOf(value: unknown): bigint {
+  return BigInt(Bun.hash(JSON.stringify(value)));
+}
+
+function isObject(data: unknown): data is Readonly<Record<string, unknown>> {
+  return typeof data === "object" && data !== null && !Array.isArray(data);
 }

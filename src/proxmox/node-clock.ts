@@ -1,0 +1,101 @@
+import type { ProxmoxAnswer, ProxmoxRequest } from "./client.ts";
+import { type ClockOffset, hasStepped, offsetOf, secondsAt } from "./clock.ts";
+
+/** When a write was sent, and what the clocks of the endpoints were before, by URL. */
+export interface SendTime {
+  /** By `performance.now()`. */
+  readonly sentAt: number;
+  readonly clocks: ReadonlyMap<string, ClockOffset>;
+}
+
+/** `near`: within what two clocks may be apart; `contradiction`: inside by one clock of the node, outside by the other. */
+export type Dating = "during" | "near" | "outside" | "contradiction";
+
+/** The time from a write's departure to an answer's arrival, on a node's clocks. */
+export interface Window {
+  /** Whether a clock was set meanwhile, as far as can be seen, so that no date proves anything. */
+  readonly stepped: boolean;
+  /** Whether a reading from before the write excludes a step of the wall clock. */
+  readonly steady: boolean;
+  /** Places a moment by the wall clock (seconds since 1970) and, where it has one, by the time since boot. */
+  date(wall: number, sinceBoot: number | undefined): Dating;
+}
+
+/** How far the clocks of two nodes of a cluster are taken to be apart at most, in seconds. */
+const maxSkew = 5;
+
+/** A node's wall clock and its time since boot, read with Sys.Audit on the node; else the `Date` of answers stands in. */
+export class NodeClock {
+  readonly #node: string;
+  readonly #send: (request: ProxmoxRequest) => Promise<ProxmoxAnswer>;
+  readonly #within: Pick<ProxmoxRequest, "signal" | "timeoutMs">;
+  #wall: ClockOffset | undefined;
+  #boot: ClockOffset | undefined;
+  #isRead = false;
+
+  constructor(
+    node: string,
+    send: (request: ProxmoxRequest) => Promise<ProxmoxAnswer>,
+    within: Pick<ProxmoxRequest, "signal" | "timeoutMs">,
+  ) {
+    this.#node = node;
+    this.#send = send;
+    this.#within = within;
+  }
+
+  /** The first second of the node's wall clock that a moment of ours can have been in; `undefined` when unreadable. */
+  async earliest(moment: number): Promise<number | undefined> {
+    if (!this.#isRead) {
+      [this.#wall, this.#boot] = await Promise.all([this.#read("time", "time"), this.#read("status", "uptime")]);
+      this.#isRead = true;
+    }
+    return this.#wall && secondsAt(this.#wall, moment)[0];
+  }
+
+  /**
+   * The time from when a write was sent to when an answer came; the wall clock is read once more after it.
+   * @param askedAt when the answer was asked for, by `performance.now()`.
+   */
+  async window({ sentAt, clocks }: SendTime, answer: ProxmoxAnswer, askedAt: number): Promise<Window | undefined> {
+    const receivedAt = performance.now();
+    const date = answer.date && offsetOf(answer.date.getTime() / 1000, askedAt, receivedAt);
+    await this.earliest(sentAt);
+    const [own, boot] = [this.#wall, this.#boot];
+    const wall = own ?? date;
+    if (wall === undefined) return undefined;
+    const after = own && (await this.#read("time", "time"));
+    const before = clocks.get(answer.endpoint);
+    const steady = before !== undefined && date !== undefined && !hasStepped(before, date);
+    const stepped =
+      (before !== undefined && date !== undefined && !steady) ||
+      (own !== undefined && (after === undefined || hasStepped(own, after))) ||
+      // Nobody can set the time since boot; without it, nothing but an earlier reading excludes a step.
+      (boot === undefined && !steady);
+    const skew = own === undefined ? maxSkew : 0;
+    const [from, to] = [secondsAt(wall, sentAt)[0], secondsAt(wall, receivedAt)[1]];
+    const bootFrom = boot && secondsAt(boot, sentAt)[0];
+    const bootTo = boot && secondsAt(boot, receivedAt)[1] + 1;
+    return {
+      stepped,
+      steady,
+      date(seconds, sinceBoot) {
+        const byWall = seconds >= from && seconds <= to;
+        if (bootFrom === undefined || bootTo === undefined || sinceBoot === undefined) {
+          if (byWall) return "during";
+          return seconds >= from - skew && seconds <= to + skew ? "near" : "outside";
+        }
+        const byBoot = sinceBoot >= bootFrom && sinceBoot <= bootTo;
+        if (byWall === byBoot || steady) return byWall ? "during" : "outside";
+        return "contradiction";
+      },
+    };
+  }
+
+  async #read(what: "time" | "status", key: string): Promise<ClockOffset | undefined> {
+    const sentAt = performance.now();
+    const request: ProxmoxRequest = { method: "GET", path: ["nodes", this.#node, what], ...this.#within };
+    const data = (await this.#send(request).catch(() => undefined))?.data;
+    const seconds = typeof data === "object" && data !== null ? (data as Record<string, unknown>)[key] : undefined;
+    return typeof seconds === "number" ? offsetOf(seconds, sentAt, performance.now()) : undefined;
+  }
+}
