@@ -32,7 +32,7 @@ function readOf({ request, task, setsValues }: DoubtfulWrite): string {
   const { method, path, params = {} } = request;
   const where = formatPath(path);
   if (task !== undefined) return taskRead(task, where);
-  if (setsValues) return `GET ${where}: ${list(Object.keys(params))} as sent means done.`;
+  if (setsValues) return `GET ${where}: ${valuesOf(params)} as sent mean done.`;
   switch (method) {
     case "DELETE":
       return `GET ${where}: if it is gone, it was deleted.`;
@@ -90,6 +90,7 @@ function stateRead({ evidence, node }: StartedTask, where: string, params: Param
   }
 }
 
-function list(names: readonly string[]): string {
-  return names.join(", ");
+function valuesOf(params: Params): string {
+  const names = Object.keys(params);
+  return names.length === 0 ? "the values" : `the values of ${names.slice(0, 20).join(", ")}`;
 }
