@@ -31,7 +31,6 @@ export class NodeClock {
   readonly #within: Pick<ProxmoxRequest, "signal" | "timeoutMs">;
   #wall: ClockOffset | undefined;
   #boot: ClockOffset | undefined;
-  #isRead = false;
 
   constructor(
     node: string,
@@ -45,30 +44,31 @@ export class NodeClock {
 
   /** The first second of the node's wall clock that a moment of ours can have been in; `undefined` when unreadable. */
   async earliest(moment: number): Promise<number | undefined> {
-    if (!this.#isRead) {
-      [this.#wall, this.#boot] = await Promise.all([this.#read("time", "time"), this.#read("status", "uptime")]);
-      this.#isRead = true;
-    }
+    [this.#wall, this.#boot] = await Promise.all([
+      this.#wall ?? this.#read("time", "time"),
+      this.#boot ?? this.#read("status", "uptime"),
+    ]);
     return this.#wall && secondsAt(this.#wall, moment)[0];
   }
 
   /**
-   * The time from when a write was sent to when an answer came; the wall clock is read once more after it.
+   * The time from when a write was sent to when an answer came; the wall clock is read once more after it. `undefined`
+   * where that fails.
    * @param askedAt when the answer was asked for, by `performance.now()`.
    */
   async window({ sentAt, clocks }: SendTime, answer: ProxmoxAnswer, askedAt: number): Promise<Window | undefined> {
     const receivedAt = performance.now();
     const date = answer.date && offsetOf(answer.date.getTime() / 1000, askedAt, receivedAt);
-    await this.earliest(sentAt);
+    if (this.#wall === undefined) await this.earliest(sentAt);
     const [own, boot] = [this.#wall, this.#boot];
     const wall = own ?? date;
-    if (wall === undefined) return undefined;
     const after = own && (await this.#read("time", "time"));
+    if (wall === undefined || (own !== undefined && after === undefined)) return undefined;
     const before = clocks.get(answer.endpoint);
     const steady = before !== undefined && date !== undefined && !hasStepped(before, date);
     const stepped =
       (before !== undefined && date !== undefined && !steady) ||
-      (own !== undefined && (after === undefined || hasStepped(own, after))) ||
+      (own !== undefined && after !== undefined && hasStepped(own, after)) ||
       // Nobody can set the time since boot; without it, nothing but an earlier reading excludes a step.
       (boot === undefined && !steady);
     const skew = own === undefined ? maxSkew : 0;

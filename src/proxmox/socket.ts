@@ -57,6 +57,27 @@ export async function established<S extends Socket | TLSSocket>(
   });
 }
 
+/**
+ * Waits to see whether the server closes a connection as soon as it took it.
+ * @throws an error with the code ECONNRESET when it does; the signal's reason when that aborts.
+ */
+export async function staysOpen(socket: Socket, ms: number, signal: AbortSignal): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const closed = () => Object.assign(new Error("closed"), { code: "ECONNRESET" });
+  let fail: (() => void) | undefined;
+  try {
+    await settled<void>(socket, signal, (resolve, reject) => {
+      fail = () => reject(closed());
+      socket.once("end", fail);
+      socket.once("close", fail);
+      timer = setTimeout(resolve, ms);
+    });
+  } finally {
+    clearTimeout(timer);
+    if (fail !== undefined) socket.off("end", fail).off("close", fail);
+  }
+}
+
 /** A promise that an error of the socket or the signal ends too, and then the socket is gone. */
 async function settled<T>(
   socket: Socket,

@@ -50,7 +50,7 @@ type Seen = Outcome | { readonly word: "not yet"; readonly how: string };
 type Look = () => Promise<Seen>;
 
 /** Between two looks, in milliseconds; the last one over and over. */
-const pausesMs = [50, 200, 500, 1_000, 2_000];
+const pausesMs = [20, 100, 400, 1_000, 2_000];
 
 /** Of how many tasks the logs are read in one look. */
 const maxCandidates = 8;
