@@ -17,6 +17,8 @@ export interface Window {
   readonly stepped: boolean;
   /** Whether a reading from before the write excludes a step of the wall clock. */
   readonly steady: boolean;
+  /** The last second of the wall clock that a moment of ours can have been in. */
+  latest(moment: number): number;
   /** Places a moment by the wall clock (seconds since 1970) and, where it has one, by the time since boot. */
   date(wall: number, sinceBoot: number | undefined): Dating;
 }
@@ -78,6 +80,7 @@ export class NodeClock {
     return {
       stepped,
       steady,
+      latest: (moment) => secondsAt(wall, moment)[1] + skew,
       date(seconds, sinceBoot) {
         const byWall = seconds >= from && seconds <= to;
         if (bootFrom === undefined || bootTo === undefined || sinceBoot === undefined) {

@@ -20,6 +20,8 @@ export interface Sought {
   readonly token: string;
   /** When the write left, by `performance.now()`. */
   readonly sentAt: number;
+  /** From when on other tasks of the token are of interest, by `performance.now()`; earlier than `sentAt`. */
+  readonly from: number;
   /** The clocks of the endpoints as they were before it left, by URL. */
   readonly clocks: ReadonlyMap<string, ClockOffset>;
 }
@@ -32,6 +34,8 @@ export interface FoundTasks {
   readonly near: readonly ListedTask[];
   /** Whether a clock was set between the write and now, so that no start time proves anything. */
   readonly stepped: boolean;
+  /** All tasks of the token since `Sought.from`. */
+  readonly recent: readonly ListedTask[];
 }
 
 /** How many tasks are read at most: far more than start on a node while a write is looked for. */
@@ -59,8 +63,8 @@ export class TaskLog {
   }
 
   /** The tasks that a write may have started; `undefined` when the list or every clock is unreadable. */
-  async find({ task, token, sentAt, clocks }: Sought): Promise<FoundTasks | undefined> {
-    const earliest = await this.#clock.earliest(sentAt);
+  async find({ task, token, sentAt, from, clocks }: Sought): Promise<FoundTasks | undefined> {
+    const earliest = await this.#clock.earliest(from);
     const params = { source: "all", limit: maxTasks, ...(earliest !== undefined && { since: earliest - 1 }) };
     const path = ["nodes", this.#node, "tasks"];
     const askedAt = performance.now();
@@ -69,13 +73,14 @@ export class TaskLog {
     const window = await this.#clock.window({ sentAt, clocks }, answer, askedAt);
     if (window === undefined) return undefined;
     const tasks = distinct(answer.data.flatMap((row: unknown) => taskIn(row)));
-    const own = tasks.filter(({ node, user, id, type }) => {
-      return node === task.node && user === token && task.ids.includes(id) && task.types.includes(type);
-    });
+    const ofToken = tasks.filter(({ node, user }) => node === task.node && user === token);
+    const own = ofToken.filter(({ id, type }) => task.ids.includes(id) && task.types.includes(type));
+    const since = window.latest(from);
     const dated = own.map((each) => [each, window.date(each.starttime, workerOf(each.upid)?.sinceBoot)] as const);
     return {
       during: dated.flatMap(([each, when]) => (when === "during" ? [each] : [])),
       near: dated.flatMap(([each, when]) => (when === "near" ? [each] : [])),
+      recent: ofToken.filter(({ starttime }) => starttime > since),
       stepped: window.stepped || dated.some(([, when]) => when === "contradiction"),
     };
   }

@@ -2,6 +2,7 @@ import type { ProxmoxAnswer, ProxmoxRequest } from "./client.ts";
 import { type ClockOffset, offsetOf } from "./clock.ts";
 import { matchesConfig } from "./config-match.ts";
 import type { Params } from "./params.ts";
+import type { ListedTask } from "./task-log.ts";
 import { type StartedTask, setsValues, taskStartedBy } from "./task-types.ts";
 import type { Progress } from "./unanswered.ts";
 
@@ -42,6 +43,7 @@ const [maxConfigs, maxConfigLength] = [200, 32_768];
 /** What this server has sent to one cluster of late: a task that is another write's own must not be taken for a lost one's. */
 export class WriteJournal {
   readonly #writes = new Set<SentWrite>();
+  readonly #startedAt = performance.now();
   /** By path, as they were read last. */
   readonly #configs = new Map<string, Readonly<Record<string, unknown>>>();
   /** By the endpoint's URL. */
@@ -108,6 +110,19 @@ export class WriteJournal {
   /** Whether a task is known to be some other write's own. */
   isTaken(upid: string): boolean {
     return [...this.#writes].some((write) => write.upid === upid);
+  }
+
+  /** From when on every task of an answered write is known here, by `performance.now()`. */
+  get knownSince(): number {
+    return Math.max(this.#startedAt, performance.now() - settledMs);
+  }
+
+  /** Whether a task is known as an answered write's own, or may be that of one whose answer is missing. */
+  mayBeOurs({ upid, node, type, id }: ListedTask): boolean {
+    return [...this.#writes].some(({ state, task, upid: own }) => {
+      if (own === upid) return true;
+      return state !== "settled" && task?.node === node && task.types.includes(type) && task.ids.includes(id);
+    });
   }
 
   /** Other writes that may have started the same task, as far as is known. */

@@ -103,7 +103,10 @@ function lookFor({ request, write }: LostWrite, options: LookUpOptions, signal: 
   if (sentAt === undefined) return undefined;
   const within = { timeoutMs: options.readMs, signal };
   const { task, clocks } = write;
-  if (task !== undefined) return taskLook(write, { task, token: options.token, sentAt, clocks }, options, within);
+  if (task !== undefined) {
+    const from = Math.min(sentAt, options.writes.knownSince);
+    return taskLook(write, { task, token: options.token, sentAt, from, clocks }, options, within);
+  }
   return write.setsValues ? valuesLook(request, write, options, within) : undefined;
 }
 
@@ -147,6 +150,7 @@ function taskLook(write: SentWrite, sought: Sought, { send, writes }: LookUpOpti
     return settle(only, others, {
       type: named([only[0].type]),
       near: !during.includes(only[0]),
+      strangers: found.recent.filter((each) => !writes.mayBeOurs(each)),
       // What shows what was sent can be another's only if that asked for the very same.
       rivals: only[1] === "own" ? writes.repeats(write) : writes.rivals(write),
     });
@@ -156,12 +160,14 @@ function taskLook(write: SentWrite, sought: Sought, { send, writes }: LookUpOpti
 interface Doubts {
   readonly type: string;
   readonly near: boolean;
+  /** Tasks of the token that this server did not start. */
+  readonly strangers: readonly ListedTask[];
   readonly rivals: readonly SentWrite[];
 }
 
 type Judged = readonly [task: ListedTask, whose: Ownership];
 
-function settle([only, whose]: Judged, others: readonly Judged[], { type, near, rivals }: Doubts): Seen {
+function settle([only, whose]: Judged, others: readonly Judged[], { type, near, strangers, rivals }: Doubts): Seen {
   const upids = names([only, ...others.map(([task]) => task)]);
   // A write that is under way may yet be answered, and then it is known which task is whose.
   if (rivals.some(({ state }) => state === "open")) {
@@ -186,14 +192,21 @@ function settle([only, whose]: Judged, others: readonly Judged[], { type, near, 
       const why = "A task fits, but does not show all that was sent, and may be of another process with the same token";
       return { word: "unknown", how: `${why}: ${upids}.` };
     }
-    default: {
-      const shows = whose === "own" ? ", and it shows what was sent" : "";
+    case "equal": {
+      // Nothing but who else uses the token tells such a task from that of the same request of another process.
+      if (strangers.length > 0) {
+        const why = `A task fits, but another process uses the token too (${names(strangers.slice(0, 3))}), and may have started it`;
+        return { word: "unknown", how: `${why}: ${upids}.` };
+      }
+      const how = `${only.node}'s task log has one ${type} since it was sent, and none of another process with this token`;
+      return { word: "done", upid: only.upid, how };
+    }
+    default:
       return {
         word: "done",
         upid: only.upid,
-        how: `${only.node}'s task log has one ${type} since it was sent${shows}`,
+        how: `${only.node}'s task log has one ${type} since it was sent, and it shows what was sent`,
       };
-    }
   }
 }
 

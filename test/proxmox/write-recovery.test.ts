@@ -211,6 +211,27 @@ describe("another process with the same token does alike", () => {
   });
 });
 
+test("a start is not taken for its own while another process is seen to use the token", async () => {
+  const lossy = lossyDemo();
+  const client = lossy.client();
+  await client.request(readConfig);
+  // Start times are whole seconds: only what began in a later one is surely not of before this server.
+  await Bun.sleep(2_100);
+  await settled(lossy, "POST /nodes/pve1/qemu/100/status/reset");
+  lossy.lose(losesAnswers);
+  const error = await failureOf(client, write(start));
+  expect(error.hint).toMatch(
+    /another process uses the token too \(UPID:\S+:qmreset:100:\S+\), .*: UPID:\S+:qmstart:104:/,
+  );
+  // A task of before this server began may be its predecessor's.
+  const next = lossyDemo();
+  await settled(next, "POST /nodes/pve1/qemu/100/status/reset");
+  next.pass(5_000);
+  next.lose(losesAnswers);
+  const answer = await next.client().request(write(start));
+  expect(answer.recovered).toEndWith(", and none of another process with this token");
+});
+
 describe("a task is not taken for a lost write's own", () => {
   /** Somebody else does the same; then a write of ours gets lost on its way. */
   async function outcome(theirs: string, ours: string, apartMs: number, token?: string) {
