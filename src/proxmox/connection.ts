@@ -61,7 +61,7 @@ export async function readCertificate(to: Destination, signal: AbortSignal): Pro
  * server that is about to end; with TLS the handshake shows that, without it only the close that follows. Seen before
  * the request left, it proves that nothing was done.
  */
-const plainProbeMs = 5;
+const plainProbeMs = 1;
 
 /** The runtime's error code, where it has a text for one. */
 export function codeOf(error: unknown): string | undefined {

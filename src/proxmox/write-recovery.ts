@@ -198,7 +198,7 @@ function settle([only, whose]: Judged, others: readonly Judged[], { type, near, 
         const why = `A task fits, but another process uses the token too (${names(strangers.slice(0, 3))}), and may have started it`;
         return { word: "unknown", how: `${why}: ${upids}.` };
       }
-      const how = `${only.node}'s task log has one ${type} since it was sent, and none of another process with this token`;
+      const how = `${only.node}'s task log has one ${type} since it was sent, taken for its own`;
       return { word: "done", upid: only.upid, how };
     }
     default:

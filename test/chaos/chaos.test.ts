@@ -18,8 +18,8 @@ const calls = Number(process.env["CHAOS_CALLS"] ?? 2_000);
 const seed = Number(process.env["CHAOS_SEED"] ?? 20_261_122);
 
 /** Waits as they are in life, a hundred times shorter or so. */
-const options: ProxmoxClientOptions = { patienceMs: 60, deadMs: 150, connectTimeoutMs: 200, lookUpMs: 70 };
-const timeoutMs = 250;
+const options: ProxmoxClientOptions = { patienceMs: 60, deadMs: 150, connectTimeoutMs: 250, lookUpMs: 100 };
+const timeoutMs = 500;
 
 let identity: Identity;
 beforeAll(async () => {

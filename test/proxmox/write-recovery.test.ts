@@ -229,7 +229,7 @@ test("a start is not taken for its own while another process is seen to use the 
   next.pass(5_000);
   next.lose(losesAnswers);
   const answer = await next.client().request(write(start));
-  expect(answer.recovered).toEndWith(", and none of another process with this token");
+  expect(answer.recovered).toEndWith(" since it was sent, taken for its own");
 });
 
 describe("a task is not taken for a lost write's own", () => {
