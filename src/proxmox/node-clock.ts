@@ -71,7 +71,7 @@ export class NodeClock {
     const stepped =
       (before !== undefined && date !== undefined && !steady) ||
       (own !== undefined && after !== undefined && hasStepped(own, after)) ||
-      // Nobody can set the time since boot; without it, nothing but an earlier reading excludes a step.
+      // The time since boot cannot be set; without it, only an earlier reading excludes a step.
       (boot === undefined && !steady);
     const skew = own === undefined ? maxSkew : 0;
     const [from, to] = [secondsAt(wall, sentAt)[0], secondsAt(wall, receivedAt)[1]];

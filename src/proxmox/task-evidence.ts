@@ -44,7 +44,7 @@ interface Case {
 export const neutralParams: readonly string[] = ["node", "vmid", "skiplock", "timeout", "digest", "bwlimit", "delay"];
 
 /**
- * The parameters that each kind of evidence shows, or that go with what it shows: nobody clones twice to one VMID. All
+ * The parameters that each kind of evidence shows, or that go with what it shows: a VMID is cloned to once. All
  * others that a request has leave open whether a task is its own.
  */
 export const shownParams: Readonly<Record<EvidenceKind, readonly string[] | "all">> = {

@@ -43,7 +43,7 @@ const maxTasks = 500;
 
 /**
  * The tasks of one node. A task's start is compared with two clocks of that node: the wall clock (`starttime`), and the
- * time since boot (`pstart`), which nobody can set. Without Sys.Audit on the node, with the `Date` of its answers.
+ * time since boot (`pstart`), which cannot be set. Without Sys.Audit on the node, with the `Date` of its answers.
  */
 export class TaskLog {
   readonly #node: string;

@@ -23,7 +23,7 @@ export interface SentWrite {
   readonly values: ReadonlySet<bigint>;
   /** The clocks of the endpoints as last read before it was sent, by URL. */
   readonly clocks: ReadonlyMap<string, ClockOffset>;
-  /** `open` until it is answered; `lost` when nobody can tell what became of it; `settled` when it is known. */
+  /** `open` until it is answered; `lost` when it is unknown what became of it; `settled` when it is known. */
   state: "open" | "lost" | "settled";
   /** The task that is known to be its own. */
   upid?: string;
@@ -40,7 +40,7 @@ const settledMs = 2 * 60_000;
 /** How many configurations are remembered, and how long each may be as JSON. */
 const [maxConfigs, maxConfigLength] = [200, 32_768];
 
-/** What this server has sent to one cluster of late: a task that is another write's own must not be taken for a lost one's. */
+/** The writes that this server sent to one cluster in the last minutes: a task that is another write's own must not be taken for a lost one's. */
 export class WriteJournal {
   readonly #writes = new Set<SentWrite>();
   readonly #startedAt = performance.now();
@@ -76,7 +76,7 @@ export class WriteJournal {
     if (upid !== undefined) write.upid = upid;
   }
 
-  /** Nobody knows what became of it. */
+  /** It is unknown what became of it. */
   lose(write: SentWrite): void {
     this.#end(write, "lost");
   }
