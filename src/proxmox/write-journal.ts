@@ -6,13 +6,16 @@ import type { ListedTask } from "./task-log.ts";
 import { type StartedTask, setsValues, taskStartedBy } from "./task-types.ts";
 import type { Progress } from "./unanswered.ts";
 
+/** How a task is listed. */
+type TaskIdentity = Pick<StartedTask, "node" | "types" | "ids">;
+
 /** A write of ours, and what is known of it. */
 export interface SentWrite {
   readonly progress: Progress;
   /** What it changes: a guest as a whole, or else its path. */
   readonly thing: string;
-  /** The task that it starts, if it starts one. */
-  readonly task: StartedTask | undefined;
+  /** The task that it starts, if it starts one; without parameters, which may hold secrets. */
+  readonly task: TaskIdentity | undefined;
   /** Whether its values can be read again where it set them. */
   readonly setsValues: boolean;
   /** Whether the configuration had all values already before it was sent, where that is known. */
@@ -40,7 +43,7 @@ const settledMs = 2 * 60_000;
 /** How many configurations are remembered, and how long each may be as JSON. */
 const [maxConfigs, maxConfigLength] = [200, 32_768];
 
-/** The writes that this server sent to one cluster in the last minutes: a task that is another write's own must not be taken for a lost one's. */
+/** The writes that this server sent to one cluster in the last minutes, so that no task of one is taken for another's. */
 export class WriteJournal {
   readonly #writes = new Set<SentWrite>();
   readonly #startedAt = performance.now();
@@ -55,7 +58,7 @@ export class WriteJournal {
     const write: SentWrite = {
       thing: thingOf(request),
       progress: { stage: "waiting" },
-      task: taskStartedBy(request),
+      task: identityOf(taskStartedBy(request)),
       setsValues: setsValues(request),
       wasSet: before && matchesConfig(before, request.params ?? {}),
       fingerprint: hashOf([request.method, request.path, sorted(request.params)]),
@@ -187,7 +190,11 @@ function thingOf({ path }: ProxmoxRequest): string {
   return keyOf(isGuest ? path.slice(0, 4) : path);
 }
 
-function overlap(one: StartedTask, other: StartedTask): boolean {
+function identityOf(task: StartedTask | undefined): TaskIdentity | undefined {
+  return task && { node: task.node, types: task.types, ids: task.ids };
+}
+
+function overlap(one: TaskIdentity, other: TaskIdentity): boolean {
   const share = (a: readonly string[], b: readonly string[]) => a.some((each) => b.includes(each));
   return one.node === other.node && share(one.types, other.types) && share(one.ids, other.ids);
 }

@@ -13,6 +13,7 @@ import {
   updateMessage,
 } from "./task-evidence.ts";
 import { type ListedTask, type Sought, TaskLog } from "./task-log.ts";
+import { taskStartedBy } from "./task-types.ts";
 import { howToCheck } from "./write-checks.ts";
 import type { SentWrite, WriteJournal } from "./write-journal.ts";
 
@@ -65,7 +66,7 @@ export async function recover(lost: LostWrite, options: LookUpOptions): Promise<
   const outcome = await lookUp(lost, options);
   if (outcome?.word !== "done") {
     options.writes.lose(write);
-    const check = howToCheck({ request, task: write.task, setsValues: write.setsValues }, error.kind);
+    const check = howToCheck({ request, task: taskStartedBy(request), setsValues: write.setsValues }, error.kind);
     throw error.withLookUp(outcome === undefined ? check : `${outcome.how} ${check}`);
   }
   options.writes.settle(write, outcome.upid);
@@ -102,7 +103,8 @@ function lookFor({ request, write }: LostWrite, options: LookUpOptions, signal: 
   const { sentAt } = write.progress;
   if (sentAt === undefined) return undefined;
   const within = { timeoutMs: options.readMs, signal };
-  const { task, clocks } = write;
+  const { clocks } = write;
+  const task = taskStartedBy(request);
   if (task !== undefined) {
     const from = Math.min(sentAt, options.writes.knownSince);
     return taskLook(write, { task, token: options.token, sentAt, from, clocks }, options, within);
