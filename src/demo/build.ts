@@ -66,6 +66,7 @@ export function build(
     commands: new Map(),
     tasks: [],
     storageWrites: 0,
+    log: [],
     faults: {
       noQuorum: false,
       frozen: [],

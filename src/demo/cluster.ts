@@ -113,8 +113,14 @@ export const clusterEndpoints: readonly Endpoint[] = [
     takes: optional({ max: integer("How many entries.", { minimum: 1 }) }),
     gives: "array",
     rows: "kept",
-    run: ({ world }) =>
-      [...world.nodes.values()]
+    run: ({ world, who, number }) => {
+      const all = may(world, who, "/", "Sys.Syslog");
+      const written = world.log.filter(({ user }) => all || user === who.id).toReversed();
+      const rows = written.map((entry, index) => {
+        const uid = String(written.length - index + 1);
+        return { ...entry, uid, id: `${uid}:${entry.node}`, tag: "pvedaemon", pri: 6 };
+      });
+      const started = [...world.nodes.values()]
         .filter(({ online }) => online)
         .map(({ name, booted }) => ({
           uid: "1",
@@ -126,7 +132,9 @@ export const clusterEndpoints: readonly Endpoint[] = [
           tag: "cluster",
           pri: 6,
           msg: "starting cluster log",
-        })),
+        }));
+      return [...rows, ...started].slice(0, number("max", 50));
+    },
   }),
   nothing("/cluster/mapping/pci", "The mapped PCI devices."),
   nothing("/cluster/metrics/server", "The servers that receive metrics."),

@@ -6,6 +6,7 @@ import { type Call, type Endpoint, get, put } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { guestOf, type Kind, qemu, unchanged, unlocked } from "./guest.ts";
 import { flag, list, optional, type Parameters, text, type Value } from "./schema.ts";
+import { logMessage } from "./task.ts";
 import { type Config, type Guest, type World, words } from "./world.ts";
 
 /** Parameters of a request that are no part of the configuration. */
@@ -79,6 +80,7 @@ function change(call: Call, kind: Kind): null {
   const wanted = settings(call);
   const dropped = words(call.text("revert"));
   if (gone.length + dropped.length + Object.keys(wanted).length === 0) throw died("no options specified");
+  if (kind.type === "qemu") logMessage(call, `update VM ${guest.vmid}: ${asLogged(call)}`);
   for (const key of dropped) guest.pending.delete(key);
   for (const key of gone) {
     const value = guest.config[key];
@@ -108,6 +110,13 @@ function change(call: Call, kind: Kind): null {
 function becomesUnused(call: Call, key: string, value: Value | undefined): value is Value {
   if (value === undefined || !isDisk(key) || key.startsWith("unused")) return false;
   return call.params["force"] !== 1 && !String(value).split(",").includes("media=cdrom");
+}
+
+/** The parameters in the words of the cluster log. */
+function asLogged({ params }: Call): string {
+  const given = Object.entries(params).filter(([name]) => !["node", "vmid", "digest"].includes(name));
+  const shown = given.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `-${name} ${value}`);
+  return shown.join(" ");
 }
 
 function pendingRows(guest: Guest): object[] {

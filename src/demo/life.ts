@@ -8,7 +8,7 @@ import { resourceOf } from "./ha.ts";
 import { frameNames, guestLoad, maxDisk, maxMemory, moments, processors, sizeOf } from "./metrics.ts";
 import { choice, flag, integer, optional, text } from "./schema.ts";
 import { locked } from "./snapshot.ts";
-import { type Script, startTask } from "./task.ts";
+import { logMessage, type Script, startTask } from "./task.ts";
 import { type Config, findNode, type Guest, nameOf, type World } from "./world.ts";
 
 /** Adds a guest that is off; throws when its number is taken. */
@@ -125,6 +125,7 @@ function resize(call: Call, kind: Kind): string {
   const size = sizeOf(`size=${amount}`) + (plus === "+" ? disk.size : 0);
   if (size < disk.size) throw died("shrinking disks is not supported");
   return startTask(call, "resize", guest.vmid, function* () {
+    logMessage(call, `update ${kind.label} ${guest.vmid}: resize --disk ${key} --size ${call.text("size")}`);
     yield "Image resized.";
     yield 0.1;
     guest.config[key] = String(guest.config[key]).replace(/size=[^,]+/, `size=${shortSize(size)}`);

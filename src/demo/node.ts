@@ -28,7 +28,7 @@ export function nodeRow(call: Call, node: Node): Record<string, unknown> {
 }
 
 function status(world: World, node: Node): object {
-  const { cpu, mem, disk: used, uptime } = nodeLoad(world, node);
+  const { cpu, mem, disk: used } = nodeLoad(world, node);
   const total = node.memory;
   const available = world.modern ? { available: total - mem } : {};
   const release = "6.17.4-1-pve";
@@ -49,7 +49,8 @@ function status(world: World, node: Node): object {
     swap: { total: 0, used: 0, free: 0 },
     ksm: { shared: 0 },
     loadavg: [1, 0.8, 0.7].map((part) => (cpu * node.cpus * part).toFixed(2)),
-    uptime,
+    // Exact, and the clock by which the `pstart` of a UPID counts.
+    uptime: Math.floor((world.now() - node.booted) / 1000),
     idle: 0,
     wait: 0,
     "boot-info": { mode: "legacy-bios" },

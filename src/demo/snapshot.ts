@@ -6,7 +6,7 @@ import { died } from "./failure.ts";
 import { guestOf, type Kind, unlocked } from "./guest.ts";
 import { turnOn } from "./power.ts";
 import { flag, optional, type Parameters, text } from "./schema.ts";
-import { type Script, startTask } from "./task.ts";
+import { logMessage, type Script, startTask } from "./task.ts";
 import { type Config, type Guest, type Snapshot, seconds } from "./world.ts";
 
 /** Holds a lock on the guest's configuration while the script runs, as Proxmox does. */
@@ -51,6 +51,7 @@ function take(call: Call, kind: Kind): string {
     guest.config["parent"] = name;
   };
   return startTask(call, `${kind.task}snapshot`, guest.vmid, function* () {
+    logMessage(call, `snapshot ${kind.type === "qemu" ? "VM" : "container"} ${guest.vmid}: ${name}`);
     unlocked(guest);
     if (guest.snapshots.has(name)) throw died(`snapshot name '${name}' already used`);
     if (!snapshotable(call.world, guest.config)) throw died("snapshot feature is not available");
@@ -62,6 +63,7 @@ function rollBack(call: Call, kind: Kind): string {
   const guest = guestOf(call, kind);
   const name = call.text("snapname");
   return startTask(call, `${kind.task}rollback`, guest.vmid, function* () {
+    logMessage(call, `rollback snapshot ${kind.type === "qemu" ? "VM" : "LXC"} ${guest.vmid}: ${name}`);
     const snapshot = find(guest, name);
     unlocked(guest);
     const body = function* (): Script {
@@ -79,6 +81,7 @@ function remove(call: Call, kind: Kind): string {
   const guest = guestOf(call, kind);
   const name = call.text("snapname");
   return startTask(call, `${kind.task}delsnapshot`, guest.vmid, function* () {
+    logMessage(call, `delete snapshot VM ${guest.vmid}: ${name}`);
     const { parent } = find(guest, name);
     unlocked(guest);
     const body = function* (): Script {

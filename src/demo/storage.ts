@@ -172,18 +172,15 @@ export const storageEndpoints: readonly Endpoint[] = [
     run: (call) => {
       const storage = findStorage(call);
       const id = volid(call);
-      return startTask(
-        call,
-        "imgdel",
-        `${id.replace(/[:/]/g, "_")}@${call.node}`.slice(0, 60).replaceAll(":", "_"),
-        function* () {
-          const index = storage.volumes.findIndex((it) => it.volid === id);
-          if (index < 0) throw died(`volume '${id}' does not exist or is in use`);
-          yield 0.2;
-          storage.volumes.splice(index, 1);
-          yield `Removed volume '${id}'`;
-        },
-      );
+      const owner = storage.volumes.find((it) => it.volid === id)?.row["vmid"];
+      const name = call.text("storage");
+      return startTask(call, "imgdel", owner === undefined ? name : `${owner}@${name}`, function* () {
+        const index = storage.volumes.findIndex((it) => it.volid === id);
+        if (index < 0) throw died(`volume '${id}' does not exist or is in use`);
+        yield 0.2;
+        storage.volumes.splice(index, 1);
+        yield `Removed volume '${id}'`;
+      });
     },
   }),
 ];

@@ -35,6 +35,15 @@ export function startTask(call: Call, type: string, id: string | number, script:
   return beginTask(call.world, { node: call.node, type, id: String(id), user: call.who.id }, script).upid;
 }
 
+/** How many entries the cluster log keeps. */
+const maxLogEntries = 1_000;
+
+/** Writes to the cluster log, as the process that was started last on the call's node. */
+export function logMessage({ world, node, who }: Call, msg: string): void {
+  world.log.push({ time: seconds(world), node, pid: findNode(world, node).pid, user: who.id, msg });
+  if (world.log.length > maxLogEntries) world.log.shift();
+}
+
 /** Starts a task that nobody asked for over the API. */
 export function beginTask(world: World, of: Pick<Task, "node" | "type" | "id" | "user">, script: () => Script): Task {
   const node = findNode(world, of.node);

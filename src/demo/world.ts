@@ -154,6 +154,16 @@ export interface Delays {
 /** A guest under high availability, as `resources.cfg` has it: only what was set. */
 export type HaResource = Readonly<Record<string, Value>>;
 
+/** An entry of the cluster log. */
+export interface LogEntry {
+  /** Seconds since 1970. */
+  readonly time: number;
+  readonly node: string;
+  readonly pid: number;
+  readonly user: string;
+  readonly msg: string;
+}
+
 /** One cluster: everything that its API can read or change. */
 export interface World {
   readonly name: string;
@@ -179,6 +189,8 @@ export interface World {
   /** Commands that the guest agent ran, by guest and process id. */
   readonly commands: Map<string, readonly string[]>;
   readonly tasks: Task[];
+  /** The cluster log's entries, oldest first. */
+  readonly log: LogEntry[];
   readonly faults: Faults;
   readonly delays: Delays;
   /** About how long a task runs, in milliseconds. */

@@ -126,7 +126,7 @@ function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {
       ...common,
       kind: "broken-answer",
       what: `${endpoint} answered ${status} with JSON that is cut off or damaged (${Buffer.byteLength(body)} bytes)`,
-      hint: "Try again; if it stays so, look for a proxy in between, and at `journalctl -u pveproxy` on the node.",
+      hint: "If it happens again, look for a proxy in between, and at `journalctl -u pveproxy` on the node.",
     });
   }
   const location = headers.get("location");

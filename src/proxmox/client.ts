@@ -6,13 +6,13 @@ import { Endpoints, type Way } from "./endpoints.ts";
 import { type Attempted, Fault, ProxmoxError } from "./errors.ts";
 import type { Asker } from "./explain.ts";
 import { nodeOf } from "./failures.ts";
-import { type LookUpOptions, recover } from "./lost-write.ts";
 import { invalid, type Message, type Method, type Reply, writeMessage } from "./message.ts";
 import type { Params } from "./params.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
-import { SentWrites } from "./sent-writes.ts";
 import { SharedReads } from "./shared-reads.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./unanswered.ts";
+import { WriteJournal } from "./write-journal.ts";
+import { type LookUpOptions, recover } from "./write-recovery.ts";
 
 export type { ProxmoxAnswer } from "./answer.ts";
 
@@ -65,10 +65,10 @@ export interface ProxmoxClientOptions {
   /** How long an endpoint that failed is asked last at most, in milliseconds; 30 s. */
   readonly deadMs?: number;
   /** What was sent to the same cluster before its configuration was read anew. */
-  readonly writes?: SentWrites | undefined;
+  readonly writes?: WriteJournal | undefined;
   /**
-   * How long a write is looked for whose answer was lost, in milliseconds; 12 s: Proxmox waits for a guest's lock 10 s,
-   * and then carries it out. It comes on top of the time that the request itself may take.
+   * How long a write whose answer was lost is looked for, in milliseconds; 4 s. What was carried out shows at once, and
+   * no wait proves that a write will not be carried out later. It comes on top of the time that the request itself may take.
    */
   readonly lookUpMs?: number;
   /** Takes secrets out of every answer; the cluster's own are always among them. */
@@ -81,15 +81,15 @@ export class ProxmoxClient {
   readonly #config: ClusterConfig;
   readonly #endpoints: Endpoints;
   readonly #reads = new SharedReads<ProxmoxAnswer>();
-  readonly #writes: SentWrites;
+  readonly #writes: WriteJournal;
   readonly #lookUpMs: number;
   readonly #redactor: Redactor;
 
   constructor(cluster: ClusterConfig, options: ProxmoxClientOptions = {}) {
     this.name = cluster.name;
     this.#config = cluster;
-    this.#writes = options.writes ?? new SentWrites();
-    this.#lookUpMs = options.lookUpMs ?? 12_000;
+    this.#writes = options.writes ?? new WriteJournal();
+    this.#lookUpMs = options.lookUpMs ?? 4_000;
     this.#redactor = options.redactor ?? new Redactor();
     this.#redactor.add(cluster);
     this.#endpoints = new Endpoints(cluster, {
@@ -105,7 +105,7 @@ export class ProxmoxClient {
   }
 
   /** What this client has sent, for the one that comes after it. */
-  get writes(): SentWrites {
+  get writes(): WriteJournal {
     return this.#writes;
   }
 
@@ -173,6 +173,7 @@ export class ProxmoxClient {
       const [sentAt, began] = [new Date(), performance.now()];
       const answer = await this.#endpoints.read(way);
       this.#writes.saw(request, answer.data, began);
+      this.#writes.sawClock(answer, began);
       return { ...answer, sentAt };
     };
     return await this.#inTime(attempted, request, send, progress);

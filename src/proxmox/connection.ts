@@ -5,7 +5,7 @@ import type { ProxyConfig, TlsMode } from "../config/types.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import { type Certificate, peerCertificate } from "./certificate.ts";
 import { Fault } from "./errors.ts";
-import { established, openTunnel } from "./socket.ts";
+import { established, openTunnel, staysOpen } from "./socket.ts";
 import { connectionTrust, isTlsCode } from "./trust.ts";
 import { untrusted } from "./untrusted.ts";
 
@@ -58,6 +58,13 @@ export async function readCertificate(to: Destination, signal: AbortSignal): Pro
     return undefined;
   }
 }
+
+/**
+ * How long a plain connection is watched before anything is sent, in milliseconds. The kernel takes connections for a
+ * server that is about to end; with TLS the handshake shows that, without it only the close that follows. Seen before
+ * the request left, it proves that nothing was done.
+ */
+const plainProbeMs = 1;
 
 /** The runtime's error code, where it has a text for one. */
 export function codeOf(error: unknown): string | undefined {
@@ -115,7 +122,9 @@ async function open(to: Destination, signal: AbortSignal): Promise<Connection> {
   const host = bare(url.hostname);
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
   if (url.protocol === "http:") {
-    return { socket: await established(connectTcp({ host, port }), "connect", signal), certificate: undefined };
+    const socket = await established(connectTcp({ host, port }), "connect", signal);
+    await staysOpen(socket, plainProbeMs, signal);
+    return { socket, certificate: undefined };
   }
   const trust = connectionTrust(to.tls);
   const name = /^[\d.]+$|:/.test(host) ? {} : { servername: host };

@@ -39,7 +39,7 @@ export type ProxmoxErrorKind =
   | "failed";
 
 /**
- * Whether the request left: `no` surely not, or surely without effect, so it is safe to send it again; `answered` Proxmox answered and nothing
+ * Whether the request left: `no` surely not, so it is safe to send it again; `answered` Proxmox answered and nothing
  * is in doubt; `maybe` it may have been carried out, so a write must be looked up before it is sent again.
  */
 export type Sent = "no" | "maybe" | "answered";
@@ -70,6 +70,8 @@ export interface Problem {
   readonly what: string;
   /** What to do next. */
   readonly hint?: string | undefined;
+  /** How to find out whether a write was carried out; a general advice when missing. */
+  readonly doubt?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly status?: number | undefined;
   /** Proxmox's own words, as it wrote them. */
@@ -139,16 +141,11 @@ export class ProxmoxError extends Error {
     return new ProxmoxError(this, { ...this.#problem, hint });
   }
 
-  /** The same error of a write that was then looked for in vain, and where. */
-  withLookUp(where: string): ProxmoxError {
+  /** The same error of a write that may have been carried out: what was found out, and which read tells. */
+  withLookUp(found: string): ProxmoxError {
     const { hint } = this.#problem;
-    return this.withHint(hint === undefined ? where : `${where} ${hint}`);
-  }
-
-  /** The same error of a write that is known to have had no effect, and whence. */
-  withoutEffect(whence: string): ProxmoxError {
-    const hint = "It can be sent again.";
-    return new ProxmoxError(this, { ...this.#problem, sent: "no", what: `${this.what}; not done: ${whence}`, hint });
+    const doubt = `${mayHaveBeenDone} ${found}`;
+    return new ProxmoxError(this, { ...this.#problem, doubt, hint });
   }
 
   /** Message and hint as one text. */
@@ -161,10 +158,12 @@ export class ProxmoxError extends Error {
   }
 }
 
-/** Whatever may have been carried out says so, in the same words everywhere; a read that may have left changed nothing. */
-function hintFor({ method }: Attempted, { sent, hint }: Problem): string | undefined {
+const mayHaveBeenDone = "Unknown: it may have been carried out.";
+const generalCheck = "Check before you send it again: the object's own state, and GET /cluster/tasks for a task of it.";
+
+/** A write that may have been carried out says so, in the same words everywhere; a read changed nothing. */
+function hintFor({ method }: Attempted, { sent, hint, doubt }: Problem): string | undefined {
   if (method === "GET" || sent !== "maybe") return hint;
-  const doubt =
-    "Unknown: it may have been carried out. Check before you send it again: the object's own state, and GET /cluster/tasks for a task of it.";
-  return hint === undefined ? doubt : `${doubt} ${hint}`;
+  const check = doubt ?? `${mayHaveBeenDone} ${generalCheck}`;
+  return hint === undefined ? check : `${check} ${hint}`;
 }

@@ -28,13 +28,22 @@ export function explain(refusal: Refusal, attempted: Attempted, asker: Asker): P
   const what = meaning.what ?? oneLine(refusal.text || "without a message");
   return {
     kind: meaning.kind,
-    sent: meaning.kind === "node-timeout" && write ? "maybe" : "answered",
+    sent: write && mayHaveBeenDone(refusal, meaning) ? "maybe" : "answered",
     what: refusal.status === 200 ? what : `${refusal.status}, ${what}`,
     hint: meaning.hint,
     status: refusal.status,
     reason: refusal.text,
     details: meaning.details,
   };
+}
+
+/**
+ * Whether a refused write may have been carried out all the same. 596 to 599 are AnyEvent::HTTP's for what fails once it
+ * is connected. `fork_worker` lets the task run and only then waits for the lock of the list of active tasks
+ * (PVE/RESTEnvironment.pm), so a timeout of that lock is the error of a task that runs.
+ */
+function mayHaveBeenDone({ status, text }: Refusal, { kind }: Meaning): boolean {
+  return kind === "node-timeout" || status === 598 || status === 599 || text.includes("/tasks/.active.lock'");
 }
 
 /**

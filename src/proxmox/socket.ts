@@ -1,4 +1,5 @@
 import { connect as connectTcp, type Socket } from "node:net";
+import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import { bare } from "../config/host.ts";
 import type { ProxyConfig } from "../config/types.ts";
@@ -56,6 +57,34 @@ export async function established<S extends Socket | TLSSocket>(
     socket.once("close", () => reject(Object.assign(new Error("closed"), { code: "ECONNRESET" })));
   });
 }
+
+/**
+ * Waits `ms` and a few turns of the event loop to see whether the server closes a connection as soon as it took it.
+ * @throws an error with the code ECONNRESET when it does; the signal's reason when that aborts.
+ */
+export async function staysOpen(socket: Socket, ms: number, signal: AbortSignal): Promise<void> {
+  let isClosed = false;
+  const close = () => {
+    isClosed = true;
+  };
+  socket.once("end", close).once("close", close);
+  try {
+    await sleep(ms, undefined, { signal });
+    // A busy process may find the timer due before it has looked at its sockets.
+    for (let turn = 0; turn < eventLoopTurns && !isClosed; turn++) await immediate(undefined, { signal });
+  } catch {
+    socket.destroy();
+    throw signal.reason;
+  } finally {
+    socket.off("end", close).off("close", close);
+  }
+  if (!isClosed) return;
+  socket.destroy();
+  throw Object.assign(new Error("closed"), { code: "ECONNRESET" });
+}
+
+/** One to accept, one to close, one to notice. */
+const eventLoopTurns = 3;
 
 /** A promise that an error of the socket or the signal ends too, and then the socket is gone. */
 async function settled<T>(

@@ -55,7 +55,7 @@ export function lostAnswer(endpoint: string, code: string | undefined, status: n
       ...common,
       kind: "broken-answer",
       what: `${endpoint} began to answer (${status}), but ${packed ? "what it sent is no whole gzip" : "closed the connection before the end"}`,
-      hint: "Try again; if it stays so, look for a proxy in between, and at `journalctl -u pveproxy` on the node.",
+      hint: "If it happens again, look for a proxy in between, and at `journalctl -u pveproxy` on the node.",
     });
   }
   if (code !== undefined && /^(?:Malformed_HTTP|HPE_)/.test(code)) {
@@ -81,7 +81,7 @@ export function unexpected(error: unknown, progress: Progress, endpoint?: string
     kind: progress.stage === "waiting" ? "invalid-request" : "unreachable",
     sent: sentBy(progress),
     what: `an unexpected ${name} stopped it${endpoint === undefined ? "" : ` at ${endpoint}`}`,
-    hint: "Try again; if it stays so, it is a fault of proxmox-mcp: report it with these words.",
+    hint: "If it happens again, it is a fault of proxmox-mcp: report it with these words.",
     endpoint,
   });
 }

@@ -26,3 +26,17 @@ export function parseUpid(text: string): Upid | undefined {
   if (id === undefined || user === undefined) return undefined;
   return { node, starttime: Number.parseInt(start, 16), type, id, user };
 }
+
+/** The process that runs a task. */
+export interface TaskWorker {
+  readonly pid: number;
+  /** When the process started, in seconds since the node's boot: unlike `starttime`, no change of the clock moves it. */
+  readonly sinceBoot: number;
+}
+
+/** Reads the process out of a UPID (`pstart` counts hundredths of a second); `undefined` when the text is none. */
+export function workerOf(text: string): TaskWorker | undefined {
+  if (!form.test(text)) return undefined;
+  const [, , pid = "", pstart = ""] = text.split(":", 4);
+  return { pid: Number.parseInt(pid, 16), sinceBoot: Number.parseInt(pstart, 16) / 100 };
+}

@@ -21,6 +21,9 @@ export interface Toll {
   readonly wrong: readonly string[];
 }
 
+/** Another process that uses the same token, past all chaos: `POST /nodes/...` with parameters. */
+export type Double = (method: "POST" | "PUT", path: string, params: Readonly<Record<string, string>>) => Promise<void>;
+
 /** A guest that many fight over. */
 const common = 999;
 const [firstVmid, lanes] = [1000, 32];
@@ -54,11 +57,13 @@ interface Lane {
 export class Traffic {
   readonly #send: Sender;
   readonly #chaos: Chaos;
+  readonly #double: Double;
   readonly #lanes: readonly Lane[];
 
-  constructor(send: Sender, chaos: Chaos, seed: number) {
+  constructor(send: Sender, chaos: Chaos, seed: number, double: Double) {
     this.#send = send;
     this.#chaos = chaos;
+    this.#double = double;
     this.#lanes = Array.from({ length: lanes }, (_, index) => {
       const vmid = firstVmid + index;
       return { vmid, random: numbers(seed + vmid), writes: 0, last: 0, late: new Set() };
@@ -98,12 +103,19 @@ export class Traffic {
     // A number of the lane's own, whoever is quicker: what happens to a write depends on it.
     const number = lane.vmid * 10_000 + lane.writes;
     const request = writeRequest(draw, lane.vmid, number);
-    const told = await this.#send(request);
+    const [told] = await Promise.all([this.#send(request), this.#doAlike(lane, draw, number)]);
     if (request.method === "PUT") {
       if (told.word === "done") lane.last = number;
       if (told.word === "unknown") lane.late.add(number);
     }
     return { request, told };
+  }
+
+  /** The other process does the like to the same guest at the same moment, and never the very same. */
+  async #doAlike({ vmid, random }: Lane, draw: number, number: number): Promise<void> {
+    if (draw < 0.9 || random() < 0.5) return;
+    const guest = `/nodes/${nodeOf(vmid)}/qemu/${vmid}`;
+    await this.#double("POST", `${guest}/snapshot`, { snapname: `t${number}` });
   }
 }
 

@@ -132,7 +132,7 @@ async function unrecorded(status: number, reason: string, body?: unknown): Promi
 test("a 596 leaves a write in doubt, a 595 does not", async () => {
   expect(await unrecorded(596, "Connection timed out")).toMatchInlineSnapshot(`
     "[node-timeout, sent maybe] PUT /nodes/pve1/lxc/200/config on prod: 596, node pve1 took the request from the node that answered, but did not answer in time (Proxmox says: Connection timed out)
-    Unknown: it may have been carried out. Check before you send it again: the object's own state, and GET /cluster/tasks for a task of it. So far GET /nodes/pve1/lxc/200/config could not be read; it may still be carried out once the node has come to itself. The node hangs or is overloaded; GET /cluster/resources shows its state as the others see it."
+    Unknown: it may have been carried out. So far GET /nodes/pve1/lxc/200/config could not be read; it may still be carried out. Check before you send it again. Once the node answers normally, wait 60 s more (a node that hung carries out what it received when it goes on), then GET /nodes/pve1/lxc/200/config: the values as sent mean done. The node hangs or is overloaded; GET /cluster/resources shows its state as the others see it."
   `);
   expect(await unrecorded(595, "No route to host")).toMatchInlineSnapshot(`
     "[node-offline] PUT /nodes/pve1/lxc/200/config on prod: 595, node pve1 cannot be reached by the node that answered (Proxmox says: No route to host)

@@ -205,6 +205,18 @@ test("an aborted loser does not pass the question on", async () => {
   expect([answer, asked]).toEqual(["quick", ["silent", "quick"]]);
 });
 
+test("a plain connection that is closed before a write leaves proves that nothing was done: the next endpoint gets it", async () => {
+  for (const method of writes) {
+    await using first = await startRawServer(replyData("first"), { admit: () => false });
+    await using second = await startRawServer(replyData("second"));
+    const client = new ProxmoxClient(clusterAt([first.url, second.url]));
+    expect((await client.request({ method, path: ["x"] })).data).toBe("second");
+    expect([first.requests.length, second.requests.length]).toEqual([0, 1]);
+    const alone = new ProxmoxClient(clusterAt([first.url]));
+    expect(await failureOf(alone, { method, path: ["x"] })).toMatchObject({ kind: "unreachable", sent: "no" });
+  }
+});
+
 test("a write that times out on its way to the answer is not sent again", async () => {
   for (const method of writes) {
     await using first = await startRawServer(() => undefined);

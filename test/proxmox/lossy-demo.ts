@@ -5,8 +5,8 @@ import { parsePath } from "../../src/proxmox/path.ts";
 import type { Params } from "../../src/proxmox/params.ts";
 import { clusterAt } from "./clusters.ts";
 
-/** What becomes of a write's answer, or of the write itself. */
-export type Loss = "answer" | "request" | undefined;
+/** What becomes of a write's answer, or of the write itself: a number is lost too, and carried out so many milliseconds later. */
+export type Loss = "answer" | "request" | number | undefined;
 
 /** A demo cluster inside this process whose answers get lost as a test says. */
 export interface LossyDemo {
@@ -17,8 +17,10 @@ export interface LossyDemo {
   readonly asked: readonly string[];
   /** Decides over each request that comes from now on. */
   lose(loss: (line: string) => Loss): void;
-  /** Sets the cluster's clock forward, in milliseconds. */
+  /** Lets time pass in the cluster, in milliseconds. */
   pass(ms: number): void;
+  /** Sets the clocks of the cluster's nodes, in milliseconds; no time passes. */
+  step(ms: number): void;
   /** A client of the cluster; by default with the administrator's token, and within this process. */
   client(options?: LossyClientOptions): ProxmoxClient;
 }
@@ -44,6 +46,12 @@ export function lossyDemo(): LossyDemo {
     const line = `${request.method} ${new URL(request.url).pathname.slice("/api2/json".length)}`;
     const lost = loss(line);
     asked.push(line);
+    if (typeof lost === "number") {
+      setTimeout(() => {
+        void demo.fetch(request).then(() => done.push(line));
+      }, lost);
+      throw new Error("the connection broke");
+    }
     if (lost === "request") throw new Error("the connection broke");
     const response = await demo.fetch(request);
     if (request.method !== "GET" && response.status === 200) done.push(line);
@@ -60,6 +68,11 @@ export function lossyDemo(): LossyDemo {
     },
     pass: (ms) => {
       now += ms;
+    },
+    step: (ms) => {
+      now += ms;
+      // What is counted since boot stays as it was.
+      for (const node of demo.world.nodes.values()) Object.assign(node, { booted: node.booted + ms });
     },
     client({ token = demo.tokens["admin"] ?? "", timeoutMs = 5_000, url, ...options } = {}) {
       const [, user = "", tokenId = "", secret = ""] = /^(.+?)!(.+?)=(.+)$/.exec(token) ?? [];

@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib";
 import { Secret } from "../../src/config/secret.ts";
 import { ProxmoxClient, type ProxmoxRequest } from "../../src/proxmox/client.ts";
 import { ProxmoxError } from "../../src/proxmox/errors.ts";
+import { until } from "../support/listening.ts";
 import { makeIdentity } from "../support/pki.ts";
 import { replyData, startRawServer } from "../support/raw-server.ts";
 import { canary, clusterAt } from "./clusters.ts";
@@ -104,8 +105,11 @@ test("whatever the caller aborts with", async () => {
   for (const reason of [undefined, null, 0, canary, new Error(canary), Symbol(canary)]) {
     for (const method of methods) {
       const controller = new AbortController();
-      setTimeout(() => controller.abort(reason), 5);
-      const error = await rejectionOf(client, { method, path: ["x"], signal: controller.signal });
+      const seen = silent.requests.length;
+      const rejection = rejectionOf(client, { method, path: ["x"], signal: controller.signal });
+      await until(() => silent.requests.length > seen);
+      controller.abort(reason);
+      const error = await rejection;
       expect(error).toMatchObject({ kind: "aborted", sent: "maybe" });
     }
   }

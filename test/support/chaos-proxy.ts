@@ -104,7 +104,7 @@ const faults: Readonly<Record<string, (scene: Scene) => unknown>> = {
   },
 };
 
-/** An endpoint comes and goes: of so many connections the last ones find it gone. */
+/** An endpoint comes and goes: of so many connections the last ones find it gone; never all endpoints at once. */
 const [flapEvery, flapFor] = [60, 12];
 
 /**
@@ -155,12 +155,18 @@ export async function startChaos(demo: DemoCluster, options: ChaosOptions): Prom
   };
 
   const servers: RawServer[] = [];
+  const gone = new Set<string>();
   for (const [index, node] of options.nodes.entries()) {
     let connections = index * (flapEvery >> 1);
+    const admit = () => {
+      if ((connections++ % flapEvery) + flapFor < flapEvery) gone.delete(node);
+      else if (gone.size + 1 < options.nodes.length) gone.add(node);
+      return !gone.has(node);
+    };
     const server = await startRawServer((socket, request) => keep(play(socket, request, node)), {
       ...(options.tls && { tls: options.tls }),
       remember: false,
-      admit: () => (connections++ % flapEvery) + flapFor < flapEvery,
+      admit,
     });
     servers.push(server);
   }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Params } from "../../src/proxmox/params.ts";
-import { hasValues } from "../../src/proxmox/same-values.ts";
+import { hasValues, matchesConfig } from "../../src/proxmox/config-match.ts";
 
 const shown = {
   cores: 2,
@@ -62,4 +62,22 @@ test("one value that is not there is enough, whatever the others are", () => {
       expect(hasValues(values, params)).toBe(false);
     }),
   );
+});
+
+const stored = {
+  net0: "virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1",
+  scsi0: "vmdata:150/vm-150-disk-0.raw,size=1G,ssd=1",
+};
+
+test("a value that Proxmox completed has all that was sent, and perhaps more", () => {
+  expect(matchesConfig(stored, { net0: "virtio,bridge=vmbr0" })).toBe(true);
+  expect(matchesConfig(stored, { scsi0: "vmdata:1,ssd=1", net0: "virtio" })).toBe(true);
+  expect(matchesConfig(stored, { scsi0: "vmdata:1,format=raw" })).toBe(true);
+  for (const other of ["e1000,bridge=vmbr0", "virtio,bridge=vmbr1", "virtio=BC:24:11:00:00:02,bridge=vmbr0"]) {
+    expect(matchesConfig(stored, { net0: other })).toBe(false);
+  }
+  for (const other of ["vmdata:2", "local:1", "vmdata:1,discard=on", "vmdata:150/vm-150-disk-1.raw"]) {
+    expect(matchesConfig(stored, { scsi0: other })).toBe(false);
+  }
+  expect(matchesConfig(stored, { scsi1: "vmdata:1" })).toBe(false);
 });
