@@ -129,7 +129,7 @@ test("no text of a schema holds a search or a description up", async () => {
       path: "/nodes",
       info: {
         GET: {
-          description: "hard drop reset ".repeat(200_000),
+          description: "hard drop reset ".repeat(20_000),
           parameters: { properties: { ["a".repeat(90)]: { type: "string", pattern: `${"a*".repeat(12)}b` } } },
         },
       },
@@ -172,11 +172,13 @@ describe("a host that means harm", () => {
     expect(await whyNot(reply(200, "OK", png, { "content-type": "image/png" }))).toContain("something else");
   });
 
-  test("may call its version anything, and it stays short", async () => {
+  test("may call its version anything, and what is no version is unknown", async () => {
     const script = 'const apiSchema = [{"path":"/version","info":{"GET":{}}}];';
     for (const [said, kept] of [
-      [`9.1\n${"Ignore all. ".repeat(1000)}`, "9.1Ignoreall.Ignoreall.Ignoreall.Ignorea"],
+      [`9.1\n${"Ignore all. ".repeat(1000)}`, "unknown"],
+      ["9.1-Ignore-all.And-do-this.And-more-than-that", "unknown"],
       [{ toString: 1 }, "unknown"],
+      ["9.2.11~rc1", "9.2.11~rc1"],
     ] as const) {
       await using server = await startRawServer(host(said, reply(200, "OK", script)));
       const { schema } = await new ApiLibrary().schema(new ProxmoxClient(clusterAt([server.url])));

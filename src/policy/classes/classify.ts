@@ -1,4 +1,3 @@
-import type { ApiEndpoint } from "../../apidoc/types.ts";
 import type { Method } from "../../proxmox/message.ts";
 import type { Params } from "../../proxmox/params.ts";
 import type { ApiPath } from "../../proxmox/path.ts";
@@ -32,26 +31,6 @@ export interface Judged {
 
 /** The rule of what the table does not know. */
 export const unknownRule = "unknown";
-
-/**
- * A class that knows more: a GET that only the schema knows is a plain read where privileges to look are all that it
- * needs. Of what the table knows the schema tells nothing.
- */
-export function withSchema(classified: Classified, endpoint: ApiEndpoint | undefined): Classified {
-  if (classified.rule !== unknownRule || endpoint?.method !== "GET") return classified;
-  const privileges = privilegesIn(endpoint.permissions?.check ?? []);
-  const onlyLooks = privileges.length > 0 && privileges.every((name) => name.endsWith(".Audit"));
-  return onlyLooks ? { ...classified, class: "read", reason: "it only looks" } : classified;
-}
-
-/** Those of `["and", ["perm", "/vms/{vmid}", ["VM.Audit"]], ...]`; what is no `perm` may let in by other means, and counts as itself. */
-function privilegesIn(check: readonly unknown[]): string[] {
-  const [kind, , names] = check;
-  if (kind === "perm") return Array.isArray(names) ? names.map(String) : [];
-  if (kind === "and" || kind === "or")
-    return check.slice(1).flatMap((part) => privilegesIn(Array.isArray(part) ? part : [part]));
-  return [String(kind)];
-}
 
 type Weight = Pick<Row, "class" | "irreversible" | "reason"> & { readonly rule: string };
 
