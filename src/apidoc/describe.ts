@@ -12,6 +12,9 @@ const mostBytes = 6000;
 /** Above so many parameters they are told in groups, by name and type alone. */
 const mostSingly = 45;
 
+/** So many characters of a parameter's description are shown where everything is: Proxmox's longest has 1,673. */
+const mostAbout = 2000;
+
 /** So many unknown parameters get a suggestion: each is compared with all that the endpoint has. */
 const mostSuggestions = 10;
 
@@ -139,7 +142,7 @@ function describeSlice(endpoint: ApiEndpoint, params: string): string {
 function everything({ parameters }: ApiEndpoint, name: string): string[] {
   const property = parameters[name] ?? {};
   const { format, description, verbose_description: verbose, requires } = property;
-  const about = (verbose ?? description ?? "").replaceAll(/\s+/g, " ").trim();
+  const about = summarize(verbose ?? description, mostAbout);
   const parts = typeof format === "object" ? format : undefined;
   const type = parts === undefined ? describeType(property, 1000) : "parts joined by commas";
   const optional = isOptional(parameters, name) ? "" : "*";

@@ -103,6 +103,7 @@ export async function readSchema(
   script: string,
   others: readonly ApiSchema[] = [],
 ): Promise<ApiSchema | undefined> {
+  await breathe();
   const json = cutSchema(script);
   if (json === undefined) return undefined;
   await breathe();
