@@ -53,9 +53,9 @@ function cutArray(text: string, start: number): string | undefined {
       brackets += 1;
     } else if (found[0] === "]" || found[0] === "}") depth -= 1;
     else strings += 1;
-    if (depth === 0) return text.slice(start, token.lastIndex);
     const excessive = brackets > mostBrackets || strings > mostStrings || token.lastIndex - start > mostCharacters;
     if (depth > deepest || excessive) return undefined;
+    if (depth === 0) return text.slice(start, token.lastIndex);
   }
   return undefined;
 }

@@ -98,13 +98,19 @@ function checkVariants(property: Property, value: Value, type: Value | undefined
   return found.some((faults) => faults.length === 0) ? [] : (found[0] ?? []);
 }
 
+/** So many faults of one list are told. */
+const mostFaults = 100;
+
 function checkItems({ items }: Property, values: readonly string[], budget: Budget): readonly Fault[] {
   if (!isObject(items)) return [];
-  return values.flatMap((value, index) =>
-    checkValue(items, value, budget).map((found) =>
-      values.length === 1 ? found : { ...found, problem: `${found.problem} (item ${index + 1})` },
-    ),
-  );
+  const faults: Fault[] = [];
+  for (const [index, value] of values.entries()) {
+    const found = checkValue(items, value, budget);
+    const place = values.length === 1 ? "" : ` (item ${index + 1})`;
+    faults.push(...found.map((fault) => ({ ...fault, problem: `${fault.problem}${place}` })));
+    if (faults.length >= mostFaults) break;
+  }
+  return faults;
 }
 
 function checkText(property: Property, value: string, budget: Budget): readonly Fault[] {
@@ -118,12 +124,11 @@ function checkText(property: Property, value: string, budget: Budget): readonly 
   }
   if (typeof format === "string" && !mayFit(format, value)) return fault(property, "is of the wrong form");
   if (typeof pattern === "string" && !mayMatch(pattern, value, budget)) return fault(property, "is of the wrong form");
-  const length = [...value].length;
-  if (typeof maxLength === "number" && length > maxLength) {
-    return [{ problem: `has ${length} characters`, valid: `at most ${maxLength} characters` }];
+  if (typeof maxLength === "number" && value.length > maxLength && charactersOf(value) > maxLength) {
+    return [{ problem: `has ${charactersOf(value)} characters`, valid: `at most ${maxLength} characters` }];
   }
-  if (typeof minLength === "number" && length < minLength) {
-    return [{ problem: `has ${length} characters`, valid: `at least ${minLength} characters` }];
+  if (typeof minLength === "number" && charactersOf(value) < minLength) {
+    return [{ problem: `has ${charactersOf(value)} characters`, valid: `at least ${minLength} characters` }];
   }
   // Proxmox compares whatever looks like a number, even where text is wanted.
   if (isNumber(value)) {
@@ -179,6 +184,13 @@ function fault(property: Property, problem: string, nearest?: string): readonly 
 function validOf(property: Property | undefined): { readonly valid?: string } {
   const valid = property === undefined ? undefined : validWords(property);
   return valid === undefined ? {} : { valid };
+}
+
+/** How many characters Perl counts: a pair of surrogates is one. */
+function charactersOf(value: string): number {
+  let count = 0;
+  for (const _ of value) count += 1;
+  return count;
 }
 
 function quoted(value: string): string {
