@@ -4,7 +4,7 @@ import { nearestTemplates } from "../../src/apidoc/nearest.ts";
 import { readSchema } from "../../src/apidoc/schema.ts";
 import { ApiSearch } from "../../src/apidoc/search.ts";
 import { signature } from "../../src/apidoc/signature.ts";
-import type { ApiEndpoint } from "../../src/apidoc/types.ts";
+import type { ApiEndpoint, Properties, Property } from "../../src/apidoc/types.ts";
 import { validate } from "../../src/apidoc/validate/validate.ts";
 import { wordComplaints } from "../../src/apidoc/validate/wording.ts";
 import { words } from "../../src/apidoc/words.ts";
@@ -114,12 +114,23 @@ describe("many", () => {
     );
   });
 
-  test("variants in variants, of a schema as large as it may be", async () => {
-    let property: object = { type: "string", pattern: "a+b" };
-    for (let depth = 0; depth < 11; depth++) property = { oneOf: [property, property], items: property };
-    const text = JSON.stringify([{ path: "/x", info: { POST: { parameters: { properties: { it: property } } } } }]);
-    // Three to the power of eleven is more than any schema may hold.
-    expect(await readSchema("9.1", `a = ${text}`)).toBeUndefined();
+  test("values for a property of many variants", async () => {
+    let property: Property = { type: "string", pattern: "a+b" };
+    for (let depth = 0; depth < 7; depth++) property = { oneOf: [property, property], items: property, type: "array" };
+    await expectLinear(
+      (count) => Array.from({ length: count }, () => "c"),
+      (it) => validate({ parameters: { it: property }, additional: false }, {}, { it }),
+    );
+  });
+
+  test("parts of property strings in property strings", async () => {
+    let format: Properties = { a: { type: "string", default_key: 1, optional: 1 } };
+    for (let depth = 0; depth < 11; depth++) format = { a: { type: "string", default_key: 1, optional: 1, format } };
+    const parameters: Properties = { it: { type: "string", format } };
+    await expectLinear(
+      (size) => "x".repeat(size),
+      (it) => validate({ parameters, additional: false }, {}, { it }),
+    );
   });
 
   test("names in params of describe_api", async () => {
