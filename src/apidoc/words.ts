@@ -23,10 +23,8 @@ const phrases: readonly Phrase[] = [
   [/\bsnapshots? (?=(?:before|prior)\b)/g, "take snapshot "],
   [/\btak(?:e|ing)\b/g, "remove", /\bout of\b/g, "both"],
   [/\breset\w*/g, "remove unlock", /\b(?:(?:two|2)[- ]?fa|(?:tfa|mfa|totp|otp|factor)\b)/g],
-  [
-    /\b(?:am|are|is) (?:\w+ )?(?:allowed|permitted) to\b|\bmy (?:own )?(?:rights|permissions|privileges)\b/g,
-    "effective permissions",
-  ],
+  [/\b(?:allowed|permitted) to\b/g, "effective permissions"],
+  [/\bmy (?:own )?(?:rights|permissions|privileges)\b/g, "effective permissions"],
   [/\bgo(?:ing)? back\b|\broll(?:ing)? back\b/g, "rollback"],
   [/\bhigh(?:ly)?[- ]availab(?:le|ility)\b/g, "ha"],
   [/\b(?:two|2)[- ]?factor(?: auth\w*)?\b|\bsecond factor\b|\b2fa\b|\bmfa\b/g, "tfa"],

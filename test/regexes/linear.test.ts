@@ -5,7 +5,7 @@ import { collectRegexes, type FoundRegex } from "./collect.ts";
 const folders = ["src/apidoc"];
 
 /** The checker's own time for one expression, in milliseconds; it ends as "unknown" then, which is a failure here. */
-const timeout = 60_000;
+const timeout = 120_000;
 
 type Check = typeof import("recheck").checkSync;
 let check: Check;

@@ -11,12 +11,12 @@ const longest = 2000;
 /** The largest automaton, in instructions: of Proxmox's patterns the largest that RE2 takes has 516. */
 const largest = 3000;
 
-/** Escapes that mean the same in both languages; `\v`, `\A`, `\z`, `\h`, `\R` and back references do not. */
-const shared = /\\(?:[dDwWsSbBnrtf]|x[0-9a-fA-F]{2}|0(?!\d)|[^a-zA-Z0-9])/y;
-/** Groups; Perl prints a compiled expression as `(?^i:...)`, where `^` stands for "no flag but these". */
-const group = /\((?:\?(?::|\^i?:)|(?!\?))/y;
-/** A class, unless it starts with `]` or holds a named class (`[[:alpha:]]`), which the two read differently. */
-const characters = /\[\^?(?!\])(?:\\[dDwWsSnrtf]|\\x[0-9a-fA-F]{2}|\\0(?!\d)|\\[^a-zA-Z0-9]|\[(?![:.=])|[^\]\\[])+\]/y;
+/** An escape; which ones mean the same in both languages {@link isShared} tells. */
+const escape = /\\(?:x[0-9a-fA-F]{2}|0\d?|[^])/y;
+/** A group; Perl prints a compiled expression as `(?^i:...)`, where `^` stands for "no flag but these". */
+const group = /\((?:\?(?::|\^i?:))?/y;
+/** A class that does not start with `]`, which the two read differently. */
+const characters = /\[\^?(?:\\[^]|[^\]\\])+\]/y;
 const repetition = /[*+?]|\{(\d{0,4})(,?)(\d{0,4})\}/y;
 /** What stands for itself, or means the same in both: `|`, `)`, `.`, `^` and `$` too. */
 const plain = /[^\\([{]/y;
@@ -39,10 +39,11 @@ export function translate(pattern: string): Translated | undefined {
     const open = groups.at(-1);
     if (open === undefined) return undefined;
     const repeated = match(repetition, pattern, at);
-    const token = repeated ?? [shared, group, characters, plain].map((it) => match(it, pattern, at)).find((it) => it);
+    const token = repeated ?? [escape, group, characters, plain].map((it) => match(it, pattern, at)).find((it) => it);
     if (token === undefined) return undefined;
     const [text] = token;
     at += text.length;
+    if (!isShared(text) || (text === "(" && pattern.charAt(at) === "?")) return undefined;
     if (repeated !== undefined) {
       const [, least, comma, most] = repeated;
       if (text.startsWith("{") && ((least === "" && most === "") || (comma === "" && most !== ""))) return undefined;
@@ -72,6 +73,15 @@ export function translate(pattern: string): Translated | undefined {
   return whole === undefined || unclosed.length > 0 || whole.size > largest
     ? undefined
     : { source, size: whole.size + 3 };
+}
+
+/** Whether an escape, or all that a class holds, means the same in both languages. */
+function isShared(token: string): boolean {
+  if (token.startsWith("\\")) return /^\\(?:[dDwWsSbBnrtf]|x..|0|[^a-zA-Z0-9])$/s.test(token);
+  if (!token.startsWith("[")) return true;
+  const escapes = token.match(/\\(?:x[0-9a-fA-F]{2}|0\d?|[^])/g) ?? [];
+  // A named class (`[[:alpha:]]`) depends on Perl's locale, and `\b` is a backspace there.
+  return !/\[[:.=]/.test(token.slice(1)) && escapes.every((it) => it !== "\\b" && it !== "\\B" && isShared(it));
 }
 
 function match(expression: RegExp, pattern: string, at: number): RegExpExecArray | undefined {
