@@ -12,11 +12,11 @@ const longest = 2000;
 const largest = 3000;
 
 /** An escape; which ones mean the same in both languages {@link isShared} tells. */
-const escape = /\\(?:x[0-9a-fA-F]{2}|0\d?|[^])/y;
+const escaped = /\\(?:x[0-9a-fA-F]{2}|0\d?|.)/sy;
 /** A group; Perl prints a compiled expression as `(?^i:...)`, where `^` stands for "no flag but these". */
 const group = /\((?:\?(?::|\^i?:))?/y;
 /** A class that does not start with `]`, which the two read differently. */
-const characters = /\[\^?(?:\\[^]|[^\]\\])+\]/y;
+const characters = /\[\^?(?:\\.|[^\]\\])+\]/sy;
 const repetition = /[*+?]|\{(\d{0,4})(,?)(\d{0,4})\}/y;
 /** What stands for itself, or means the same in both: `|`, `)`, `.`, `^` and `$` too. */
 const plain = /[^\\([{]/y;
@@ -39,7 +39,7 @@ export function translate(pattern: string): Translated | undefined {
     const open = groups.at(-1);
     if (open === undefined) return undefined;
     const repeated = match(repetition, pattern, at);
-    const token = repeated ?? [escape, group, characters, plain].map((it) => match(it, pattern, at)).find((it) => it);
+    const token = repeated ?? [escaped, group, characters, plain].map((it) => match(it, pattern, at)).find((it) => it);
     if (token === undefined) return undefined;
     const [text] = token;
     at += text.length;
@@ -79,7 +79,7 @@ export function translate(pattern: string): Translated | undefined {
 function isShared(token: string): boolean {
   if (token.startsWith("\\")) return /^\\(?:[dDwWsSbBnrtf]|x..|0|[^a-zA-Z0-9])$/s.test(token);
   if (!token.startsWith("[")) return true;
-  const escapes = token.match(/\\(?:x[0-9a-fA-F]{2}|0\d?|[^])/g) ?? [];
+  const escapes = token.match(/\\(?:x[0-9a-fA-F]{2}|0\d?|.)/gs) ?? [];
   // A named class (`[[:alpha:]]`) depends on Perl's locale, and `\b` is a backspace there.
   return !/\[[:.=]/.test(token.slice(1)) && escapes.every((it) => it !== "\\b" && it !== "\\B" && isShared(it));
 }
