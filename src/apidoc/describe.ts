@@ -12,6 +12,12 @@ const mostBytes = 6000;
 /** Above so many parameters they are told in groups, by name and type alone. */
 const mostSingly = 45;
 
+/** So many characters of a parameter's description are shown where everything is: Proxmox's longest has 1,673. */
+const mostAbout = 2000;
+
+/** So many unknown parameters get a suggestion: each is compared with all that the endpoint has. */
+const mostSuggestions = 10;
+
 /** How much is said of each parameter; the first that fits into the budget is taken. */
 const levels = [
   { description: 160, type: 160 },
@@ -115,7 +121,8 @@ export function hasAnyOf(endpoint: ApiEndpoint, params: string): boolean {
   return names(endpoint.parameters).some((name) => wanted.some((pattern) => covers(pattern, name)));
 }
 
-function patternsIn(params: string): string[] {
+/** The names and patterns of a slice. */
+export function patternsIn(params: string): string[] {
   return params.split(/[\s,]+/).filter((it) => it !== "");
 }
 
@@ -124,8 +131,8 @@ function describeSlice(endpoint: ApiEndpoint, params: string): string {
   const all = names(endpoint.parameters);
   const chosen = all.filter((name) => wanted.some((pattern) => covers(pattern, name)));
   const unknown = wanted.filter((pattern) => !all.some((name) => covers(pattern, name)));
-  const complaints = unknown.map((pattern) => {
-    const near = nearest(pattern.replaceAll("*", ""), all);
+  const complaints = unknown.map((pattern, index) => {
+    const near = index < mostSuggestions ? nearest(pattern.replaceAll("*", "").slice(0, 100), all) : undefined;
     return `There is no parameter ${pattern}${near === undefined ? "" : `: did you mean ${near}?`}`;
   });
   const text = [`${endpoint.method} ${endpoint.template}`, ...chosen.flatMap((name) => everything(endpoint, name))];
@@ -135,7 +142,7 @@ function describeSlice(endpoint: ApiEndpoint, params: string): string {
 function everything({ parameters }: ApiEndpoint, name: string): string[] {
   const property = parameters[name] ?? {};
   const { format, description, verbose_description: verbose, requires } = property;
-  const about = (verbose ?? description ?? "").replaceAll(/\s+/g, " ").trim();
+  const about = summarize(verbose ?? description, mostAbout);
   const parts = typeof format === "object" ? format : undefined;
   const type = parts === undefined ? describeType(property, 1000) : "parts joined by commas";
   const optional = isOptional(parameters, name) ? "" : "*";
@@ -146,9 +153,16 @@ function everything({ parameters }: ApiEndpoint, name: string): string[] {
   ];
 }
 
+/** `net` of `net0`; `undefined` for what ends in no digit. */
+function familyOf(name: string): string | undefined {
+  let end = name.length;
+  while (end > 0 && /\d/.test(name.charAt(end - 1))) end -= 1;
+  return end === name.length ? undefined : name.slice(0, end);
+}
+
 /** `net*` and `net0` both mean `net[n]`. */
 function covers(pattern: string, name: string): boolean {
-  if (pattern === name || pattern.replace(/\d+$/, "[n]") === name) return true;
+  if (pattern === name || (name.endsWith("[n]") && familyOf(pattern) === name.slice(0, -3))) return true;
   const [first = "", ...others] = pattern.split("*");
   const last = others.pop();
   if (last === undefined || !name.startsWith(first)) return false;

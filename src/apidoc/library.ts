@@ -1,8 +1,9 @@
-import type { ProxmoxClient } from "../proxmox/client.ts";
+import type { PageValidator, ProxmoxClient } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { until } from "../proxmox/until.ts";
+import { type CachedScript, SchemaDiskCache } from "./disk-cache.ts";
+import { sha256 } from "./hash.ts";
 import { type ApiSchema, readSchema } from "./schema.ts";
-import { Shelf } from "./shelf.ts";
 
 /** A cluster's schema, or why there is none: then calls go unvalidated, and nothing else is lost. */
 export type Known =
@@ -22,18 +23,29 @@ const recentMs = 60_000;
 /** How long it stays at "there is none", in milliseconds. */
 const retryMs = 60_000;
 
-/** A version's schema, and when it was last known to be the one that hosts serve. */
-interface Volume {
+/** How long 304 is accepted in place of the schema, in milliseconds: a false answer lasts no longer than that. */
+const wholeMs = 24 * 60 * 60_000;
+
+/** How far a host's clock may be ahead, in milliseconds; a later `Last-Modified` would get 304 for every future version. */
+const maxClockSkewMs = 60 * 60_000;
+
+/** The schema that one cluster served. */
+interface Served {
   readonly schema: ApiSchema;
-  readonly modified: string | undefined;
+  readonly validator: PageValidator | undefined;
+  /** When the cluster last confirmed it, by the monotonic clock. */
   readonly checked: number;
+  /** When it was last transferred whole, in milliseconds since the epoch. */
+  readonly fetchedAt: number;
 }
 
-/** What is known of a cluster, until when it is taken as it stands, and whether it is being looked up anew. */
-interface Card {
+/** What is known of a cluster. */
+interface Entry {
   known: Known | undefined;
-  until: number;
-  look: Promise<Known> | undefined;
+  /** When the cluster is asked again, by the monotonic clock. */
+  expires: number;
+  lookup: Promise<Known> | undefined;
+  served: Served | undefined;
 }
 
 /** Where schemas are kept beside the memory, and times that tests shorten. */
@@ -46,26 +58,33 @@ export interface LibraryOptions {
   readonly recentMs?: number;
   /** How long a cluster without one is not asked again, in milliseconds; 1 minute. */
   readonly retryMs?: number;
+  /** How long 304 is accepted before the schema is transferred whole again, in milliseconds; 24 hours. */
+  readonly wholeMs?: number;
 }
 
-/** The schemas of all clusters: read when first needed, and kept once for all clusters of one version. */
+/**
+ * The schemas of all clusters. Each cluster's is the one that its own servers serve, read when first needed; clusters
+ * that serve equal bytes and report the same version share one object. A version is only what a far end claims, so
+ * that nothing is found by it.
+ */
 export class ApiLibrary {
-  readonly #shelf: Shelf | undefined;
+  readonly #disk: SchemaDiskCache | undefined;
   readonly #freshMs: number;
   readonly #recentMs: number;
   readonly #retryMs: number;
-  /** A version that no cluster has any more is forgotten. */
-  readonly #volumes = new Map<string, WeakRef<Volume>>();
-  readonly #cards = new WeakMap<ProxmoxClient, Card>();
-  /** What each cluster uses: keeps a volume alive. */
-  readonly #inUse = new WeakMap<ProxmoxClient, Volume>();
-  readonly #reading = new Map<string, Promise<unknown>>();
+  readonly #wholeMs: number;
+  readonly #entries = new WeakMap<ProxmoxClient, Entry>();
+  /** By version and hash of the script; one that no cluster serves any more is collected. */
+  readonly #schemas = new Map<string, WeakRef<ApiSchema>>();
+  /** Scripts are parsed one after another: each takes some 50 MB while it is. */
+  #parsing: Promise<unknown> = Promise.resolve();
 
   constructor(options: LibraryOptions = {}) {
-    this.#shelf = options.folder === undefined ? undefined : new Shelf(options.folder);
+    this.#disk = options.folder === undefined ? undefined : new SchemaDiskCache(options.folder);
     this.#freshMs = options.freshMs ?? freshMs;
     this.#recentMs = options.recentMs ?? recentMs;
     this.#retryMs = options.retryMs ?? retryMs;
+    this.#wholeMs = options.wholeMs ?? wholeMs;
   }
 
   /**
@@ -75,48 +94,43 @@ export class ApiLibrary {
    */
   async schema(client: ProxmoxClient, signal?: AbortSignal, { recent = false } = {}): Promise<Known> {
     signal?.throwIfAborted();
-    const card = this.#cards.get(client) ?? { known: undefined, until: 0, look: undefined };
-    this.#cards.set(client, card);
+    const entry = this.#entryOf(client);
     const now = performance.now();
-    const maxAgeMs = recent ? this.#recentMs : Number.POSITIVE_INFINITY;
-    const young = now < (this.#inUse.get(client)?.checked ?? 0) + maxAgeMs;
-    if (card.known !== undefined && now < card.until && young) return card.known;
-    card.look ??= this.#look(client, card, maxAgeMs);
-    if (card.known?.schema !== undefined && young) {
-      // What there was is good until there is something better; a fault in looking is told when somebody waits for it.
-      card.look.catch(() => undefined);
-      return card.known;
+    const young = !recent || now < (entry.served?.checked ?? 0) + this.#recentMs;
+    if (entry.known !== undefined && now < entry.expires && young) return entry.known;
+    entry.lookup ??= this.#lookUp(client, entry);
+    if (entry.known?.schema !== undefined && young) {
+      // The old one serves until there is a new one; an error of the lookup is reported to a call that waits for it.
+      entry.lookup.catch(() => undefined);
+      return entry.known;
     }
-    return signal === undefined ? await card.look : await until(signal, card.look);
+    return signal === undefined ? await entry.lookup : await until(signal, entry.lookup);
   }
 
-  /** The look belongs to all who wait for it, so no one asker's abort ends it. */
-  async #look(client: ProxmoxClient, card: Card, maxAgeMs: number): Promise<Known> {
+  #entryOf(client: ProxmoxClient): Entry {
+    const entry = this.#entries.get(client) ?? { known: undefined, expires: 0, lookup: undefined, served: undefined };
+    this.#entries.set(client, entry);
+    return entry;
+  }
+
+  /** Shared by all calls that wait for it, so that no single call's abort ends it. */
+  async #lookUp(client: ProxmoxClient, entry: Entry): Promise<Known> {
     try {
-      const found = await this.#find(client, maxAgeMs);
+      const found = await this.#read(client, entry);
       // A cluster that does not answer for a while has not lost its schema.
-      if (found.schema !== undefined || card.known?.schema === undefined) card.known = found;
-      card.until = performance.now() + (found.schema === undefined ? this.#retryMs : this.#freshMs);
-      return card.known;
+      if (found.schema !== undefined || entry.known?.schema === undefined) entry.known = found;
+      entry.expires = performance.now() + (found.schema === undefined ? this.#retryMs : this.#freshMs);
+      return entry.known;
     } finally {
-      card.look = undefined;
+      entry.lookup = undefined;
     }
   }
 
-  async #find(client: ProxmoxClient, maxAgeMs: number): Promise<Known> {
+  async #read(client: ProxmoxClient, entry: Entry): Promise<Known> {
     try {
       const { data } = await client.request({ method: "GET", path: ["version"] });
-      const version = versionIn(data);
-      // Another cluster of this version may be fetching it.
-      await this.#reading.get(version);
-      const reading = this.#read(client, version, maxAgeMs);
-      this.#reading.set(
-        version,
-        reading.catch(() => undefined),
-      );
-      const volume = await reading;
-      this.#inUse.set(client, volume);
-      return { schema: volume.schema };
+      entry.served = await this.#fetch(client, versionIn(data), entry.served);
+      return { schema: entry.served.schema };
     } catch (error) {
       if (!(error instanceof ProxmoxError)) throw error;
       const missing = `The API's description of ${client.name} cannot be read. ${error.message}.`;
@@ -124,42 +138,72 @@ export class ApiLibrary {
     }
   }
 
-  async #read(client: ProxmoxClient, version: string, maxAgeMs: number): Promise<Volume> {
-    const had = this.#volumes.get(version)?.deref() ?? (await this.#takeFromShelf(version));
-    if (had !== undefined && performance.now() < had.checked + Math.min(this.#freshMs, maxAgeMs)) return had;
-    const page = await client.page({ path, modifiedSince: had?.modified, holds: (text) => text.includes('"path"') });
-    const schema = page.unchanged ? had?.schema : await readSchema(version, page.text, this.#others(version));
-    if (schema === undefined) {
-      const what = `${path} holds no schema that this server can read`;
-      throw new ProxmoxError(
-        { method: "GET", path, cluster: client.name },
-        { kind: "not-proxmox", sent: "answered", what },
-      );
+  async #fetch(client: ProxmoxClient, version: string, served: Served | undefined): Promise<Served> {
+    const cached = served === undefined ? await this.#disk?.get(client.identity) : undefined;
+    const had = served ?? (cached && (await this.#restore(cached)));
+    const old = had !== undefined && this.#mayBeConfirmed(had, version) ? had : undefined;
+    const page = await client.page({ path, validator: old?.validator, holds: (text) => text.includes('"path"') });
+    const checked = performance.now();
+    if (page.unchanged && old !== undefined) return { ...old, checked };
+    const schema = await this.#parse(version, page.text);
+    if (schema === undefined) throw noSchema(client);
+    const [validator, fetchedAt] = [credible(page.validator), Date.now()];
+    if (validator !== undefined) {
+      await this.#disk?.put(client.identity, { text: page.text, version, validator, fetchedAt });
     }
-    const volume = { schema, modified: page.modified ?? had?.modified, checked: performance.now() };
-    this.#volumes.set(version, new WeakRef(volume));
-    if (!page.unchanged && page.modified !== undefined) {
-      await this.#shelf?.put(version, { text: page.text, modified: page.modified });
-    }
-    return volume;
+    return { schema, validator, checked, fetchedAt };
   }
 
-  /** As one that is to be checked: the package may have changed since. */
-  async #takeFromShelf(version: string): Promise<Volume | undefined> {
-    const kept = await this.#shelf?.take(version);
-    if (kept === undefined) return undefined;
-    const schema = await readSchema(version, kept.text, this.#others(version));
-    return schema && { schema, modified: kept.modified, checked: Number.NEGATIVE_INFINITY };
+  async #restore({ version, text, validator, fetchedAt }: CachedScript): Promise<Served | undefined> {
+    const schema = await this.#parse(version, text);
+    return schema && { schema, validator, checked: Number.NEGATIVE_INFINITY, fetchedAt };
   }
 
-  #others(version: string): ApiSchema[] {
-    return [...this.#volumes].flatMap(([other, volume]) => (other === version ? [] : (volume.deref()?.schema ?? [])));
+  /** Whether 304 is accepted: for the version that the cluster reports now, and not for too long. */
+  #mayBeConfirmed({ schema, validator, fetchedAt }: Served, version: string): boolean {
+    const age = Date.now() - fetchedAt;
+    return schema.version === version && credible(validator) !== undefined && age >= 0 && age < this.#wholeMs;
+  }
+
+  /** @returns `undefined` where the script holds no schema. */
+  async #parse(version: string, script: string): Promise<ApiSchema | undefined> {
+    const parsing = this.#parsing.then(async () => {
+      const key = `${sha256(script)} ${version}`;
+      const known = this.#schemas.get(key)?.deref();
+      if (known !== undefined) return known;
+      const schema = await readSchema(version, script, this.#kept());
+      if (schema !== undefined) this.#schemas.set(key, new WeakRef(schema));
+      return schema;
+    });
+    this.#parsing = parsing.catch(() => undefined);
+    return await parsing;
+  }
+
+  /** All schemas in use; forgets those that are not. */
+  #kept(): ApiSchema[] {
+    return [...this.#schemas].flatMap(([key, reference]) => {
+      const schema = reference.deref();
+      if (schema === undefined) this.#schemas.delete(key);
+      return schema ?? [];
+    });
   }
 }
 
-/** The version that a host says it has, as it may stand in answers: a stranger could say anything, at any length. */
+function noSchema({ name: cluster }: ProxmoxClient): ProxmoxError {
+  const what = `${path} holds no schema that this server can read`;
+  return new ProxmoxError({ method: "GET", path, cluster }, { kind: "not-proxmox", sent: "answered", what });
+}
+
+/** A validator whose date is one (RFC 9110, 5.6.7) and not in the future, which no file's can be (8.8.2.1). */
+function credible(validator: PageValidator | undefined): PageValidator | undefined {
+  const { modified = "" } = validator ?? {};
+  if (!/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(modified)) return undefined;
+  return Date.parse(modified) <= Date.now() + maxClockSkewMs ? validator : undefined;
+}
+
+/** The version that a host claims, short and without anything that a reader could take for text. */
 function versionIn(data: unknown): string {
   const version = typeof data === "object" && data !== null && "version" in data ? data.version : undefined;
-  const said = typeof version === "string" ? version.replaceAll(/[^\x21-\x7e]/g, "").slice(0, 40) : "";
-  return said === "" ? "unknown" : said;
+  const claimed = typeof version === "string" ? version : "";
+  return /^\d[\w.~+-]{0,31}$/.test(claimed) ? claimed : "unknown";
 }

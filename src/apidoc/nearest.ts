@@ -5,8 +5,13 @@ import type { ApiSchema } from "./schema.ts";
 /** What a segment costs that is too many, or that is missing, against 1 for a wholly different one. */
 const [surplus, missing] = [0.9, 0.5];
 
+/** The longest path that is compared, in segments, and the longest segment, in characters; no endpoint is near a longer one. */
+const [mostSegments, mostCharacters] = [20, 64];
+
 /** The templates that a path comes nearest to, best first; none that share less than half of it. */
-export function nearestTemplates(path: ApiPath, templates: readonly string[], limit: number): readonly string[] {
+export function nearestTemplates(given: ApiPath, templates: readonly string[], limit: number): readonly string[] {
+  if (given.length > mostSegments) return [];
+  const path = given.map((segment) => segment.slice(0, mostCharacters));
   return templates
     .map((template) => ({ template, far: farness(path, template.split("/").slice(1)) }))
     .filter(({ far }) => far <= path.length / 2)

@@ -67,10 +67,18 @@ export function describeDefault({ default: value }: Property): string {
 export function summarize(text: string | undefined, room: number): string {
   const plain = (text ?? "").replaceAll(/\s+/g, " ").trim();
   if (plain.length <= room) return plain;
-  const whole = /^.*[.!?](?=\s[A-Z])/.exec(plain.slice(0, room + 2))?.[0] ?? "";
+  const whole = plain.slice(0, sentenceEnd(plain, room));
   if (whole !== "") return whole;
   const cut = plain.slice(0, room);
   return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), room / 2))}...`;
+}
+
+/** Where the last sentence ends that has at most so many characters before it; 0 for none. */
+function sentenceEnd(text: string, room: number): number {
+  for (let at = Math.min(room, text.length); at > 0; at--) {
+    if (/^[.!?]\s[A-Z]/.test(text.slice(at - 1, at + 2))) return at;
+  }
+  return 0;
 }
 
 /** Required ones first, both in the schema's order. */
@@ -120,15 +128,23 @@ function describeRange({ minimum, maximum }: Property): string {
 function compress(values: readonly string[]): string[] {
   const short: { stem: string; from: number; to: number }[] = [];
   for (const value of values) {
-    const [, stem = value, digits] = /^(.*?)(0|[1-9]\d*)$/.exec(value) ?? [];
+    const { stem, digits } = splitNumber(value);
     const last = short.at(-1);
-    const number = digits === undefined || stem === "" ? Number.NaN : Number(digits);
+    const number = digits === "" || stem === "" ? Number.NaN : Number(digits);
     if (last !== undefined && last.stem === stem && last.to + 1 === number) last.to = number;
     else short.push({ stem: Number.isNaN(number) ? value : stem, from: number, to: number });
   }
   return short.map(({ stem, from, to }) =>
     Number.isNaN(from) ? stem : from === to ? `${stem}${from}` : `${stem}${from}-${to}`,
   );
+}
+
+/** `ide` and `10` of `ide10`; a number has no zeros before it. */
+function splitNumber(value: string): { readonly stem: string; readonly digits: string } {
+  let start = value.length;
+  while (start > 0 && /\d/.test(value.charAt(start - 1))) start -= 1;
+  while (value.charAt(start) === "0" && start < value.length - 1) start += 1;
+  return { stem: value.slice(0, start), digits: value.slice(start) };
 }
 
 function cutList(items: readonly string[], separator: string, room: number): string {

@@ -20,11 +20,20 @@ export interface EndpointName {
 
 const allMethods: readonly Method[] = ["GET", "POST", "PUT", "DELETE"];
 
-/** Ten times as many as Proxmox has: with more than that, what was served is no schema, and would take forever to search. */
-const mostPaths = 5000;
+/** The most paths of a schema: Proxmox has 435 to 443. */
+const mostPaths = 2000;
 
-/** A path as all of Proxmox's are: one that holds a line end could write lines of an answer. */
+/** The longest description of one method, in characters of JSON: Proxmox's longest has 67,000. */
+const mostText = 400_000;
+
+/** The most characters of all descriptions: Proxmox's have 1.2 million, and they stay in memory. */
+const mostTexts = 4_000_000;
+
+/** A path as all of Proxmox's are, at most 8 segments of 54 characters: one with a line end could write lines of an answer. */
 const usable = /^\/[\x21-\x7e]{0,300}$/;
+
+/** The most segments of a path. */
+const mostSegments = 20;
 
 /** Each method's description as JSON. Most are the same in every version, and a text is kept once. */
 type Texts = ReadonlyMap<string, Readonly<Partial<Record<Method, string>>>>;
@@ -87,13 +96,14 @@ export class ApiSchema {
 /**
  * Reads `apidoc.js`. It gives way to others between its steps, none of which takes more than about 10 ms for 4 MB.
  * @param others have most of their texts in common with it, which are then kept once.
- * @returns `undefined` where the script holds no schema.
+ * @returns `undefined` where the script holds no schema, or one that exceeds the limits on size, count and depth.
  */
 export async function readSchema(
   version: string,
   script: string,
   others: readonly ApiSchema[] = [],
 ): Promise<ApiSchema | undefined> {
+  await breathe();
   const json = cutSchema(script);
   if (json === undefined) return undefined;
   await breathe();
@@ -102,7 +112,17 @@ export async function readSchema(
   const known = new Map(others.flatMap((other) => other.texts).map((text) => [text, text]));
   const texts = new Map<string, Partial<Record<Method, string>>>();
   collect(nodes, texts, (text) => known.get(text) ?? text);
-  return texts.size === 0 || texts.size > mostPaths ? undefined : new ApiSchema(version, texts);
+  return texts.size === 0 || isExcessive(texts) ? undefined : new ApiSchema(version, texts);
+}
+
+function isExcessive(texts: Texts): boolean {
+  const lengths = [...texts.values()].flatMap((methods) => Object.values<string>(methods).map(({ length }) => length));
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  return texts.size > mostPaths || total > mostTexts || lengths.some((length) => length > mostText);
+}
+
+function isUsable(path: unknown): path is string {
+  return typeof path === "string" && usable.test(path) && path.split("/").length <= mostSegments;
 }
 
 function parse(json: string): unknown {
@@ -127,7 +147,7 @@ function collect(
   for (const node of nodes as readonly { path?: unknown; info?: Record<string, unknown>; children?: unknown }[]) {
     const { path, info, children } = node ?? {};
     const methods = allMethods.filter((method) => typeof info?.[method] === "object" && info[method] !== null);
-    if (typeof path === "string" && usable.test(path) && methods.length > 0) {
+    if (isUsable(path) && methods.length > 0) {
       texts.set(path, Object.fromEntries(methods.map((method) => [method, intern(JSON.stringify(info?.[method]))])));
     }
     collect(children, texts, intern);

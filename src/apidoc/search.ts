@@ -1,6 +1,7 @@
 import MiniSearch, { type Query } from "minisearch";
 import type { Method } from "../proxmox/message.ts";
 import { idioms } from "./idioms.ts";
+import { IndexLimits } from "./index-limits.ts";
 import { type Intent, namesMethod, namesThing, readIntent, type Thing } from "./intent.ts";
 import type { ApiSchema, EndpointName } from "./schema.ts";
 import { synonyms } from "./synonyms.ts";
@@ -24,13 +25,19 @@ interface Document {
 /** How much a word counts by where it stands. */
 const boosts = { path: 2.2, leaf: 2.5, text: 1.6, idioms: 2.6, parameters: 0.4 };
 
-/** So much of a text is searched, in characters: Proxmox's longest has 786, and a stranger's must not hold others up. */
-const mostText = 4000;
+/** How long the index is built before others get their turn, in milliseconds. */
+const stepMs = 5;
+
+/** So many characters of a question are read. */
+const mostQuestion = 400;
+
+/** The longest word that is looked for with slips of the pen: the work grows with its length. */
+const longestTypo = 30;
 
 /** What people ask for and the API has not, where the next best word would lead astray: a screenshot is no snapshot. */
 const nowhere = new Set(["screenshot", "screenshots"]);
 
-/** One for each schema, as long as that is in use; about 2.5 MB each. */
+/** One for each schema, as long as that is in use; about 2.5 MB each, at most 20 MB by the limits of {@link IndexLimits}. */
 const searches = new WeakMap<ApiSchema, Promise<ApiSearch>>();
 
 /** Finds endpoints by what an operator says. */
@@ -55,10 +62,11 @@ export class ApiSearch {
   /** In steps of a few milliseconds that let others go first: about 100 ms in all. */
   static async #make(schema: ApiSchema): Promise<ApiSearch> {
     const names = schema.names();
+    const limits = new IndexLimits();
     const index = new MiniSearch<Document>({
       fields: Object.keys(boosts),
-      tokenize: words,
-      processTerm: stem,
+      tokenize: (text) => words(limits.cut(text)),
+      processTerm: (word) => limits.admit(word),
       searchOptions: {
         boost: boosts,
         tokenize: (term) => [term],
@@ -68,19 +76,22 @@ export class ApiSearch {
       },
     });
     const priors: number[] = [];
+    let resumed = performance.now();
     for (const [id, name] of names.entries()) {
       const endpoint = schema.endpoint(name.method, name.template);
       if (endpoint === undefined) continue;
       priors.push(prior(endpoint, schema.templates));
       index.add(toDocument(id, endpoint));
-      if (id % 25 === 24) await new Promise((resolve) => setTimeout(resolve));
+      if (performance.now() - resumed < stepMs) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      resumed = performance.now();
     }
     return new ApiSearch(names, priors, index);
   }
 
   /** The endpoints that answer a question, best first. */
   find(question: string, options: { readonly method?: Method | undefined; readonly limit: number }): Hit[] {
-    const intent = readIntent(question);
+    const intent = readIntent(question.slice(0, mostQuestion));
     if (intent.words.some((word) => nowhere.has(word))) return [];
     const terms = intent.words.map((word) => toTerm(word, (known) => this.#knows(known)));
     const query = { combineWith: "OR", queries: terms.map(({ query }) => query) } as const;
@@ -105,12 +116,12 @@ function toDocument(id: number, endpoint: ApiEndpoint): Document {
     id,
     path: literals.join(" "),
     leaf: literals.at(-1) ?? "",
-    text: endpoint.description.slice(0, mostText),
+    text: endpoint.description,
     idioms: idioms
       .filter(([verb, ending]) => verb === method && template.endsWith(ending))
       .map(([, , said]) => said)
       .join(", "),
-    parameters: Object.keys(endpoint.parameters).join(" ").slice(0, mostText),
+    parameters: Object.keys(endpoint.parameters).join(" "),
   };
 }
 
@@ -139,7 +150,7 @@ function toTerm(word: string, knows: (word: string) => boolean): Term {
   // The path tells the kind of thing, and the method what is done with it, better than texts do.
   const unknown = others.length === 0 && !knows(word);
   const weight = namesThing(word) ? 0.4 : namesMethod(word) ? 0.45 : unknown ? 0.4 : 1;
-  const typo = unknown && word.length > 4;
+  const typo = unknown && word.length > 4 && word.length <= longestTypo;
   const queries = [
     { queries: [word], ...(typo && { fuzzy: 0.25 }), boostTerm: () => weight },
     ...others.map((other) => ({ queries: [other], boostTerm: () => 0.35 * weight })),

@@ -52,17 +52,17 @@ function plant(root: Branch, template: string): void {
 }
 
 /** A literal segment goes before a variable, and a way that ends nowhere is left again. */
-function descend(branch: Branch, path: ApiPath, values: Record<string, string>): string | undefined {
-  const [segment, ...rest] = path;
+function descend(branch: Branch, path: ApiPath, values: Record<string, string>, at = 0): string | undefined {
+  const segment = path[at];
   if (segment === undefined) return branch.template;
   const literal = branch.literals.get(segment);
-  const found = literal === undefined ? undefined : descend(literal, rest, values);
+  const found = literal === undefined ? undefined : descend(literal, path, values, at + 1);
   if (found !== undefined || branch.variable === undefined) return found;
-  const template = descend(branch.variable.branch, rest, values);
+  const template = descend(branch.variable.branch, path, values, at + 1);
   if (template !== undefined && variableName(segment) === undefined) values[branch.variable.name] = segment;
   return template;
 }
 
 function variableName(segment: string): string | undefined {
-  return /^\{(.+)\}$/.exec(segment)?.[1];
+  return segment.length > 2 && segment.startsWith("{") && segment.endsWith("}") ? segment.slice(1, -1) : undefined;
 }

@@ -1,22 +1,30 @@
 import { stemmer } from "stemmer";
 
-/** Said as several words, meant as one. */
-const phrases: readonly (readonly [RegExp, string])[] = [
+/** A phrase, and what it is taken for. */
+type Phrase =
+  | readonly [phrase: RegExp, words: string]
+  /** Only where the second pattern follows later; with `both`, its last place is taken out as well. */
+  | readonly [phrase: RegExp, words: string, later: RegExp, both?: "both"];
+
+/**
+ * Said as several words, meant as one. Each pattern is linear, and what stands between two of them is searched once
+ * (`.*` would be tried from each place anew).
+ */
+const phrases: readonly Phrase[] = [
   [/\bvirtual machines?\b/g, "vm"],
-  [/\b(?:hard|force)\w*\b(?=.*\b(?:off|stop|down)\b)|\bpull the plug\b/g, "hard kill stop"],
+  [/\b(?:hard|force)\w*/g, "hard kill stop", /\b(?:off|stop|down)\b/g],
+  [/\bpull the plug\b/g, "hard kill stop"],
   [/\bpower cycle\b/g, "powercycle reset"],
   [/\b(?:power|turn|switch|shut)(?:s|ed|ing)? ?(?:it |them )?down\b|\bshut off\b/g, "shutdown"],
   [/\blog(?:s|ged|ging)? ?(?:in|on)\b|\bsign in\b/g, "login"],
-  [/\bbr(?:ing|ought)\w*\b(.*)\bback (?:up|online)\b/g, "start $1"],
+  [/\bbr(?:ing|ought)\w*/g, "start", /\bback (?:up|online)\b/g, "both"],
   [/\b(?:without|no|missing|not) (?:an? |any )?(?:back(?:ed)? ?ups?)\b/g, "not backed missing unprotected backup"],
   [/\bback(?:s|ed|ing)? up\b/g, "backup"],
   [/\bsnapshots? (?=(?:before|prior)\b)/g, "take snapshot "],
-  [/\btak(?:e|ing)\b(.*)\bout of\b/g, "remove $1"],
-  [/\breset\w*\b(?=.*\b(?:two|2)[- ]?fa|.*\b(?:tfa|mfa|totp|otp|factor)\b)/g, "remove unlock"],
-  [
-    /\b(?:am|are|is) (?:\w+ )?(?:allowed|permitted) to\b|\bmy (?:own )?(?:rights|permissions|privileges)\b/g,
-    "effective permissions",
-  ],
+  [/\btak(?:e|ing)\b/g, "remove", /\bout of\b/g, "both"],
+  [/\breset\w*/g, "remove unlock", /\b(?:(?:two|2)[- ]?fa|(?:tfa|mfa|totp|otp|factor)\b)/g],
+  [/\b(?:allowed|permitted) to\b/g, "effective permissions"],
+  [/\bmy (?:own )?(?:rights|permissions|privileges)\b/g, "effective permissions"],
   [/\bgo(?:ing)? back\b|\broll(?:ing)? back\b/g, "rollback"],
   [/\bhigh(?:ly)?[- ]availab(?:le|ility)\b/g, "ha"],
   [/\b(?:two|2)[- ]?factor(?: auth\w*)?\b|\bsecond factor\b|\b2fa\b|\bmfa\b/g, "tfa"],
@@ -45,7 +53,7 @@ const phrases: readonly (readonly [RegExp, string])[] = [
     "autostart onboot",
   ],
   [/\b(?:cd|dvd)s?\b|\b(?:cd|dvd)[- ]?(?:rom|drive)\b/g, "cdrom"],
-  [/\bdrop(?=.*\b(?:traffic|packets?|connections?|incoming)\b)/g, "block"],
+  [/\bdrop/g, "block", /\b(?:traffic|packets?|connections?|incoming)\b/g],
   [/\b(?:sign|logs?|log) (?:me )?out\b/g, "logout"],
   [/\bopen ?id(?: connect)?\b|\bsingle sign[- ]on\b|\bsso\b/g, "openid sso realm"],
   [/\bip v?4\b/g, "ipv4"],
@@ -62,8 +70,20 @@ const noise = new Set(
 /** The words of a text as they are compared: lower case, split at signs, by their stems, without noise. */
 export function words(text: string): string[] {
   let plain = text.toLowerCase();
-  for (const [pattern, word] of phrases) plain = plain.replace(pattern, ` ${word} `);
+  for (const phrase of phrases) plain = replacePhrase(plain, phrase);
   return rawWords(plain).filter((word) => !noise.has(word));
+}
+
+function replacePhrase(text: string, [phrase, said, later, both]: Phrase): string {
+  if (later === undefined) return text.replace(phrase, ` ${said} `);
+  const last = [...text.matchAll(later)].at(-1);
+  if (last === undefined) return text;
+  const [before, after] = [text.slice(0, last.index), text.slice(last.index)];
+  if (both === undefined) return before.replace(phrase, ` ${said} `) + after;
+  const [first] = before.matchAll(phrase);
+  if (first === undefined) return text;
+  const between = before.slice(first.index + first[0].length);
+  return `${before.slice(0, first.index)} ${said} ${between} ${after.slice(last[0].length)}`;
 }
 
 /** The same without stems' loss and with the noise kept: `who may log in` begins with a question. */

@@ -201,7 +201,8 @@ export const settings = define([
     kind: "text",
     hint: "FOLDER",
     default: undefined,
-    meaning: "keep the clusters' API schemas there, so that a restart need not fetch them again (4 MB a version)",
+    meaning:
+      "keep the clusters' API schemas there, so that a restart need not fetch them again (4 MB a cluster); no other user may own it or write to it",
   },
   {
     group: "control",

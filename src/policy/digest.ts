@@ -1,9 +1,13 @@
 import type { ProxmoxRequest } from "../proxmox/client.ts";
+import type { Method } from "../proxmox/message.ts";
 import type { Checked } from "./check.ts";
 import type { Classified } from "./classes/classify.ts";
 import type { Plan } from "./plan/plan.ts";
 
-/** Endpoints that take the digest of the guest's configuration; of all others the cluster's own schema tells. */
+/**
+ * Endpoints that take the digest of the guest's configuration, in Proxmox VE 8.4 to 9.2. For these the cluster's schema
+ * does not matter: it is text of the far end and could leave the parameter out. It may only add other endpoints.
+ */
 const takesDigest = /^\/nodes\/\{node\}\/(?:qemu|lxc)\/\{vmid\}\/(?:config|resize|move_disk|move_volume)$/;
 
 /**
@@ -18,7 +22,10 @@ export function withDigest(
 ): ProxmoxRequest {
   const { method, params = {} } = request;
   if (digest === undefined || params["digest"] !== undefined || method === "GET") return request;
-  const endpoint = known?.schema?.endpoint(method, template);
-  const takes = endpoint === undefined ? takesDigest.test(template) : Object.hasOwn(endpoint.parameters, "digest");
+  const takes = takesDigest.test(template) || schemaHasDigest(method, template, known);
   return takes ? { ...request, params: { ...params, digest } } : request;
+}
+
+function schemaHasDigest(method: Method, template: string, known: Checked | undefined): boolean {
+  return Object.hasOwn(known?.schema?.endpoint(method, template)?.parameters ?? {}, "digest");
 }

@@ -1,6 +1,4 @@
 import type { Known } from "../apidoc/library.ts";
-import type { ApiSchema } from "../apidoc/schema.ts";
-import type { ApiEndpoint } from "../apidoc/types.ts";
 import { type Cluster, ClusterChoiceError, type ClusterState } from "../clusters.ts";
 import type { Access } from "../config/types.ts";
 import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
@@ -11,7 +9,7 @@ import { affected } from "./affected.ts";
 import type { Call } from "./call.ts";
 import { type CallerRights, lowerAccess } from "./caller.ts";
 import { type Checked, check, sendChecked } from "./check.ts";
-import { type Classified, classify, unknownRule, withSchema } from "./classes/classify.ts";
+import { type Classified, classify, unknownRule } from "./classes/classify.ts";
 import type { Consent } from "./consent/consents.ts";
 import { requestKeys } from "./consent/request-keys.ts";
 import { withDigest } from "./digest.ts";
@@ -104,10 +102,11 @@ export class GuardedCall implements Proxmox {
     const record = new Record(this.#options.audit, this.#call, matter);
     try {
       const lookUp = async () => (checked ? await check(this.#options.library, cluster, request) : undefined);
-      // What the table does not know may be a slip, of which the cluster's own schema tells more than a refusal does.
-      const early = matter.classified.rule === unknownRule ? await lookUp() : undefined;
-      const classified = withSchema(matter.classified, early?.schema && endpointOf(early.schema, request));
-      this.#judge({ ...matter, classified }, plain);
+      const { classified } = matter;
+      // What the table does not know may be a slip, of which the cluster's own schema tells more than a refusal does. It
+      // changes no class: the far end writes it.
+      const early = classified.rule === unknownRule ? await lookUp() : undefined;
+      this.#judge(matter, plain);
       if (request.method !== "GET" && classified.class !== "read") await this.#protect(matter);
       const known = early ?? (await lookUp());
       const agreed = asks(law.access, classified) ? await this.#consent(matter, known) : undefined;
@@ -236,11 +235,6 @@ function refuseNameless({ method, path }: ProxmoxRequest, cluster: Cluster): voi
     "consent",
     `${method} ${formatPath(path)} on ${cluster.name} was not sent: localhost is whichever node answers. Write the node's name; list_nodes shows it.`,
   );
-}
-
-function endpointOf(schema: ApiSchema, { method, path }: ProxmoxRequest): ApiEndpoint | undefined {
-  const template = schema.find(path)?.template;
-  return template === undefined ? undefined : schema.endpoint(method, template);
 }
 
 /** The read that shows where guests are. */

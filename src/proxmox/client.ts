@@ -34,11 +34,19 @@ export interface ProxmoxRequest {
 export interface PageRequest {
   /** Below the endpoint's base URL, `/pve-docs/api-viewer/apidoc.js`. */
   readonly path: string;
-  /** The page's own `Last-Modified` from an earlier time: the answer is then 304 where it is still the same. */
-  readonly modifiedSince?: string | undefined;
+  /** What an earlier read returned: the endpoint that it came from may answer 304, no other one is sent it. */
+  readonly validator?: PageValidator | undefined;
   readonly signal?: AbortSignal;
   /** Whether the body of a 200 is the page: a login form in its place has the same status. */
   readonly holds: (text: string) => boolean;
+}
+
+/** Which state of a page an endpoint served. */
+export interface PageValidator {
+  /** The endpoint's base URL. */
+  readonly endpoint: string;
+  /** Its `Last-Modified`, verbatim. */
+  readonly modified: string;
 }
 
 /** A page as it came. */
@@ -46,8 +54,8 @@ export interface Page {
   /** Empty where it did not change since. */
   readonly text: string;
   readonly unchanged: boolean;
-  /** `Last-Modified`, in the server's own words. */
-  readonly modified: string | undefined;
+  /** `undefined` where the endpoint sent no `Last-Modified`. */
+  readonly validator: PageValidator | undefined;
 }
 
 /** What is no configuration. */
@@ -183,22 +191,26 @@ export class ProxmoxClient {
    * Reads a page from the first endpoint that serves it.
    * @throws ProxmoxError when none does.
    */
-  async page({ path, modifiedSince, signal, holds }: PageRequest): Promise<Page> {
-    const headers = modifiedSince === undefined ? {} : { "if-modified-since": modifiedSince };
-    const message: Message = { method: "GET", target: path, body: undefined, headers: { ...headers, accept: "*/*" } };
+  async page({ path, validator, signal, holds }: PageRequest): Promise<Page> {
     return await this.#inTime({ method: "GET", path, cluster: this.name }, { signal }, async (within) => {
       const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Page> => {
         const passage = { ...within, authorization: undefined, signal: AbortSignal.any([within.signal, over]) };
-        const page = readPage(await endpoint.read(message, passage), `${endpoint.url}${path}`, modifiedSince, holds);
-        const { text, modified } = page;
-        return {
-          ...page,
-          text: await this.#redactor.incomingLong(text),
-          modified: modified && this.#redactor.incoming(modified),
-        };
+        const since = validator?.endpoint === endpoint.url ? validator : undefined;
+        const headers = { ...(since && { "if-modified-since": since.modified }), accept: "*/*" };
+        const message: Message = { method: "GET", target: path, body: undefined, headers };
+        const page = readPage(await endpoint.read(message, passage), { url: endpoint.url, path, since, holds });
+        return { ...page, text: await this.#redactor.incomingLong(page.text) };
       };
       return await this.#endpoints.first(ask, within);
     });
+  }
+
+  /**
+   * What tells this cluster's servers from others', for keys of what they served: the endpoints and how their
+   * certificates are verified. Holds no secret.
+   */
+  get identity(): string {
+    return JSON.stringify([this.#config.endpoints, this.#config.tls]);
   }
 
   /** Closes idle connections; requests that run go on. */
@@ -266,15 +278,25 @@ function endsTask(path: ApiPath, data: unknown): boolean {
 
 function readPage(
   { status, headers, body }: Reply,
-  url: string,
-  modifiedSince: string | undefined,
-  holds: (text: string) => boolean,
+  asked: {
+    readonly url: string;
+    readonly path: string;
+    readonly since: PageValidator | undefined;
+    readonly holds: (text: string) => boolean;
+  },
 ): Page {
+  const { url, path, since, holds } = asked;
   const modified = headers.get("last-modified") ?? undefined;
-  if (status === 304 && modifiedSince !== undefined) return { text: "", unchanged: true, modified };
-  if (status === 200 && holds(body)) return { text: body, unchanged: false, modified };
+  if (status === 304 && since !== undefined) return { text: "", unchanged: true, validator: since };
+  if (status === 200 && holds(body)) {
+    return {
+      text: body,
+      unchanged: false,
+      validator: modified === undefined ? undefined : { endpoint: url, modified },
+    };
+  }
   const instead = status === 200 ? "with something else: a login page or a proxy's, perhaps" : String(status);
-  const what = `${url} answered ${instead}`;
+  const what = `${url}${path} answered ${instead}`;
   throw new Fault({ kind: "not-proxmox", sent: "answered", what, status });
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeEndpoint, describeMethods, hasAnyOf } from "../apidoc/describe.ts";
+import { describeEndpoint, describeMethods, hasAnyOf, patternsIn } from "../apidoc/describe.ts";
 import { searchHint, wordNearest } from "../apidoc/nearest.ts";
 import type { ApiEndpoint } from "../apidoc/types.ts";
 import { describeDifferences, shortVersion } from "../apidoc/versions.ts";
@@ -11,6 +11,9 @@ import { methodArgument, splitMethod } from "./method.ts";
 import { type Edition, openEditions } from "./schemas.ts";
 import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 
+/** The most parameters or patterns that `params` may name: an endpoint has at most 93 parameters. */
+const mostParams = 100;
+
 /** `describe_api`: one endpoint, or all methods of a path. */
 export const describeApi = defineTool({
   name: "describe_api",
@@ -19,13 +22,18 @@ export const describeApi = defineTool({
     "Describes an API endpoint: parameters (* required) with types, defaults and choices, needed privileges, what it returns, whether it starts a task.",
   cluster: "any",
   input: {
-    path: z.string().describe("With {node}, {vmid} or real values: /nodes/pve1/qemu/104/config"),
+    path: z.string().max(2048).describe("With {node}, {vmid} or real values: /nodes/pve1/qemu/104/config"),
     method: methodArgument.optional().describe("Default: all it has"),
-    params: z.string().optional().describe("Everything about these parameters only, such as `net*,scsi0`"),
+    params: z.string().max(2000).optional().describe("Everything about these parameters only, such as `net*,scsi0`"),
   },
   annotations: readOnly,
   async run({ cluster, path: text, method: said, params: slice }, context) {
     const params = slice?.trim() === "" ? undefined : slice;
+    if (params !== undefined && patternsIn(params).length > mostParams) {
+      throw new ToolFailure(
+        `params names ${patternsIn(params).length} parameters; at most ${mostParams} are possible.`,
+      );
+    }
     const { written, path: bare } = splitMethod(text);
     const asked = parsePath(bare);
     const path = await kindOfGuest(asked, cluster, context);
@@ -78,16 +86,34 @@ function describe(
     const has = edition.schema.methods(template).join(", ");
     throw new ToolFailure(`There is no ${method} ${template}; it has ${has}.`);
   }
-  const text =
-    others.length > 0 && params === undefined
-      ? describeMethods(endpoints)
-      : endpoints.map((endpoint) => describeEndpoint(endpoint, params)).join("\n\n");
+  const text = textOf(endpoints, params);
   const also = twin === undefined ? [] : [`For containers it is ${twin}: describe that for its parameters.`];
   const notes = endpoints.flatMap((endpoint) => {
     const lines = differences(endpoint, edition, editions, params !== undefined);
     return lines.map((line) => (others.length > 0 ? `${endpoint.method}: ${line}` : line));
   });
-  return [text, ...notes, ...also].join("\n");
+  return [text, ...source(endpoints, text, params, edition, editions), ...notes, ...also].join("\n");
+}
+
+function textOf(endpoints: readonly ApiEndpoint[], params: string | undefined): string {
+  return endpoints.length > 1 && params === undefined
+    ? describeMethods(endpoints)
+    : endpoints.map((endpoint) => describeEndpoint(endpoint, params)).join("\n\n");
+}
+
+/** Whose text it is, where clusters describe the endpoint differently: each cluster writes its own, and could lie. */
+function source(
+  endpoints: readonly ApiEndpoint[],
+  text: string,
+  params: string | undefined,
+  own: Edition,
+  editions: readonly Edition[],
+): readonly string[] {
+  const differs = editions.some(({ schema }) => {
+    const there = endpoints.flatMap(({ method, template }) => schema.endpoint(method, template) ?? []);
+    return schema !== own.schema && there.length > 0 && textOf(there, params) !== text;
+  });
+  return differs ? [`Text of ${own.where}; pass cluster for another's.`] : [];
 }
 
 interface Located {

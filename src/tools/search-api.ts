@@ -10,6 +10,9 @@ import { defineTool, readOnly } from "./tool.ts";
 /** So many of the best come with their parameters. */
 const withSignature = 3;
 
+/** So many characters of a description are shown. */
+const shownCharacters = 70;
+
 interface Match extends EndpointName {
   readonly score: number;
   readonly schema: ApiSchema;
@@ -48,23 +51,33 @@ export const searchApi = defineTool({
         const has = (edition: Edition) => edition.schema.methods(template).includes(verb);
         // Told of the newest version that has it.
         if (all.slice(0, at).some(has)) return [];
-        const lacking = all.filter((edition) => !has(edition));
-        const note =
-          lacking.length === 0
-            ? ""
-            : at > 0
-              ? `only on ${where}`
-              : `not on ${lacking.map((edition) => edition.where).join(", ")}`;
+        const note = noteOf({ method: verb, template }, { schema, where }, all);
         return [{ method: verb, template, score, schema, note }];
       });
     }
   },
 });
 
+/** Where an endpoint is missing, or else whose text is shown of those that differ: each cluster writes its own. */
+function noteOf(
+  { method, template }: EndpointName,
+  own: Pick<Edition, "schema" | "where">,
+  all: readonly Edition[],
+): string {
+  const having = all.filter(({ schema }) => schema.methods(template).includes(method));
+  const lacking = all.filter((edition) => !having.includes(edition));
+  if (having.length === 1 && lacking.length > 0 && all[0] !== having[0]) return `only on ${own.where}`;
+  const shown = having.map(({ schema }) => summarize(schema.endpoint(method, template)?.description, shownCharacters));
+  return [
+    ...(lacking.length > 0 ? [`not on ${lacking.map(({ where }) => where).join(", ")}`] : []),
+    ...(new Set(shown).size > 1 ? [`text of ${own.where}`] : []),
+  ].join(", ");
+}
+
 function line({ method, template, schema, note }: Match, index: number): string {
   const endpoint = schema.endpoint(method, template);
   if (endpoint === undefined) return "";
-  const about = summarize(endpoint.description, index < withSignature ? 70 : 60);
+  const about = summarize(endpoint.description, index < withSignature ? shownCharacters : 60);
   const name = index < withSignature ? signature(endpoint) : `${method} ${template}`;
   return [name, about, note].filter((part) => part !== "").join(" - ");
 }

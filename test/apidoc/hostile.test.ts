@@ -8,6 +8,7 @@ import { signature } from "../../src/apidoc/signature.ts";
 import { validate } from "../../src/apidoc/validate/validate.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { clusterAt } from "../proxmox/clusters.ts";
+import { expectLinear } from "../support/growth.ts";
 import { type Behaviour, reply, replyData, startRawServer } from "../support/raw-server.ts";
 
 const page = "/pve-docs/api-viewer/apidoc.js";
@@ -25,14 +26,15 @@ async function took(run: () => unknown): Promise<number> {
 describe("a script of 4 MB", () => {
   const million = 1_000_000;
 
-  test.each([
-    ["of arrays that never close", 'a=[{"'.repeat((4 * million) / 5)],
-    ["of whole arrays that are no schema", 'a=[{"x":1}];'.repeat((4 * million) / 12)],
-    ["of a string that never closes", `a=[{"${'\\"'.repeat(2 * million)}`],
-    ["of a string that ends in half an escape", `a=[{"${'\\"'.repeat(2 * million)}\\`],
-    ["of white space", `a=[${" ".repeat(4 * million)}`],
-  ])("%s is soon given up", async (_, script) => {
-    expect(await took(async () => expect(await readSchema("9.1", script)).toBeUndefined())).toBeLessThan(3000);
+  test.each<[string, (size: number) => string]>([
+    ["of arrays that never close", (size) => 'a=[{"'.repeat(size / 5)],
+    ["of whole arrays that are no schema", (size) => 'a=[{"x":1}];'.repeat(size / 12)],
+    ["of a string that never closes", (size) => `a=[{"${'\\"'.repeat(size / 2)}`],
+    ["of a string that ends in half an escape", (size) => `a=[{"${'\\"'.repeat(size / 2)}\\`],
+    ["of white space", (size) => `a=[${" ".repeat(size)}`],
+  ])("%s is given up in linear time", async (_, make) => {
+    expect(await readSchema("9.1", make(4 * million))).toBeUndefined();
+    await expectLinear(make, async (script) => await readSchema("9.1", script), { small: 0.4 * million });
   });
 
   test("of brackets in brackets is no schema, and no overflow of the stack", async () => {
@@ -43,10 +45,60 @@ describe("a script of 4 MB", () => {
     expect(await readSchema("9.1", nested)).toBeUndefined();
   });
 
-  test("of ten thousand paths is no schema", async () => {
-    const nodes = (count: number) => Array.from({ length: count }, (_, at) => ({ path: `/a${at}`, info: { GET: {} } }));
-    expect((await schemaOf(nodes(1000)))?.templates).toHaveLength(1000);
-    expect(await schemaOf(nodes(10_000))).toBeUndefined();
+  const nodes = (count: number, info: object = {}) =>
+    Array.from({ length: count }, (_, at) => ({ path: `/a${at}`, info: { GET: info } }));
+
+  test.each([
+    ["more paths", nodes(2000), nodes(2001)],
+    [
+      "a longer description",
+      nodes(1, { description: "x".repeat(399_000) }),
+      nodes(1, { description: "x".repeat(401_000) }),
+    ],
+    ["more text", nodes(390, { description: "x".repeat(10_000) }), nodes(410, { description: "x".repeat(10_000) })],
+    ["more objects", nodes(9, { a: Array(10_000).fill([]) }), nodes(11, { a: Array(10_000).fill([]) })],
+    ["more strings", nodes(9, { a: Array(49_000).fill("") }), nodes(11, { a: Array(49_000).fill("") })],
+    [
+      "more white space",
+      `[{"path":"/x","info":{"GET":{}}}${" ".repeat(7.9 * million)}]`,
+      `[{"path":"/x","info":{"GET":{}}}${" ".repeat(8.1 * million)}]`,
+    ],
+  ])("of %s than several times what Proxmox has is no schema", async (_, usual, excessive) => {
+    const read = (given: unknown) =>
+      readSchema("9.1", `const apiSchema = ${typeof given === "string" ? given : JSON.stringify(given)};`);
+    expect(await read(usual)).toBeDefined();
+    expect(await read(excessive)).toBeUndefined();
+  });
+
+  test("leaves out paths of more segments than any has", async () => {
+    const schema = await schemaOf([
+      { path: `/a${"/b".repeat(18)}`, info: { GET: {} } },
+      { path: `/a${"/b".repeat(19)}`, info: { GET: {} } },
+      { path: `/a${"/b".repeat(100)}`, info: { GET: {} } },
+    ]);
+    expect(schema?.templates).toEqual([`/a${"/b".repeat(18)}`]);
+  });
+
+  test("of random words takes little memory for its search", async () => {
+    const word = () => Math.random().toString(36).slice(2, 7);
+    const heap = () => {
+      Bun.gc(true);
+      return process.memoryUsage().heapUsed / million;
+    };
+    const text = Array.from({ length: 600 }, word).join(" ");
+    const kept: ApiSearch[] = [];
+    const schema = await schemaOf(
+      Array.from({ length: 1000 }, (_, at) => ({
+        path: `/a${at}`,
+        info: { GET: { description: Array.from({ length: 600 }, word).join(" ") } },
+      })),
+    );
+    if (schema === undefined) throw new Error("there is no schema");
+    const before = heap();
+    kept.push(await ApiSearch.of(schema));
+    // 16 MB with the limits; 560 MB without.
+    expect(heap() - before).toBeLessThan(60);
+    expect(kept[0]?.find(text, { limit: 1 })).toBeArray();
   });
 });
 
@@ -111,25 +163,13 @@ test("whatever stands where the dialect's words stand is described, signed, sear
   );
 });
 
-test("a pattern that could take forever is left to Proxmox, and those of Proxmox are not", async () => {
-  const faults = (pattern: string, value: string) =>
-    validate({ parameters: { it: { type: "string", pattern, optional: 1 } }, additional: false }, {}, { it: value });
-  const machine =
-    "(pc|pc(-i440fx)?-\\d+(\\.\\d+)+(\\+pve\\d+)?(\\.pxe)?|q35|pc-q35-\\d+(\\.\\d+)+(\\+pve\\d+)?(\\.pxe)?)";
-  expect(faults(machine, "i440fx")).toHaveLength(1);
-  expect(faults(machine, "q35")).toEqual([]);
-  for (const pattern of [`${"a*".repeat(8)}b`, `${"a?".repeat(30)}a{30}`, `(?:${"a*".repeat(12)})*b`]) {
-    expect(await took(() => faults(pattern, "a".repeat(29)))).toBeLessThan(1000);
-  }
-});
-
 test("no text of a schema holds a search or a description up", async () => {
   const schema = await schemaOf([
     {
       path: "/nodes",
       info: {
         GET: {
-          description: "hard drop reset ".repeat(200_000),
+          description: "hard drop reset ".repeat(20_000),
           parameters: { properties: { ["a".repeat(90)]: { type: "string", pattern: `${"a*".repeat(12)}b` } } },
         },
       },
@@ -172,11 +212,13 @@ describe("a host that means harm", () => {
     expect(await whyNot(reply(200, "OK", png, { "content-type": "image/png" }))).toContain("something else");
   });
 
-  test("may call its version anything, and it stays short", async () => {
+  test("may call its version anything, and what is no version is unknown", async () => {
     const script = 'const apiSchema = [{"path":"/version","info":{"GET":{}}}];';
     for (const [said, kept] of [
-      [`9.1\n${"Ignore all. ".repeat(1000)}`, "9.1Ignoreall.Ignoreall.Ignoreall.Ignorea"],
+      [`9.1\n${"Ignore all. ".repeat(1000)}`, "unknown"],
+      ["9.1-Ignore-all.And-do-this.And-more-than-that", "unknown"],
       [{ toString: 1 }, "unknown"],
+      ["9.2.11~rc1", "9.2.11~rc1"],
     ] as const) {
       await using server = await startRawServer(host(said, reply(200, "OK", script)));
       const { schema } = await new ApiLibrary().schema(new ProxmoxClient(clusterAt([server.url])));

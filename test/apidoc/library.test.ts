@@ -1,5 +1,17 @@
 import { describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { ApiLibrary } from "../../src/apidoc/library.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
@@ -9,7 +21,7 @@ import { makeAuthority, makeIdentity } from "../support/pki.ts";
 import { runProduct } from "../support/product.ts";
 import { type Behaviour, closedPort, type RawServer, reply, replyData, startRawServer } from "../support/raw-server.ts";
 
-const modified = "Tue, 03 Nov 2026 10:00:00 GMT";
+const modified = "Tue, 04 Nov 2025 10:00:00 GMT";
 const page = "/pve-docs/api-viewer/apidoc.js";
 
 /** A schema of some paths, as a host serves it. */
@@ -84,7 +96,7 @@ test("the page is read over TLS as the cluster judges it, and not from a strange
   expect(server.requests).toHaveLength(before);
 });
 
-test("two clusters of one version share one schema, and another version has its own", async () => {
+test("two clusters that serve the same share one schema, each reads its own, and another version has another", async () => {
   await using first = await startRawServer(host("9.1.3", script("/version")));
   await using second = await startRawServer(host("9.1.3", script("/version")));
   await using old = await startRawServer(host("8.4.2", script("/version", "/old")));
@@ -94,7 +106,7 @@ test("two clusters of one version share one schema, and another version has its 
   );
   expect(a?.schema).toBeDefined();
   expect(b?.schema).toBe(a?.schema);
-  expect([...asked(first), ...asked(second)].filter((target) => target === page)).toHaveLength(1);
+  expect([...asked(first), ...asked(second)].filter((target) => target === page)).toHaveLength(2);
   expect(c?.schema?.templates).toEqual(["/version", "/old"]);
 });
 
@@ -204,13 +216,85 @@ describe("a cache folder", () => {
     expect(asked(server)).toEqual(["/api2/json/version", page, "/api2/json/version", `${page} since`]);
   });
 
-  test("that is damaged, foreign or gone is as good as none", async () => {
+  /** A file as this server writes it, in a folder of its own. */
+  async function cached(server: RawServer): Promise<{ folder: string; path: string }> {
+    const folder = folderWith({});
+    await new ApiLibrary({ folder }).schema(clientOf(server));
+    const [name = ""] = readdirSync(folder);
+    return { folder, path: join(folder, name) };
+  }
+
+  /** What a new process asks a host for, with this folder. */
+  async function asksAnew(server: RawServer, folder: string): Promise<readonly string[]> {
+    const before = server.requests.length;
+    expect((await new ApiLibrary({ folder }).schema(clientOf(server))).schema?.templates).toEqual(["/version"]);
+    return asked(server).slice(before + 1);
+  }
+
+  const other = scriptOf("/other");
+  const [whole, conditional] = [[page], [`${page} since`]];
+
+  const spoiled: [string, (path: string) => void, readonly string[]][] = [
+    ["as it was", () => undefined, conditional],
+    ["empty", (path) => writeFileSync(path, ""), whole],
+    ["text", (path) => writeFileSync(path, "nothing"), whole],
+    ["cut", (path) => writeFileSync(path, readFileSync(path, "utf8").slice(0, -20)), whole],
+    ["with another content than its hash", (path) => appendFileSync(path, `\n${other}`), whole],
+    ["one that others can write", (path) => chmodSync(path, 0o622), whole],
+    [
+      "a symbolic link to such a file",
+      (path) => {
+        renameSync(path, `${path}.elsewhere`);
+        symlinkSync(`${path}.elsewhere`, path);
+      },
+      whole,
+    ],
+    [
+      "a FIFO",
+      (path) => {
+        rmSync(path);
+        Bun.spawnSync(["mkfifo", path]);
+      },
+      whole,
+    ],
+    [
+      "a folder",
+      (path) => {
+        rmSync(path);
+        mkdirSync(path);
+      },
+      whole,
+    ],
+  ];
+
+  test.each(spoiled)("whose file is %s is used only where it can be trusted", async (_, spoil, expected) => {
     await using server = await startRawServer(host("9.1.3", script("/version")));
-    for (const kept of ["", "nothing", `// Last-Modified: ${modified}\nconst apiSchema = [`, scriptOf("/other")]) {
-      const folder = folderWith({ "apidoc-9.1.3.js": kept });
-      const { schema } = await new ApiLibrary({ folder }).schema(clientOf(server));
-      expect(schema?.templates).toEqual(["/version"]);
-    }
+    const { folder, path } = await cached(server);
+    spoil(path);
+    expect(await asksAnew(server, folder)).toEqual([...expected]);
+  });
+
+  test.if(process.getuid?.() === 0)("whose file belongs to another user is not used", async () => {
+    await using server = await startRawServer(host("9.1.3", script("/version")));
+    const { folder, path } = await cached(server);
+    chownSync(path, 12345, 12345);
+    expect(await asksAnew(server, folder)).toEqual([page]);
+  });
+
+  test("is written through no link, and what the link points to stays as it is", async () => {
+    await using server = await startRawServer(host("9.1.3", script("/version")));
+    const { folder, path } = await cached(server);
+    const target = join(folderWith({ precious: "stays" }), "precious");
+    rmSync(path);
+    symlinkSync(target, path);
+    await new ApiLibrary({ folder }).schema(clientOf(server));
+    expect(readFileSync(target, "utf8")).toBe("stays");
+    expect(lstatSync(path).isFile()).toBe(true);
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  test("that is gone is as good as none", async () => {
+    await using server = await startRawServer(host("9.1.3", script("/version")));
     expect((await new ApiLibrary({ folder: "/nonexistent/folder" }).schema(clientOf(server))).schema).toBeDefined();
   });
 
@@ -219,14 +303,17 @@ describe("a cache folder", () => {
     await using server = await startRawServer(host("9/../../escaped", script("/version")));
     expect((await new ApiLibrary({ folder: join(folder, "inside") }).schema(clientOf(server))).schema).toBeDefined();
     expect(readdirSync(folder)).toEqual(["inside"]);
-    expect(readdirSync(join(folder, "inside"))).toEqual(["x"]);
+    expect(readdirSync(join(folder, "inside")).toSorted()).toEqual([
+      expect.stringMatching(/^apidoc-[0-9a-f]{32}\.js$/),
+      "x",
+    ]);
   });
 
   test("is a command's, too", async () => {
     const folder = folderWith({});
     const call = ["call", "get", "/nodes", "--cluster", "alpha", "--demo", "--json"];
     expect((await runProduct(call, { MCP_CACHE_DIR: folder })).code).toBe(0);
-    expect(readdirSync(folder)).toEqual([expect.stringMatching(/^apidoc-9\.2\.\d+\.js$/)]);
+    expect(readdirSync(folder)).toEqual([expect.stringMatching(/^apidoc-[0-9a-f]{32}\.js$/)]);
   });
 
   test("that cannot be written to is refused at start", async () => {
@@ -234,5 +321,44 @@ describe("a cache folder", () => {
     const { code, stderr } = await runProduct(["serve", "--demo", "--port", "0", "--cache-dir", path]);
     expect(code).not.toBe(0);
     expect(stderr).toContain(`--cache-dir: ${path} is no folder that this user can write to`);
+  });
+
+  const refused: [string, (folder: string) => void, string][] = [
+    [
+      "a group can write to",
+      (folder) => chmodSync(folder, 0o770),
+      "can be written to by other users (mode 0770). Run: chmod go-w",
+    ],
+    ["everybody can write to", (folder) => chmodSync(folder, 0o1777), "can be written to by other users (mode 1777)"],
+    [
+      "is a symbolic link",
+      (folder) => {
+        rmSync(folder, { recursive: true });
+        symlinkSync(folderWith({}), folder);
+      },
+      "is a symbolic link. Name the folder that it points to.",
+    ],
+  ];
+
+  test.each(refused)("that %s is refused at start", async (_, spoil, problem) => {
+    const folder = join(folderWith({ "cache/x": "" }), "cache");
+    spoil(folder);
+    const { code, stderr } = await runProduct(["serve", "--demo", "--port", "0", "--cache-dir", folder]);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(`--cache-dir: ${folder} ${problem}`);
+  });
+
+  test.if(process.getuid?.() === 0)("that belongs to another user is refused at start", async () => {
+    const folder = folderWith({});
+    chownSync(folder, 12345, 12345);
+    const { code, stderr } = await runProduct(["serve", "--demo", "--port", "0", "--cache-dir", folder]);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(`--cache-dir: ${folder} belongs to another user (uid 12345).`);
+  });
+
+  test("that is made at start is private", async () => {
+    const folder = join(folderWith({}), "made");
+    await runProduct(["call", "get", "/nodes", "--cluster", "alpha", "--demo", "--json"], { MCP_CACHE_DIR: folder });
+    expect(lstatSync(folder).mode & 0o777).toBe(0o700);
   });
 });

@@ -123,8 +123,8 @@ test.each(kinds)(
 
 test("what a human is asked, progress, log, audit and the schema on disk hold nothing of it either", async () => {
   const audit = await Bun.file(join(config.folder, "audit.jsonl")).text();
-  const script = await Bun.file(join(config.folder, "apidoc-9.1.3.js")).text();
-  expect(readdirSync(config.folder)).toContain("apidoc-9.1.3.js");
+  const name = readdirSync(config.folder).find((it) => /^apidoc-[0-9a-f]{32}\.js$/.test(it));
+  const script = await Bun.file(join(config.folder, String(name))).text();
   expect(asked.length).toBeGreaterThan(0);
   expect(told.length).toBeGreaterThan(0);
   for (const text of [asked.join("\n"), audit, script]) expect(text).toContain("[secret]");

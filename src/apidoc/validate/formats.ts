@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { isMatch, isPlain } from "./pattern.ts";
+import { isPlain } from "./pattern.ts";
 
 interface Format {
   readonly test: (value: string) => boolean;
@@ -7,10 +7,11 @@ interface Format {
   readonly valid: string;
 }
 
+/** Matches the way Perl would: its `$` also stands before a newline at the end. */
 const like =
   (expression: RegExp) =>
   (value: string): boolean =>
-    isMatch(expression, value);
+    expression.test(value) || (value.endsWith("\n") && expression.test(value.slice(0, -1)));
 
 const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
 const storage = "[a-z][a-z0-9._-]*[a-z0-9]";
@@ -144,7 +145,8 @@ export function splitList(value: string): readonly string[] {
 }
 
 function lookUp(name: string): { readonly format: Format | undefined; readonly kind: string | undefined } {
-  const [, base = name, kind] = /^(.*?)(?:-(list|opt))?$/.exec(name) ?? [];
+  const kind = ["list", "opt"].find((it) => name.endsWith(`-${it}`));
+  const base = kind === undefined ? name : name.slice(0, -kind.length - 1);
   return { format: Object.hasOwn(formats, base) ? formats[base] : undefined, kind };
 }
 

@@ -1,28 +1,42 @@
-interface Translated {
-  readonly expression: RegExp;
-  /** The longest value it is tried on; how long a test takes may grow with a power of the length, or faster. */
-  readonly longest: number;
+import type { RE2JS } from "re2js";
+import type { Budget } from "./budget.ts";
+import { translate } from "./perl.ts";
+
+/** A pattern's automaton. */
+interface Compiled {
+  readonly expression: RE2JS;
+  readonly size: number;
+  /** How many more characters it reads before it is compiled anew: its states take memory for what it has read. */
+  left: number;
 }
 
-/** The lengths that values are tried up to, and in how many ways a pattern may be tried on one. */
-const [lengths, mostWays] = [[300, 16, 8], 100_000_000] as const;
+/** So many automata are kept, the last used ones. With the next two limits they take at most 32 MB, usually 100 kB. */
+const mostKept = 16;
 
-const translated = new Map<string, Translated | undefined>();
+/** The largest automaton that is kept, in instructions. */
+const mostKeptSize = 600;
+
+/** How many characters an automaton reads before it is compiled anew. */
+const keptCharacters = 1000;
+
+/** What compiling costs, in units of the {@link Budget} for each instruction. */
+const compileUnits = 16;
+
+const kept = new Map<string, Compiled>();
 
 /**
- * Whether Proxmox, which tests `/^$pattern$/` in Perl, may take `value`. What JavaScript's expressions cannot say in the
- * same way is `true`: text beyond printable ASCII (Perl's `\w` and `\d` know all scripts), constructs of Perl's own, and
- * values so long that the test could hold the event loop.
+ * Whether Proxmox, which tests `/^$pattern$/` in Perl, may take `value`. The pattern runs on RE2JS, an automaton whose
+ * time is linear in the value's length whatever the pattern is. Left to Proxmox, and `true` here, are: patterns that RE2
+ * cannot express in the same way (look-around, back references, atomic groups, counts above 1000), large ones, what
+ * exceeds the budget, and text beyond printable ASCII, for Perl's `\w` and `\d` know all scripts.
  */
-export function mayMatch(pattern: string, value: string): boolean {
-  if (!translated.has(pattern)) translated.set(pattern, translate(pattern));
-  const known = translated.get(pattern);
-  if (known === undefined || value.length > known.longest || !isPlain(value)) return true;
-  return isMatch(known.expression, value);
-}
-
-/** Whether `expression` matches the way Perl's would: its `$` also stands before a newline at the end. */
-export function isMatch(expression: RegExp, value: string): boolean {
+export function mayMatch(pattern: string, value: string, budget: Budget): boolean {
+  if (!isPlain(value)) return true;
+  const compiled = kept.get(pattern) ?? compile(pattern, budget);
+  if (compiled === undefined || !budget.spend(compiled.size * (value.length + 1))) return true;
+  const { expression } = compiled;
+  keep(pattern, compiled, value.length);
+  // Perl's `$` also stands before a newline at the end.
   return expression.test(value) || (value.endsWith("\n") && expression.test(value.slice(0, -1)));
 }
 
@@ -31,56 +45,24 @@ export function isPlain(value: string): boolean {
   return /^[\x20-\x7e\t\n]*$/.test(value);
 }
 
-/** Escapes that mean the same in both languages; `\v`, `\A`, `\z`, `\h`, `\R` and back references do not. */
-const shared = /^\\(?:[dDwWsSbBnrtf]|x[0-9a-fA-F]{2}|0(?!\d)|[^a-zA-Z0-9])/;
-/** Groups; Perl prints a compiled expression as `(?^i:...)`, where `^` stands for "no flag but these". */
-const group = /^\((?:\?(?:[:=!]|\^i?:)|(?!\?))/;
-/** A class, unless it starts with `]` or holds a named class (`[[:alpha:]]`), which the two read differently. */
-const characters = /^\[\^?(?!\])(?:\\[dDwWsSbnrtf]|\\x[0-9a-fA-F]{2}|\\0(?!\d)|\\[^a-zA-Z0-9]|\[(?![:.=])|[^\]\\[])+\]/;
-const repetition = /^(?:[*+?]|\{\d+,?\d*\}|\{,\d+\})/;
-
-function translate(pattern: string): Translated | undefined {
-  let source = "";
-  let rest = pattern;
-  let nested = false;
-  let [limited, unlimited] = [0, 0];
-  // For every open group, whether something in it may match in more than one length.
-  const repeats = [false];
-  while (rest !== "") {
-    const token = [shared, group, characters, repetition]
-      .map((it) => it.exec(rest)?.[0])
-      .find((it) => it !== undefined);
-    const taken = token ?? rest.slice(0, 1);
-    if (token === undefined && /[\\([]/.test(taken)) return undefined;
-    rest = rest.slice(taken.length);
-    if (taken.startsWith("(")) {
-      repeats.push(false);
-      source += taken.replace("?^i:", "?i:").replace("?^:", "?-i:");
-    } else if (taken === ")") {
-      const inner = repeats.pop() ?? false;
-      nested ||= inner && /^[*+{]/.test(rest);
-      repeats.push((repeats.pop() ?? false) || inner);
-      source += taken;
-    } else {
-      if (repetition.test(taken) && !/^\{\d+\}$/.test(taken)) {
-        repeats.splice(-1, 1, true);
-        if (taken === "?") limited += 1;
-        else unlimited += 1;
-      }
-      source += taken.replace(/^\{,/, "{0,");
-    }
-  }
-  const longest = lengths.find((length) => !(nested && length > 16) && waysOf(length, limited, unlimited) <= mostWays);
+function compile(pattern: string, budget: Budget): Compiled | undefined {
+  const translated = budget.spend(pattern.length) ? translate(pattern) : undefined;
+  if (translated === undefined || !budget.spend(translated.size * compileUnits)) return undefined;
   try {
-    return longest === undefined ? undefined : { expression: new RegExp(`^${source}$`), longest };
+    // Loaded with the first pattern: 150 kB of code that most processes never need.
+    const { RE2JS: engine } = require("re2js") as typeof import("re2js");
+    const expression = engine.compile(`^${translated.source}$`);
+    return { expression, size: expression.programSize(), left: keptCharacters };
   } catch {
     return undefined;
   }
 }
 
-/** In how many ways repetitions one after the other can share a value of this length, or leave it to each other. */
-function waysOf(length: number, limited: number, unlimited: number): number {
-  let ways = 2 ** limited;
-  for (let one = 1; one <= unlimited; one++) ways *= (length + one) / one;
-  return ways;
+function keep(pattern: string, compiled: Compiled, characters: number): void {
+  kept.delete(pattern);
+  compiled.left -= characters + 1;
+  if (compiled.left <= 0 || compiled.size > mostKeptSize) return;
+  kept.set(pattern, compiled);
+  const [oldest] = kept.keys();
+  if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest);
 }

@@ -1,5 +1,6 @@
 import { isSet } from "../endpoint.ts";
 import type { Properties, Property } from "../types.ts";
+import type { Budget } from "./budget.ts";
 import { findProperty, isObject } from "./family.ts";
 import { mayFit } from "./formats.ts";
 import { near } from "./near.ts";
@@ -25,9 +26,15 @@ export interface NamedFault extends Fault {
 
 /**
  * Checks all that the schema knows of a request's parameters, or of a property string's parts, as
- * PVE::JSONSchema::check_object does: what is missing, what another one needs, and every value.
+ * PVE::JSONSchema::check_object does: what is missing, what another one needs, and every value, as far as the budget
+ * goes.
  */
-export function checkKnown(properties: Properties, values: ReadonlyMap<string, Value>): readonly NamedFault[] {
+export function checkKnown(
+  properties: Properties,
+  values: ReadonlyMap<string, Value>,
+  budget: Budget,
+): readonly NamedFault[] {
+  if (!budget.spend(Object.keys(properties).length)) return [];
   const missing = new Map<string, NamedFault>();
   for (const [name, property] of Object.entries(properties)) {
     if (isObject(property) && isRequired(name, property) && !values.has(name)) {
@@ -44,7 +51,7 @@ export function checkKnown(properties: Properties, values: ReadonlyMap<string, V
       missing.set(requires, { name: requires, problem, ...validOf(findProperty(properties, requires)) });
     }
     const type = typeof typeProperty !== "string" ? undefined : values.get(typeProperty);
-    faults.push(...checkValue(property, value, type).map((fault) => ({ ...fault, name })));
+    faults.push(...checkValue(property, value, budget, type).map((fault) => ({ ...fault, name })));
   }
   return [...missing.values(), ...faults];
 }
@@ -60,16 +67,19 @@ function isRequired(name: string, property: Property): boolean {
  * Checks a value the way PVE::JSONSchema::check_prop does, and in its order; the first finding ends it.
  * `type` is the value of the parameter that the schema's `type-property` names.
  */
-function checkValue(property: Property, value: Value, type?: Value): readonly Fault[] {
-  if (typeof property.alias === "string") return [];
-  const wrong = checkVariants(property, value, type);
+function checkValue(property: Property, value: Value, budget: Budget, type?: Value): readonly Fault[] {
+  if (typeof property.alias === "string" || !budget.spend(1)) return [];
+  const wrong = checkVariants(property, value, type, budget);
   if (wrong.length > 0) return wrong;
-  if (property.type === "array") return checkItems(property, typeof value === "string" ? [value] : value);
-  if (typeof value === "string") return checkText(property, value);
+  if (property.type === "array") return checkItems(property, typeof value === "string" ? [value] : value, budget);
+  if (typeof value === "string") return checkText(property, value, budget);
   // PVE::RESTHandler makes one text of them, for this kind of format alone.
-  if (isList(property)) return checkText(property, value.join(","));
+  if (isList(property)) return checkText(property, value.join(","), budget);
   return singles.has(String(property.type)) ? fault(property, "takes one value, not a list") : [];
 }
+
+/** So many characters of a value cost one unit of the budget. */
+const unitCharacters = 16;
 
 /** The types that are surely one value; a property without a type takes all. */
 const singles: ReadonlySet<string> = new Set(["string", "integer", "number", "boolean"]);
@@ -78,39 +88,47 @@ function isList({ type, format }: Property): boolean {
   return type === "string" && typeof format === "string" && format.endsWith("-list");
 }
 
-function checkVariants(property: Property, value: Value, type: Value | undefined): readonly Fault[] {
+function checkVariants(property: Property, value: Value, type: Value | undefined, budget: Budget): readonly Fault[] {
   const given: readonly Property[] = Array.isArray(property.oneOf) ? property.oneOf : [];
   const variants = given.filter((it): it is Property => isObject(it));
   const chosen = variants.filter(({ "instance-types": types }) => Array.isArray(types) && types.includes(type));
-  if (typeof property["type-property"] === "string") return chosen.flatMap((variant) => checkValue(variant, value));
-  const found = variants.map((variant) => checkValue(variant, value));
+  if (typeof property["type-property"] === "string")
+    return chosen.flatMap((variant) => checkValue(variant, value, budget));
+  const found = variants.map((variant) => checkValue(variant, value, budget));
   return found.some((faults) => faults.length === 0) ? [] : (found[0] ?? []);
 }
 
-function checkItems({ items }: Property, values: readonly string[]): readonly Fault[] {
+/** So many faults of one list are told. */
+const mostFaults = 100;
+
+function checkItems({ items }: Property, values: readonly string[], budget: Budget): readonly Fault[] {
   if (!isObject(items)) return [];
-  return values.flatMap((value, index) =>
-    checkValue(items, value).map((found) =>
-      values.length === 1 ? found : { ...found, problem: `${found.problem} (item ${index + 1})` },
-    ),
-  );
+  const faults: Fault[] = [];
+  for (const [index, value] of values.entries()) {
+    const found = checkValue(items, value, budget);
+    const place = values.length === 1 ? "" : ` (item ${index + 1})`;
+    faults.push(...found.map((fault) => ({ ...fault, problem: `${fault.problem}${place}` })));
+    if (faults.length >= mostFaults) break;
+  }
+  return faults;
 }
 
-function checkText(property: Property, value: string): readonly Fault[] {
+function checkText(property: Property, value: string, budget: Budget): readonly Fault[] {
   const { type, format, pattern, minLength, maxLength, enum: values } = property;
+  const choices = Array.isArray(values) ? values.length : 0;
+  if (!budget.spend(Math.ceil(value.length / unitCharacters) + choices)) return [];
   if (!isOfType(type, value)) return fault(property, `is ${quoted(value)}`);
   if (isObject(format)) {
-    const wrong = checkParts(property, format, value);
+    const wrong = checkParts(property, format, value, budget);
     if (wrong.length > 0) return wrong;
   }
   if (typeof format === "string" && !mayFit(format, value)) return fault(property, "is of the wrong form");
-  if (typeof pattern === "string" && !mayMatch(pattern, value)) return fault(property, "is of the wrong form");
-  const length = [...value].length;
-  if (typeof maxLength === "number" && length > maxLength) {
-    return [{ problem: `has ${length} characters`, valid: `at most ${maxLength} characters` }];
+  if (typeof pattern === "string" && !mayMatch(pattern, value, budget)) return fault(property, "is of the wrong form");
+  if (typeof maxLength === "number" && value.length > maxLength && charactersOf(value) > maxLength) {
+    return [{ problem: `has ${charactersOf(value)} characters`, valid: `at most ${maxLength} characters` }];
   }
-  if (typeof minLength === "number" && length < minLength) {
-    return [{ problem: `has ${length} characters`, valid: `at least ${minLength} characters` }];
+  if (typeof minLength === "number" && charactersOf(value) < minLength) {
+    return [{ problem: `has ${charactersOf(value)} characters`, valid: `at least ${minLength} characters` }];
   }
   // Proxmox compares whatever looks like a number, even where text is wanted.
   if (isNumber(value)) {
@@ -119,14 +137,18 @@ function checkText(property: Property, value: string): readonly Fault[] {
     if (least !== undefined && Number(value) < least) return outOfRange(property, value, `at least ${least}`);
   }
   if (!Array.isArray(values) || values.some((it) => String(it) === value)) return [];
-  return fault(property, `is ${quoted(value)}`, near(value, values.map(String)));
+  return fault(property, `is ${quoted(value)}`, budget.suggest() ? near(value, values.map(String)) : undefined);
 }
 
-function checkParts(property: Property, format: Properties, value: string): readonly Fault[] {
+function checkParts(property: Property, format: Properties, value: string, budget: Budget): readonly Fault[] {
+  const names = Object.keys(format);
+  if (!budget.spend(names.length)) return [];
   const { parts, wrong } = parsePropertyString(format, value);
-  if (wrong === undefined) return checkKnown(format, parts).map(({ name, ...found }) => ({ ...found, part: name }));
+  if (wrong === undefined) {
+    return checkKnown(format, parts, budget).map(({ name, ...found }) => ({ ...found, part: name }));
+  }
   const { part, problem } = wrong;
-  const [found] = fault(property, problem, part === undefined ? undefined : near(part, Object.keys(format)));
+  const [found] = fault(property, problem, part !== undefined && budget.suggest() ? near(part, names) : undefined);
   return found === undefined ? [] : [{ ...found, ...(part === undefined ? {} : { part }) }];
 }
 
@@ -162,6 +184,13 @@ function fault(property: Property, problem: string, nearest?: string): readonly 
 function validOf(property: Property | undefined): { readonly valid?: string } {
   const valid = property === undefined ? undefined : validWords(property);
   return valid === undefined ? {} : { valid };
+}
+
+/** How many characters Perl counts: a pair of surrogates is one. */
+function charactersOf(value: string): number {
+  let count = 0;
+  for (const _ of value) count += 1;
+  return count;
 }
 
 function quoted(value: string): string {

@@ -6,6 +6,9 @@ import { formatWords } from "./formats.ts";
 /** The most that are listed of an enumeration or of a property string's parts. */
 const most = 40;
 
+/** So many characters of one listed word, or of a pattern, are shown: the far end writes them. */
+const mostCharacters = 300;
+
 /** What a property takes, for people: `an integer from 1 to 128`; `undefined` when the schema does not say. */
 export function validWords(property: Property): string | undefined {
   const { type, enum: values, format, pattern, items, minLength, maxLength } = property;
@@ -19,7 +22,7 @@ export function validWords(property: Property): string | undefined {
   const named = typeof format !== "string" ? undefined : formatWords(format);
   if (named !== undefined) return named;
   if (type === "integer" || type === "number") return numberWords(property);
-  if (typeof pattern === "string") return `text that matches ${pattern}`;
+  if (typeof pattern === "string") return `text that matches ${shorten(pattern)}`;
   if (typeof minLength === "number" && typeof maxLength === "number") return `${minLength} to ${maxLength} characters`;
   if (typeof maxLength === "number") return `at most ${maxLength} characters`;
   if (typeof minLength === "number") return `at least ${minLength} characters`;
@@ -29,7 +32,11 @@ export function validWords(property: Property): string | undefined {
 /** The first few of many, separated by commas. */
 export function listed(words: readonly string[]): string {
   const more = words.length - most;
-  return words.slice(0, most).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  return words.slice(0, most).map(shorten).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+function shorten(text: string): string {
+  return text.length > mostCharacters ? `${text.slice(0, mostCharacters)}...` : text;
 }
 
 /** The names of a property string's parts as somebody would write them: the nameless one in brackets, no aliases. */

@@ -1,5 +1,6 @@
 import type { Params } from "../../proxmox/params.ts";
 import type { ApiEndpoint, Properties } from "../types.ts";
+import { Budget } from "./budget.ts";
 import { findProperty, nameProperties } from "./family.ts";
 import { near } from "./near.ts";
 import { checkKnown, type NamedFault } from "./property.ts";
@@ -8,9 +9,6 @@ import { readValues, type Value } from "./value.ts";
 
 /** One parameter, or one part of a property string, that Proxmox would refuse. */
 export type Complaint = NamedFault;
-
-/** So many unknown names get a suggestion; a request with more has another fault than a slip of the pen. */
-const mostSuggestions = 20;
 
 /**
  * What Proxmox would refuse of a request, all at once; empty when nothing is, or when only Proxmox can tell. Never
@@ -23,6 +21,7 @@ export function validate(
   pathValues: Readonly<Record<string, string>>,
   params: Params,
 ): readonly Complaint[] {
+  const budget = new Budget();
   const given = readValues(params);
   // The web server drops it: browsers add it against caches.
   given.delete("_dc");
@@ -38,22 +37,21 @@ export function validate(
   for (const [name, value] of given) {
     values.set(name, value);
     if (!additional && findProperty(parameters, name) === undefined) {
-      complaints.push(unknown(name, parameters, pathValues, complaints.length < mostSuggestions));
+      complaints.push(unknown(name, parameters, pathValues, budget));
     }
   }
-  return [...checkKnown(parameters, values), ...complaints];
+  return [...checkKnown(parameters, values, budget), ...complaints];
 }
 
 function unknown(
   name: string,
   parameters: Properties,
   pathValues: Readonly<Record<string, string>>,
-  suggest: boolean,
+  budget: Budget,
 ): Complaint {
-  const number = /\d+$/.exec(name)?.[0].replace(/^0+(?=\d)/, "") ?? "0";
-  const names = nameProperties(parameters, number).filter((it) => !Object.hasOwn(pathValues, it));
+  if (!budget.suggest()) return { name, problem: "is unknown" };
+  const names = nameProperties(parameters, numberOf(name)).filter((it) => !Object.hasOwn(pathValues, it));
   if (names.length === 0) return { name, problem: "is unknown: there are no parameters to give here" };
-  if (!suggest) return { name, problem: "is unknown" };
   const nearest = near(name, names);
   if (nearest !== undefined) return { name, problem: "is unknown", nearest };
   const owners = Object.keys(parameters).filter((owner) => {
@@ -62,4 +60,9 @@ function unknown(
   });
   if (owners.length > 0) return { name, problem: `is unknown here, but a part of ${listed(owners)}` };
   return { name, problem: "is unknown", ...(names.length <= 12 ? { valid: names.join(", ") } : {}) };
+}
+
+/** The number that a name ends in, `1` of `net1`; 0 for none. */
+function numberOf(name: string): string {
+  return /\d{1,9}$/.exec(name)?.[0].replace(/^0{1,8}(?=\d)/, "") ?? "0";
 }

@@ -1,4 +1,3 @@
-import type { ApiEndpoint } from "../../apidoc/types.ts";
 import type { Method } from "../../proxmox/message.ts";
 import type { Params } from "../../proxmox/params.ts";
 import type { ApiPath } from "../../proxmox/path.ts";
@@ -38,26 +37,6 @@ export interface Judged {
 
 /** The rule name of an endpoint that is not in the table. */
 export const unknownRule = "unknown";
-
-/**
- * Refines the class of a GET that is not in the table by the cluster's schema: a plain read where audit privileges are
- * all that it needs. Endpoints of the table keep their class.
- */
-export function withSchema(classified: Classified, endpoint: ApiEndpoint | undefined): Classified {
-  if (classified.rule !== unknownRule || endpoint?.method !== "GET") return classified;
-  const privileges = privilegesIn(endpoint.permissions?.check ?? []);
-  const onlyLooks = privileges.length > 0 && privileges.every((name) => name.endsWith(".Audit"));
-  return onlyLooks ? { ...classified, class: "read", reason: readReason } : classified;
-}
-
-/** Those of `["and", ["perm", "/vms/{vmid}", ["VM.Audit"]], ...]`; any other kind of check counts as a privilege of that name. */
-function privilegesIn(check: readonly unknown[]): string[] {
-  const [kind, , names] = check;
-  if (kind === "perm") return Array.isArray(names) ? names.map(String) : [];
-  if (kind === "and" || kind === "or")
-    return check.slice(1).flatMap((part) => privilegesIn(Array.isArray(part) ? part : [part]));
-  return [String(kind)];
-}
 
 type Weight = Omit<Row, "endpoint"> & { readonly rule: string };
 
