@@ -88,7 +88,7 @@ const outlets: readonly (readonly [what: string, pattern: RegExp, files: readonl
   ["prints", /\bconsole\.\w+\(|\bBun\.(?:write|stdout|stderr)\b/, []],
   ["makes a log", /\bcreateConsola\(/, ["log.ts"]],
   ["prompts on a terminal", /\bcreateInterface\(/, ["cli/consent.ts"]],
-  ["writes a file", /\bwriteFile(?:Sync)?\(/, ["apidoc/shelf.ts"]],
+  ["writes a file", /\bwriteFile(?:Sync)?\(/, ["apidoc/disk-cache.ts"]],
   ["makes content of an answer", /\btype: "text"/, ["mcp/result.ts"]],
   ["asks through the client", /\binputRequired\(/, ["mcp/elicitation.ts"]],
   ["notifies a client", /\bnotify\(/, ["mcp/progress.ts"]],
@@ -107,7 +107,7 @@ test("texts leave through few places only, and each of them redacts", async () =
   expect(found).toEqual([]);
   // What reaches the disk cache was redacted where it came in; the control socket and the terminal are where the operator
   // reads codes, and plans have lost the secrets that came from Proxmox.
-  const elsewhere = ["apidoc/shelf.ts", "control/code-display.ts", "control/listen.ts"];
+  const elsewhere = ["apidoc/disk-cache.ts", "control/code-display.ts", "control/listen.ts"];
   for (const file of new Set(outlets.flatMap(([, , files]) => files)).difference(new Set(elsewhere))) {
     expect(await Bun.file(join(src, file)).text()).toContain("redactor.outgoing(");
   }

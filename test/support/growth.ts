@@ -1,10 +1,10 @@
 import { expect } from "bun:test";
 
 /** How often each size is measured; the quickest round counts, for other processes only ever add to it. */
-const rounds = 3;
+const rounds = 4;
 
 /** What the smaller input takes at least, in milliseconds: below that the collector and the compiler are measured. */
-const floorMs = 1;
+const floorMs = 2;
 
 /**
  * Holds that a call's cost grows no faster than its input: ten times as much may cost at most `factor` times as much.
@@ -19,7 +19,7 @@ export async function expectLinear<Input>(
   const [few, many] = [make(small), make(10 * small)];
   let ratio = Number.POSITIVE_INFINITY;
   // A machine that is busy in all rounds of one size gets another chance; a cost that grows faster fails each time.
-  for (let attempt = 0; attempt < 6 && ratio > factor; attempt++) {
+  for (let attempt = 0; attempt < 12 && ratio > factor; attempt++) {
     const best = { small: Number.POSITIVE_INFINITY, large: Number.POSITIVE_INFINITY };
     for (let round = 0; round < rounds; round++) {
       best.small = Math.min(best.small, await time(() => run(few)));
