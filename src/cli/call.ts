@@ -41,7 +41,7 @@ export const call = command({
       type: "string",
       valueHint: "NAME",
       description:
-        "for scripts: what would be typed to agree to damage, the guest's name or VMID; `yes` where a tick is asked for",
+        "for scripts: what would be typed to agree to damage, the guest's name or VMID; `yes` where one click agrees",
     },
     ...flagsOf("source", "cache"),
     json: { type: "boolean", description: "print JSON, on a terminal too" },

@@ -50,7 +50,11 @@ async function answer(
   if (given === undefined) await write(process.stderr, plainLines(text));
   const prompt = isClick ? "Allow this? [y/N] " : `${howToAgree(plan).replace(/\.$/, ":")} `;
   const typed = given ?? (await ask(redactor.outgoing(prompt)));
-  if (typed === undefined) return { action: "cancel", confirm: undefined };
+  if (typed === undefined) {
+    // The end of the input leaves the cursor behind the prompt.
+    await write(process.stderr, "");
+    return { action: "cancel", confirm: undefined };
+  }
   if (!isClick) return { action: "accept", confirm: typed };
   return { action: /^(?:y|yes)$/i.test(typed.trim()) ? "accept" : "decline", confirm: undefined };
 }

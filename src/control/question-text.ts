@@ -53,6 +53,6 @@ function wrap(indent: string, text: string, columns: number | undefined): string
   if (columns === undefined || line === "") return `${indent}${line}`;
   const more = `${indent}    `;
   const width = Math.max(20, columns - more.length);
-  const parts = Bun.wrapAnsi(line, width, { hard: true, trim: false, wordWrap: false }).split("\n");
+  const parts = Bun.wrapAnsi(line, width, { hard: true, trim: false, wordWrap: true }).split("\n");
   return `${indent}${parts.join(`\n${more}`)}`;
 }

@@ -7,12 +7,15 @@ import { loadSources } from "./validate/schemas.ts";
 
 const sources = await loadSources();
 
-/** How long nothing else could run while something was done, in milliseconds. */
+/**
+ * How long nothing else could run while something was done, in milliseconds of this process's own CPU time: on a busy
+ * machine others hold it up, too.
+ */
 async function longestHold(run: () => Promise<unknown>): Promise<number> {
   let longest = 0;
-  let last = performance.now();
+  let last = cpuMs();
   const timer = setInterval(() => {
-    const now = performance.now();
+    const now = cpuMs();
     longest = Math.max(longest, now - last);
     last = now;
   }, 1);
@@ -20,6 +23,11 @@ async function longestHold(run: () => Promise<unknown>): Promise<number> {
   await Bun.sleep(5);
   clearInterval(timer);
   return longest;
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 describe.each(sources.map((source) => [source.name, source] as const))("%s", (_, { schema }) => {
@@ -50,7 +58,7 @@ describe.each(sources.map((source) => [source.name, source] as const))("%s", (_,
         }),
       );
     }
-    // Other processes hold this one up, too: the quietest round tells what is its own.
+    // The collector's threads count, too: the quietest round tells what is its own.
     expect(Math.min(...holds)).toBeLessThan(50);
   });
 

@@ -101,21 +101,21 @@ export class Consents {
     }
     this.#refuseDeclined(asked, call);
     if (action !== "accept") throw this.#unanswered(asked, call, question);
-    const refuse = (why: string) =>
-      new PolicyRefusal("consent", `${why} ${sentence(asked)} was not sent. Call again to ask again.`, question?.id);
     if (question === undefined) {
-      throw refuse(
-        "The answer does not count: this server does not know its question. It was asked before a restart, by another server, or too long ago.",
+      throw notCounted(
+        asked,
+        call,
+        "this server does not know its question: it was asked before a restart, by another server, or too long ago",
       );
     }
     const problem = this.#problem(question, asked);
-    if (problem !== undefined) throw refuse(`The answer to question ${question.id} does not count: ${problem}.`);
+    if (problem !== undefined) throw notCounted(asked, call, problem, question.id);
     const { words } = asked.plan;
     const agrees = words.length === 0 || (confirm !== undefined && words.includes(confirm.trim()));
     this.#store.end(question, agrees ? "used" : "answered");
     if (agrees) return { how: "human", question: question.id };
     const expected = words.map((word) => JSON.stringify(word)).join(" or ");
-    throw refuse(`The answer to question ${question.id} does not count: what was typed is not ${expected}.`);
+    throw notCounted(asked, call, `what was typed is not ${expected}`, question.id);
   }
 
   /** A client that closed its form, as `claude -p` does by itself: only a code shows then that there is a human. */
@@ -305,6 +305,15 @@ function declined(
     `The human declined. Do not try another way to the same end: ask the human what they want. ${sentence(asked)} was not sent${closed}.`,
     question,
   );
+}
+
+/** An answer that does not count; a terminal shows neither questions' names nor can it call again. */
+function notCounted(asked: Asked, { prompt }: Call, problem: string, question?: string): PolicyRefusal {
+  const text =
+    prompt === "terminal"
+      ? `Not agreed: ${problem}. ${sentence(asked)} was not sent.`
+      : `The answer${question === undefined ? "" : ` to question ${question}`} does not count: ${problem}. ${sentence(asked)} was not sent. Call again to ask again.`;
+  return new PolicyRefusal("consent", text, question);
 }
 
 function denied(asked: Asked, { prompt }: Call): PolicyRefusal {
