@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
-import { escapeControls } from "../plain.ts";
+import { plainJson } from "../plain.ts";
 import type { ParamValue } from "../proxmox/params.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import type { CallClass } from "./classes/row.ts";
@@ -117,9 +117,9 @@ function unwritable(path: string, what: string, error: unknown): string {
   return `audit_log: ${path} cannot be ${what} (${code}), and what cannot be written down is not done. Reads go on. Make the file writable, or change audit_log.`;
 }
 
-/** One line whatever the values hold: JSON escapes line ends, and what a terminal would obey is escaped, too. */
+/** One line whatever the values hold: JSON escapes line ends, and what a terminal would obey or not show is escaped, too. */
 function toLine(entry: AuditEntry, redactor: Redactor): string {
   const { event, ...rest } = entry;
   const json = JSON.stringify({ time: new Date().toISOString(), audit: event, ...redactor.outgoing(rest) });
-  return `${escapeControls(json, /[\x7f-\x9f\u2028\u2029]|\p{Bidi_Control}/gu)}\n`;
+  return `${plainJson(json)}\n`;
 }
