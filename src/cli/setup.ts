@@ -3,7 +3,7 @@ import { loadAuditTarget } from "../config/audit.ts";
 import { loadCacheFolder } from "../config/cache.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
-import { isRereadable } from "../config/file.ts";
+import { isInheritedPipe } from "../config/file.ts";
 import type { Flags } from "../config/given.ts";
 import { loadLogConfig } from "../config/log.ts";
 import { loadRuntimeFolders } from "../config/runtime.ts";
@@ -92,7 +92,7 @@ export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
     }
   };
   const { file } = fleet.config;
-  const isPipe = file !== undefined && !isRereadable(file);
+  const isPipe = file !== undefined && isInheritedPipe(file);
   const onHangup = () => {
     audit.reopen();
     if (isPipe) log.warn(`SIGHUP: the configuration came from a pipe and cannot be read again. The old one stays.`);

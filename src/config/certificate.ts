@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { ConfigError } from "./error.ts";
-import { type FileText, readText } from "./file.ts";
+import { type FileText, readTrusted } from "./file.ts";
 
 const block = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
 
@@ -9,7 +9,7 @@ const block = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
  * @throws ConfigError when there is none, one cannot be read, or a private key stands among them.
  */
 export function readAuthorities(given: string, folder: string): { ca: string; file: string } {
-  const file = readText(given, folder);
+  const file = readTrusted(given, folder);
   const blocks = [...file.text.matchAll(block)].map(([pem, kind = ""]) => ({ pem, kind }));
   if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(file.text)) {
     throw new ConfigError(`${file.shown} holds a private key; name a file that holds only certificates.`);
@@ -35,8 +35,8 @@ export interface Pair {
  * @throws ConfigError when one cannot be read or they do not belong together.
  */
 export function loadPair(certFile: string, keyFile: string, folder: string): Pair {
-  const cert = readText(certFile, folder);
-  const key = readText(keyFile, folder);
+  const cert = readTrusted(certFile, folder);
+  const key = readTrusted(keyFile, folder);
   if (!certificate(cert.text, cert.shown).checkPrivateKey(privateKey(key))) {
     throw new ConfigError(`the key in ${key.shown} does not belong to the certificate in ${cert.shown}.`);
   }
