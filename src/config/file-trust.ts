@@ -31,7 +31,7 @@ const maxLinks = 40;
  *   whole (systemd's `ProtectSystem=strict` makes `/` so for the service, while other users go on writing).
  *
  * Windows has no such bits, and nothing is checked there.
- * @throws the system's error when the path cannot be followed.
+ * @throws the system's error when the path cannot be followed; ENOENT only where all that exists of it may be trusted.
  */
 export function trustFault(path: string, chosen: Chosen): string | undefined {
   const uid = process.geteuid?.();
@@ -49,9 +49,9 @@ interface Step {
   readonly stats: Stats;
 }
 
-/** Everything that decides which file a path names. */
-function stepsTo(path: string): Step[] {
-  const steps: Step[] = [{ path: "/", stats: lstatSync("/") }];
+/** Everything that decides which file a path names, one after the other, so that what is missing comes last. */
+function* stepsTo(path: string): Generator<Step> {
+  yield { path: "/", stats: lstatSync("/") };
   let current = "/";
   let names = path.split("/");
   for (let links = 0; names.length > 0; ) {
@@ -60,7 +60,7 @@ function stepsTo(path: string): Step[] {
     if (name === "" || name === ".") continue;
     const next = join(current, name);
     const stats = lstatSync(next);
-    steps.push({ path: next, stats });
+    yield { path: next, stats };
     if (!stats.isSymbolicLink()) {
       current = next;
       continue;
@@ -70,7 +70,6 @@ function stepsTo(path: string): Step[] {
     names = [...target.split("/"), ...names];
     if (target.startsWith("/")) current = "/";
   }
-  return steps;
 }
 
 function faultOf({ path, stats }: Step, uid: number, ownFolder: string): string | undefined {
