@@ -101,7 +101,7 @@ export function listen(
       port,
       // Beyond this Bun answers 413 itself; up to there our own gate says how much is taken.
       maxRequestBodySize: 2 * mostBodyBytes,
-      ...(tls !== undefined && { tls }),
+      ...(tls !== undefined && { tls: { cert: tls.cert, key: tls.key } }),
       async fetch(request, server) {
         // A Host header that is none, or missing, leaves no URL; its gate refuses it.
         const pathname = URL.parse(request.url)?.pathname ?? "";
