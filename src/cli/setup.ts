@@ -77,6 +77,7 @@ export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
       const before = { ...fleet, audit };
       fleet = openFleet(next, { library, consents, audit: nextAudit, redactor }, before.clusters);
       audit = nextAudit;
+      for (const name of rotatedClusters(before.config, next.config)) consents.endAfterRotation(name);
       warn(fleet.config, log);
       before.clusters.close();
       // A call that is under way still has lines to write.
@@ -163,6 +164,14 @@ function auditOf(config: Config, redactor: Redactor): Audit {
 function warn(config: Config, log: Log): void {
   const { warnings } = loadAuditTarget(config, environment());
   for (const warning of [...config.warnings, ...idlePatterns(config), ...warnings]) log.warn(warning);
+}
+
+/** The clusters that both configurations have, with another token secret each. */
+function rotatedClusters(before: Config, after: Config): string[] {
+  return after.clusters.flatMap(({ name, tokenSecret }) => {
+    const old = before.clusters.find((cluster) => cluster.name === name)?.tokenSecret;
+    return old === undefined || old.reveal() === tokenSecret.reveal() ? [] : [name];
+  });
 }
 
 /** What of a configuration stands in tools/list. */

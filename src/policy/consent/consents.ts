@@ -69,6 +69,13 @@ export class Consents {
     return [...this.#questions.values()].filter((question) => this.#isOpen(question)).map((one) => toOpen(one, now));
   }
 
+  /** Ends the open questions of a cluster whose token secret was replaced: what was agreed to with the old one no longer counts. */
+  endAfterRotation(cluster: string): void {
+    for (const question of this.#questions.values()) {
+      if (question.cluster === cluster && this.#isOpen(question)) question.ending = "rotated";
+    }
+  }
+
   /**
    * Returns the consent of this call, or throws what has to be done to get one.
    * @throws {ConsentNeeded} to ask by form, {NotExecuted} with the plan and another way, {PolicyRefusal} when a human
@@ -171,6 +178,7 @@ export class Consents {
     if (ending === "used" || ending === "answered") return "it was used already; a consent counts once";
     if (ending === "declined") return "a human declined it";
     if (ending === "unanswered") return "the client answered before that nobody was there";
+    if (ending === "rotated") return "the token secret of its cluster was replaced since";
     if (question.askedAt + consentMs < this.#now()) return "it came more than ten minutes after the question";
     if (!sameFacts(plan.facts, asked.plan.facts)) {
       question.ending = "replaced";
