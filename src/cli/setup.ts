@@ -19,6 +19,7 @@ import { type Audit, AuditError, openAudit } from "../policy/audit.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { CallLimits } from "../policy/limits.ts";
 import { idlePatterns } from "../policy/warnings.ts";
+import { warmUp } from "../proxmox/warm-up.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import { Seal } from "../seal.ts";
 import { tools } from "../tools/index.ts";
@@ -60,6 +61,7 @@ export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
   const log = createLog(loadLogConfig({ flags, env: environment() }), redactor);
   const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
   const source = await loadSource(flags, redactor);
+  warmUp(environment());
   const seal = new Seal(source.config);
   let control: ControlSocket | undefined;
   const consents = new Consents(codeDisplay(() => control !== undefined, log));

@@ -25,7 +25,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "its name is too long",
   ENXIO: "it is a socket",
   EMFILE: "this process has no file descriptor left; raise its limit (LimitNOFILE=, ulimit -n)",
-  ENFILE: "the system has no file descriptor left",
+  ENFILE: "this machine has no file descriptor left; raise fs.file-max",
 };
 
 /** Far above any file that is meant here; keeps a mistaken path to something huge from filling the memory. */

@@ -1,4 +1,5 @@
 import { closeSync, writeSync } from "node:fs";
+import { isExhausted, moreDescriptors } from "../descriptors.ts";
 import { plainJson } from "../plain.ts";
 import type { ParamValue } from "../proxmox/params.ts";
 import type { Redactor } from "../redact/redactor.ts";
@@ -124,7 +125,8 @@ function unusable(path: string, why: string): string {
 
 function unwritable(path: string, what: string, error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-  return `${unusable(path, `cannot be ${what} (${code})`)} Make the file writable, or change audit_log.`;
+  const remedy = isExhausted(code) ? moreDescriptors : "Make the file writable, or change audit_log.";
+  return `${unusable(path, `cannot be ${what} (${code})`)} ${remedy}`;
 }
 
 /** One line whatever the values hold: JSON escapes line ends, and what a terminal would obey or not show is escaped, too. */
