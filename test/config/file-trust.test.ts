@@ -155,6 +155,7 @@ describe.skipIf(!isRoot)("a file that belongs to another user", () => {
 
   test("a hostile folder sends nothing of the environment anywhere, and is not passed over for another file", async () => {
     const folder = folderWith({
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a variable of the configuration
       "clusters.json": prodWith({ token_secret: "${AWS_SECRET_ACCESS_KEY}" }),
       "system/clusters.json": prodWith(),
     });
