@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { type ConsolaReporter, createConsola, LogLevels } from "consola/core";
 import type { LogConfig } from "./config/types.ts";
+import { plain, plainJson } from "./plain.ts";
 import type { Redactor } from "./redact/redactor.ts";
 
 /** The log, on stderr: stdout belongs to the protocol when the transport is stdio. */
@@ -22,12 +23,12 @@ const levels = {
   debug: LogLevels.debug,
 } as const satisfies Record<LogConfig["level"], number>;
 
-/** `text` for people, `json` a line an entry for machines. */
+/** `text` for people, `json` a line an entry for machines; neither sends what a terminal would obey or not show. */
 const reporters: Readonly<Record<LogConfig["format"], ConsolaReporter>> = {
-  text: { log: ({ type, args }) => write(`[${type}] ${args.join(" ")}`) },
+  text: { log: ({ type, args }) => write(plain(`[${type}] ${args.join(" ")}`)) },
   json: {
     log: ({ date, type, args }) =>
-      write(JSON.stringify({ time: date.toISOString(), level: type, message: args.join(" ") })),
+      write(plainJson(JSON.stringify({ time: date.toISOString(), level: type, message: args.join(" ") }))),
   },
 };
 

@@ -1,9 +1,10 @@
 import { defineCommand, runMain } from "citty";
 import { flagsOf } from "./cli/flags.ts";
-import { refuseLeadingFlags, subCommands } from "./cli/index.ts";
+import { refuseEnvironment, refuseLeadingFlags, subCommands } from "./cli/index.ts";
 import { showUsage } from "./cli/usage.ts";
 import { versionLine } from "./version.ts";
 
+await refuseEnvironment();
 await runMain(
   defineCommand({
     meta: { name: "proxmox-mcp", version: versionLine, description: "An MCP server for Proxmox VE" },

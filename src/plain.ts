@@ -24,3 +24,13 @@ export function plainLine(text: string): string {
 export function plain(text: string): string {
   return escapeControls(text, unseenInText);
 }
+
+/** What is unseen in JSON with line ends between its parts. */
+const unseenInJson = new RegExp(`(?!\\n)${unseen}`, "gv");
+
+/** A JSON text with the same characters escaped as JSON does it, so that it means what it meant. */
+export function plainJson(json: string): string {
+  const escaped = (char: string) =>
+    Array.from({ length: char.length }, (_, at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, "0")}`).join("");
+  return json.replace(unseenInJson, escaped);
+}

@@ -3,6 +3,9 @@ import manifest from "../package.json" with { type: "json" };
 /** Written in by the build; source that runs as it is has none. */
 declare const PROXMOX_MCP_COMMIT: string | undefined;
 
+/** Whether this is a compiled program, with Bun in it, and not source that Bun runs. */
+export const isCompiled = typeof PROXMOX_MCP_COMMIT === "string";
+
 /** This server's version, `0.1.0`. */
 export const version = manifest.version;
 

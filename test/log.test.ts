@@ -17,6 +17,7 @@ async function logged(format: "text" | "json"): Promise<string> {
     log.debug("a header: PVEAPIToken=mcp@pve!agent=${secret}");
     log.info("in two lines: ${secret.slice(0, 20)}\\n${secret.slice(20)}");
     log.warn("a code: k7q2 9fgh 3mnp");
+    log.info("hidden: \\u001b[2J\\u202e\\u200b\\u2028\\u{e0041}");
     log.error("it failed", new TypeError("invalid header: " + btoa("${secret}")));
   `;
   const child = Bun.spawn([process.execPath, "-e", program], { stdout: "ignore", stderr: "pipe" });
@@ -31,6 +32,9 @@ test.each(["text", "json"] as const)("a log in %s has no secret and no open code
   // Of a cause only its kind is logged.
   expect(text).toContain("it failed: TypeError");
   expect(text).toMatch(/\bat /);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not come through.
+  expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]|[\p{Zl}\p{Zp}]|\p{Cf}/u);
+  expect(text).toContain("hidden: \\u001b[2J\\u202e\\u200b\\u2028\\u");
   expect(text).not.toContain(secret.slice(0, 8));
   expect(text).not.toContain(secret.slice(-12));
   expect(text).not.toContain(btoa(secret).slice(4, 20));

@@ -3,10 +3,11 @@ import { type Call, ConsentNeeded, type Question, type Reply } from "../policy/c
 import { local } from "../policy/caller.ts";
 import { howToAgree, planLines } from "../policy/consent/question-text.ts";
 import type { Guard, Proxmox } from "../policy/guard.ts";
+import { plain } from "../plain.ts";
 import { NotExecuted } from "../policy/refusal.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import { version } from "../version.ts";
-import { plainLines, type Write } from "./output.ts";
+import type { Write } from "./output.ts";
 
 /** What a question in the terminal needs. */
 export interface TerminalOptions {
@@ -47,7 +48,7 @@ async function answer(
     const message = `NOT EXECUTED. ${text}\nTo agree without a terminal, add --consent=${value}`;
     throw new NotExecuted(message, "consent is needed (no terminal)", id);
   }
-  if (given === undefined) await write(process.stderr, plainLines(text));
+  if (given === undefined) await write(process.stderr, text);
   const prompt = isClick ? "Allow this? [y/N] " : `${howToAgree(plan).replace(/\.$/, ":")} `;
   const typed = given ?? (await ask(redactor.outgoing(prompt)));
   if (typed === undefined) {
@@ -64,7 +65,7 @@ async function ask(prompt: string): Promise<string | undefined> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const closed = new Promise<undefined>((resolve) => terminal.once("close", () => resolve(undefined)));
   try {
-    return await Promise.race([terminal.question(plainLines(prompt)), closed]);
+    return await Promise.race([terminal.question(plain(prompt)), closed]);
   } finally {
     terminal.close();
   }

@@ -6,7 +6,7 @@ import { PathError } from "../proxmox/path.ts";
 import { Redactor } from "../redact/redactor.ts";
 import { failureText } from "../tools/failure.ts";
 import { type CommandLine, readCommandLine } from "./flags.ts";
-import { OutputError, plainLines, type Write, writer } from "./output.ts";
+import { OutputError, type Write, writer } from "./output.ts";
 
 /** Errors of what was given, and not of what was done with it. */
 const unusableKinds = [ConfigError, ClusterChoiceError, PathError, ParamsError];
@@ -43,7 +43,7 @@ async function outcome(run: Run, context: CommandContext, unusable: number): Pro
     const isOurs = error instanceof ConfigError || error instanceof OutputError;
     const message = isOurs ? error.message : (failureText(error) ?? stackOf(error));
     // Where stderr cannot be written either, the exit code is all that is left to say.
-    await write(process.stderr, plainLines(message)).catch(() => undefined);
+    await write(process.stderr, message).catch(() => undefined);
     return unusableKinds.some((kind) => error instanceof kind) ? unusable : 1;
   }
 }

@@ -1,4 +1,4 @@
-import { plain } from "./output.ts";
+import { plainLine } from "../plain.ts";
 
 /**
  * A value of the API for a terminal. Rows become a table with aligned columns, or, where that is wider than `width`, a
@@ -7,7 +7,7 @@ import { plain } from "./output.ts";
 export function grid(value: unknown, width: number): string {
   if (isRows(value)) {
     const keys = [...new Set(value.flatMap((row) => Object.keys(row)))].sort(byWeight);
-    const table = aligned([keys.map(plain), ...value.map((row) => keys.map((key) => cell(row[key])))]);
+    const table = aligned([keys.map(plainLine), ...value.map((row) => keys.map((key) => cell(row[key])))]);
     const fits = table.every((line) => Bun.stringWidth(line) <= width);
     return fits ? table.join("\n") : value.map((row) => block(row, keys).join("\n")).join("\n\n");
   }
@@ -24,7 +24,7 @@ function byWeight(a: string, b: string): number {
 }
 
 function block(row: Readonly<Record<string, unknown>>, keys: readonly string[]): string[] {
-  return aligned(keys.filter((key) => key in row).map((key) => [plain(key), cell(row[key])]));
+  return aligned(keys.filter((key) => key in row).map((key) => [plainLine(key), cell(row[key])]));
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {
@@ -39,7 +39,7 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
 /** Values stay as Proxmox gave them; what has parts stands as JSON. */
 function cell(value: unknown): string {
   if (value === null || value === undefined) return "";
-  return plain(typeof value === "object" ? JSON.stringify(value) : String(value));
+  return plainLine(typeof value === "object" ? JSON.stringify(value) : String(value));
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

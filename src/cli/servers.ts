@@ -5,7 +5,6 @@ import { askServers } from "../control/ask.ts";
 import type { ServerName } from "../control/protocol.ts";
 import { plainLine } from "../plain.ts";
 import type { Invocation } from "./edge.ts";
-import { plainLines } from "./output.ts";
 
 /** What every running server of this user answered. */
 export interface ServerAnswers<T> {
@@ -37,7 +36,7 @@ export async function askRunning<T>(
     "Start one with `proxmox-mcp serve`, run this as the user of the server or as root, or name the server's folder with --runtime-dir.",
     "In a container: docker exec CONTAINER proxmox-mcp consents",
   ];
-  await write(process.stderr, plainLines(lines.join("\n")));
+  await write(process.stderr, lines.join("\n"));
   return undefined;
 }
 

@@ -3,7 +3,7 @@ import { loadAuditTarget } from "../config/audit.ts";
 import { loadCacheFolder } from "../config/cache.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
-import { isRereadable } from "../config/file.ts";
+import { isInheritedPipe } from "../config/file.ts";
 import type { Flags } from "../config/given.ts";
 import { loadLogConfig } from "../config/log.ts";
 import { loadRuntimeFolders } from "../config/runtime.ts";
@@ -19,6 +19,7 @@ import { type Audit, AuditError, openAudit } from "../policy/audit.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { CallLimits } from "../policy/limits.ts";
 import { idlePatterns } from "../policy/warnings.ts";
+import { warmUp } from "../proxmox/warm-up.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import { Seal } from "../seal.ts";
 import { tools } from "../tools/index.ts";
@@ -60,6 +61,7 @@ export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
   const log = createLog(loadLogConfig({ flags, env: environment() }), redactor);
   const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
   const source = await loadSource(flags, redactor);
+  warmUp(environment());
   const seal = new Seal(source.config);
   let control: ControlSocket | undefined;
   const consents = new Consents(codeDisplay(() => control !== undefined, log));
@@ -77,6 +79,7 @@ export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
       const before = { ...fleet, audit };
       fleet = openFleet(next, { library, consents, audit: nextAudit, redactor }, before.clusters);
       audit = nextAudit;
+      for (const name of rotatedClusters(before.config, next.config)) consents.endAfterRotation(name);
       warn(fleet.config, log);
       before.clusters.close();
       // A call that is under way still has lines to write.
@@ -92,7 +95,7 @@ export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
     }
   };
   const { file } = fleet.config;
-  const isPipe = file !== undefined && !isRereadable(file);
+  const isPipe = file !== undefined && isInheritedPipe(file);
   const onHangup = () => {
     audit.reopen();
     if (isPipe) log.warn(`SIGHUP: the configuration came from a pipe and cannot be read again. The old one stays.`);
@@ -163,6 +166,14 @@ function auditOf(config: Config, redactor: Redactor): Audit {
 function warn(config: Config, log: Log): void {
   const { warnings } = loadAuditTarget(config, environment());
   for (const warning of [...config.warnings, ...idlePatterns(config), ...warnings]) log.warn(warning);
+}
+
+/** The clusters that both configurations have, with another token secret each. */
+function rotatedClusters(before: Config, after: Config): string[] {
+  return after.clusters.flatMap(({ name, tokenSecret }) => {
+    const old = before.clusters.find((cluster) => cluster.name === name)?.tokenSecret;
+    return old === undefined || old.reveal() === tokenSecret.reveal() ? [] : [name];
+  });
 }
 
 /** What of a configuration stands in tools/list. */

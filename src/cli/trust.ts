@@ -4,11 +4,11 @@ import { environment } from "../config/environment.ts";
 import { ConfigError, prefixed } from "../config/error.ts";
 import { bare } from "../config/host.ts";
 import { proxyFor } from "../config/proxy.ts";
+import { plainLine } from "../plain.ts";
 import { type Certificate, day } from "../proxmox/certificate.ts";
 import { inspectCertificates } from "../proxmox/inspect.ts";
 import { ending } from "./check/certificate.ts";
 import { command } from "./command.ts";
-import { plain, plainLines } from "./output.ts";
 
 /** `trust`: the certificate of an endpoint, and the lines of configuration that would trust it. Sends nothing to it. */
 export const trust = command({
@@ -24,13 +24,14 @@ export const trust = command({
     const through = { proxy, redactor };
     const shown = await inspectCertificates(endpoint, { mode: "off" }, through);
     if (shown.problem !== undefined) {
-      await write(process.stderr, plainLines([shown.problem.what, shown.problem.hint ?? ""].join("\n").trimEnd()));
+      await write(process.stderr, [shown.problem.what, shown.problem.hint ?? ""].join("\n").trimEnd());
       return 1;
     }
     const [leaf, ...others] = shown.seen;
     if (leaf === undefined) throw new ConfigError(`${endpoint} shows no certificate.`);
     const judged = await inspectCertificates(endpoint, { mode: "verify" }, through);
-    const doubt = judged.problem === undefined ? undefined : plain(judged.problem.what.replace(/ \(subject .*$/s, ""));
+    const doubt =
+      judged.problem === undefined ? undefined : plainLine(judged.problem.what.replace(/ \(subject .*$/s, ""));
     await write(
       process.stdout,
       [...shownLines(endpoint, leaf, others), "", ...advice(endpoint, leaf, doubt)].join("\n"),
@@ -49,9 +50,9 @@ function shownLines(endpoint: string, leaf: Certificate, others: readonly Certif
 
 function lines({ subject, issuer, names, validFrom, validTo, fingerprint }: Certificate): string[] {
   return [
-    `  subject  ${plain(subject)}`,
-    `  issuer   ${plain(issuer)}`,
-    ...(names.length === 0 ? [] : [`  names    ${plain(names.join(", "))}`]),
+    `  subject  ${plainLine(subject)}`,
+    `  issuer   ${plainLine(issuer)}`,
+    ...(names.length === 0 ? [] : [`  names    ${plainLine(names.join(", "))}`]),
     `  valid    from ${day(validFrom)}, ${ending(validTo)}`,
     `  SHA-256  ${fingerprint}`,
   ];

@@ -1,7 +1,6 @@
 import { type ArgsDef, type CommandDef, renderUsage } from "citty";
-import { Redactor } from "../redact/redactor.ts";
 import type { Command } from "./command.ts";
-import { writer } from "./output.ts";
+import { writeOwn } from "./output.ts";
 
 /**
  * Prints what `--help` shows: a command's flags, and examples of it. Where the command line was wrong, the same goes to
@@ -19,7 +18,7 @@ export async function showUsage<T extends ArgsDef>(cmd: CommandDef<T>, parent?: 
   const examples = isCommand(cmd) ? ["EXAMPLES", "", ...cmd.examples.map((line) => `  ${line}`), ""] : [];
   const usage = [await renderUsage(cmd, parent), ...examples].join("\n").replaceAll(/ +$/gm, "");
   // citty colours for files, too.
-  await writer(new Redactor())(stream, stream.isTTY ? usage : Bun.stripANSI(usage));
+  await writeOwn(stream, stream.isTTY ? usage : Bun.stripANSI(usage));
 }
 
 function isCommand(cmd: object): cmd is Command {

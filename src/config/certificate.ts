@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { ConfigError } from "./error.ts";
-import { type FileText, readText } from "./file.ts";
+import { type FileText, readTrusted } from "./file.ts";
 
 const block = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
 
@@ -9,7 +9,7 @@ const block = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
  * @throws ConfigError when there is none, one cannot be read, or a private key stands among them.
  */
 export function readAuthorities(given: string, folder: string): { ca: string; file: string } {
-  const file = readText(given, folder);
+  const file = readTrusted(given, folder);
   const blocks = [...file.text.matchAll(block)].map(([pem, kind = ""]) => ({ pem, kind }));
   if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(file.text)) {
     throw new ConfigError(`${file.shown} holds a private key; name a file that holds only certificates.`);
@@ -28,22 +28,38 @@ export function readAuthorities(given: string, folder: string): { ca: string; fi
 export interface Pair {
   readonly cert: FileText;
   readonly key: FileText;
+  /** Which certificates of the chain are not valid now, a sentence each; clients refuse them. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * Reads and judges the server's own certificate and key, every certificate of the chain too.
+ * @param now when the certificates must be valid. Default: now.
  * @throws ConfigError when one cannot be read or they do not belong together.
  */
-export function loadPair(certFile: string, keyFile: string, folder: string): Pair {
-  const cert = readText(certFile, folder);
-  const key = readText(keyFile, folder);
+export function loadPair(certFile: string, keyFile: string, folder: string, now = new Date()): Pair {
+  const cert = readTrusted(certFile, folder);
+  const key = readTrusted(keyFile, folder);
   if (!certificate(cert.text, cert.shown).checkPrivateKey(privateKey(key))) {
     throw new ConfigError(`the key in ${key.shown} does not belong to the certificate in ${cert.shown}.`);
   }
-  for (const [index, [pem]] of [...cert.text.matchAll(block)].entries()) {
-    certificate(pem, `certificate ${index + 1} of ${cert.shown}`);
-  }
-  return { cert, key };
+  const chain = [...cert.text.matchAll(block)].map(([pem], index) => ({
+    name: index === 0 ? `The certificate in ${cert.shown}` : `Certificate ${index + 1} of the chain in ${cert.shown}`,
+    certificate: certificate(pem, `certificate ${index + 1} of ${cert.shown}`),
+  }));
+  const warnings = chain.flatMap(({ name, certificate }) => validityWarning(name, certificate, now) ?? []);
+  return { cert, key, warnings };
+}
+
+function validityWarning(name: string, { validFromDate, validToDate }: X509Certificate, now: Date): string | undefined {
+  if (validToDate < now)
+    return `${name} expired on ${day(validToDate)}, and clients refuse it. Renew it; the new one is used within seconds.`;
+  if (validFromDate > now) return `${name} is only valid from ${day(validFromDate)}. Check this machine's clock.`;
+  return undefined;
+}
+
+function day(date: Date): string {
+  return date.toISOString().slice(0, 10);
 }
 
 function certificate(pem: string, name: string): X509Certificate {

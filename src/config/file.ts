@@ -1,6 +1,7 @@
-import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { isAbsolute, relative, resolve } from "node:path";
 import { ConfigError } from "./error.ts";
+import { type Chosen, trustFault } from "./file-trust.ts";
 import { Secret } from "./secret.ts";
 import type { Variables } from "./variables.ts";
 import { shellWord, shownPath } from "./wording.ts";
@@ -22,62 +23,119 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: "it is a directory",
   ELOOP: "its symbolic links go round in a circle",
   ENAMETOOLONG: "its name is too long",
+  ENXIO: "it is a socket",
+  EMFILE: "this process has no file descriptor left; raise its limit (LimitNOFILE=, ulimit -n)",
+  ENFILE: "this machine has no file descriptor left; raise fs.file-max",
 };
 
 /** Far above any file that is meant here; keeps a mistaken path to something huge from filling the memory. */
 const largest = 1024 * 1024;
 
 /**
- * Reads a file of text; a relative path starts from `folder`. Pipes work (`--config <(sops -d clusters.enc.json)`).
+ * Reads a file of text; a relative path starts from `folder`. Pipes and devices are refused, since reading one may wait
+ * for ever.
  * @throws ConfigError that says why it cannot be read.
  */
 export function readText(given: string, folder: string): FileText {
+  return readWith(given, folder, openRegular);
+}
+
+/**
+ * Reads a file that decides what this program does or holds a secret: like {@link readText}, and others must be able
+ * neither to write nor to replace it.
+ * @throws ConfigError that says why it cannot be read, or must not be used and the command that mends it.
+ */
+export function readTrusted(given: string, folder: string, chosen: Chosen = "named"): FileText {
+  const file = readText(given, folder);
+  const fault = trustFault(file.path, chosen);
+  if (fault !== undefined) throw new ConfigError(`${file.shown} is not used: ${fault}`);
+  return file;
+}
+
+/**
+ * Reads a pipe that this process was started with, such as that of `--config <(sops -d clusters.enc.json)`.
+ * @throws ConfigError that says why it cannot be read.
+ */
+export function readInheritedPipe(path: string): FileText {
+  return readWith(path, "/", () => {
+    const descriptor = openSync(path, "r");
+    return { descriptor, stats: fstatSync(descriptor) };
+  });
+}
+
+/** Whether a path names a pipe that this process was started with. It gives its text once. */
+export function isInheritedPipe(path: string): boolean {
+  const isOwn = /^\/(?:dev|proc\/self)\/fd\/\d+$|^\/dev\/stdin$/.test(path);
+  return isOwn && statSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
+}
+
+interface Opened {
+  readonly descriptor: number;
+  readonly stats: Stats;
+}
+
+function readWith(given: string, folder: string, open: (path: string) => Opened | string): FileText {
   const path = resolve(folder, given);
   const shown = shownPath(given, path);
   const refuse = (reason: string) => new ConfigError(`cannot read ${shown}: ${reason}.`);
-  const { bytes, mode } = readBytes(path, refuse);
+  let opened: Opened | string | undefined;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return { path, shown, text, mode: process.platform === "win32" ? 0 : mode };
-  } catch {
-    throw refuse("it is not text in UTF-8");
-  }
-}
-
-function readBytes(path: string, refuse: (reason: string) => ConfigError): { bytes: Uint8Array; mode: number } {
-  try {
-    const stats = statSync(path);
-    if (stats.isCharacterDevice() || stats.isBlockDevice()) throw refuse("it is a device");
-    const bytes = stats.isFIFO() ? readPipe(path) : stats.size > largest ? undefined : readFileSync(path);
+    opened = open(path);
+    if (typeof opened === "string") throw refuse(opened);
+    const bytes = readAll(opened.descriptor);
     if (bytes === undefined) throw refuse("it is larger than 1 MiB");
-    return { bytes, mode: stats.mode };
+    const text = decode(bytes);
+    if (text === undefined) throw refuse("it is not text in UTF-8");
+    return { path, shown, text, mode: process.platform === "win32" ? 0 : opened.stats.mode };
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw refuse(reasons[errorCode(error)] ?? `reading failed (${errorCode(error)})`);
-  }
-}
-
-/** A pipe does not say how much will come; `undefined` when it is too much. */
-function readPipe(path: string): Uint8Array | undefined {
-  const descriptor = openSync(path, "r");
-  try {
-    const chunks: Buffer[] = [];
-    for (let total = 0; total <= largest; ) {
-      const chunk = Buffer.alloc(64 * 1024);
-      const length = readSync(descriptor, chunk);
-      if (length === 0) return Buffer.concat(chunks);
-      chunks.push(chunk.subarray(0, length));
-      total += length;
-    }
-    return undefined;
   } finally {
-    closeSync(descriptor);
+    if (typeof opened === "object") closeSync(opened.descriptor);
   }
 }
 
-/** Whether a file can be read again: a pipe gives its text once, and a second reading would wait for ever. */
-export function isRereadable(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFIFO() !== true;
+/** Opens a regular file, or says what stands there instead. */
+function openRegular(path: string): Opened | string {
+  // Opening some devices does something already.
+  const other = otherKind(statSync(path));
+  if (other !== undefined) return other;
+  // Another file may stand there by now, and opening a pipe would wait for its writer.
+  const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const stats = fstatSync(descriptor);
+  const replaced = otherKind(stats);
+  if (replaced === undefined) return { descriptor, stats };
+  closeSync(descriptor);
+  return replaced;
+}
+
+/** What stands at a path that is no regular file; `undefined` for one that is. */
+function otherKind(stats: Stats): string | undefined {
+  if (stats.isFile()) return undefined;
+  if (stats.isDirectory()) return "it is a directory";
+  if (stats.isFIFO()) return "it is a pipe (FIFO), which may keep its reader waiting for ever";
+  return stats.isSocket() ? "it is a socket" : "it is a device";
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a descriptor gives until its end, which a pipe and a file of /proc do not announce; `undefined` when it is too much. */
+function readAll(descriptor: number): Uint8Array | undefined {
+  const chunks: Buffer[] = [];
+  for (let total = 0; total <= largest; ) {
+    const chunk = Buffer.alloc(64 * 1024);
+    const length = readSync(descriptor, chunk);
+    if (length === 0) return Buffer.concat(chunks);
+    chunks.push(chunk.subarray(0, length));
+    total += length;
+  }
+  return undefined;
 }
 
 /** Whether there is nothing at a path, which is not the same as something that cannot be read. */
@@ -96,10 +154,10 @@ function errorCode(error: unknown): string {
 
 /**
  * Reads a secret that stands alone in a file, without the newline at its end.
- * @throws ConfigError when it cannot be read, is empty, or holds more than visible ASCII.
+ * @throws ConfigError when it cannot be read, must not be trusted, is empty, or holds more than visible ASCII.
  */
 export function readSecret(given: string, folder: string): { secret: Secret; file: FileText } {
-  const file = readText(given, folder);
+  const file = readTrusted(given, folder);
   const value = file.text.replace(/\r?\n$/, "");
   if (value === "") throw new ConfigError(`${file.shown} is empty.`);
   if (!isVisibleAscii(value)) {

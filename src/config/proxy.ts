@@ -1,3 +1,4 @@
+import { BlockList, isIP } from "node:net";
 import { ConfigError } from "./error.ts";
 import { bare, isLoopback } from "./host.ts";
 import { Secret } from "./secret.ts";
@@ -22,7 +23,7 @@ export function withProxies(clusters: readonly ClusterConfig[], env: Variables):
 /**
  * The http proxy that the environment wants for an https URL, read as curl and Bun's fetch read it: `https_proxy` or
  * `HTTPS_PROXY`, else `all_proxy` or `ALL_PROXY`, unless `no_proxy` or `NO_PROXY` names the host (`*`, `host`,
- * `host:port`, `.suffix`). Plain http and this machine itself never go through one.
+ * `host:port`, `.suffix`, and for addresses `192.0.2.0/24`, `2001:db8::/32`, which no name is looked up for). Plain http and this machine itself never go through one.
  * @throws ConfigError that names the variable, when what it holds is no http proxy.
  */
 export function proxyFor(url: string, env: Variables): ProxyConfig | undefined {
@@ -53,10 +54,23 @@ function first(env: Variables, names: readonly string[]): { name: string; value:
 function covers(entry: string, host: string, port: string): boolean {
   if (entry === "") return false;
   if (entry === "*") return true;
+  if (entry.includes("/")) return isInSubnet(host, entry);
   const [, bracketed, name, wanted] = /^(?:\[(.*)\]|([^:]*|.*:.*:.*))(?::(\d+))?$/.exec(entry) ?? [];
   const suffix = (bracketed ?? name ?? entry).replace(/^\*?\./, "");
   if (wanted !== undefined && wanted !== port) return false;
   return host === suffix || host.endsWith(`.${suffix}`);
+}
+
+/** Whether an address is in a range, `192.0.2.0/24`; a name is in none, as for curl and Go, and what is no range holds none. */
+function isInSubnet(host: string, range: string): boolean {
+  const [, address = "", digits = ""] = /^\[?([\da-f.:]{2,45})\]?\/(\d{1,3})$/.exec(range) ?? [];
+  const version = isIP(address);
+  const length = Number(digits);
+  if (version === 0 || isIP(host) !== version || length > (version === 4 ? 32 : 128)) return false;
+  const family = version === 4 ? "ipv4" : "ipv6";
+  const subnet = new BlockList();
+  subnet.addSubnet(address, length, family);
+  return subnet.check(host, family);
 }
 
 /** A proxy as variables hold it, with or without `http://`; `undefined` when it is none. */

@@ -168,6 +168,7 @@ function readPair(
   );
   // A group may read it: Debian keeps such keys as root:ssl-cert, mode 0640.
   const exposure = files === undefined ? undefined : exposed(files.key, env, 0o004);
+  warnings.push(...(files?.warnings ?? []));
   if (exposure !== undefined) warnings.push(exposure);
   return { certFile: cert.text, keyFile: key.text };
 }

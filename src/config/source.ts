@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { parseClusters } from "./clusters.ts";
 import { readEnvironmentCluster } from "./environment.ts";
 import { ConfigError, prefixed } from "./error.ts";
-import { exposed, isMissing, readText } from "./file.ts";
+import { exposed, type FileText, isInheritedPipe, isMissing, readInheritedPipe, readTrusted } from "./file.ts";
 import { withProxies } from "./proxy.ts";
 import { Secret } from "./secret.ts";
 import type { Config } from "./types.ts";
@@ -34,12 +34,14 @@ export function loadConfig(search: ConfigSearch): Promise<Config> {
 }
 
 function load({ config, env, cwd, systemFile = "/etc/proxmox-mcp/clusters.json" }: ConfigSearch): Config {
-  const looked = [resolve(cwd, "clusters.json"), systemFile];
+  const local = resolve(cwd, "clusters.json");
+  const looked = [local, systemFile];
   const named = namedFile(config, env);
   const isInEnvironment = (env["PROXMOX_URL"] ?? "") !== "";
   if (named !== undefined) {
     const ignored = `PROXMOX_URL is ignored, since ${named.by} names a file.`;
-    return fromFile(resolve(cwd, named.path), env, isInEnvironment ? [ignored] : [], named.by);
+    const file = prefixed(`${named.by}: `, () => readNamed(resolve(cwd, named.path)));
+    return fromFile(file, env, isInEnvironment ? [ignored] : []);
   }
   const file = looked.find((path) => !isMissing(path));
   if (isInEnvironment) {
@@ -54,7 +56,12 @@ function load({ config, env, cwd, systemFile = "/etc/proxmox-mcp/clusters.json" 
     };
   }
   if (file === undefined) throw nothingFound(looked, env);
-  return fromFile(file, env, [], "Configuration");
+  const chosen = file === local ? "found" : "named";
+  return fromFile(
+    prefixed("Configuration: ", () => readTrusted(file, "/", chosen)),
+    env,
+    [],
+  );
 }
 
 function namedFile(config: string | undefined, env: Variables): { path: string; by: string } | undefined {
@@ -64,8 +71,13 @@ function namedFile(config: string | undefined, env: Variables): { path: string; 
   return path === undefined || path === "" ? undefined : { path, by: "PROXMOX_MCP_CONFIG" };
 }
 
-function fromFile(path: string, env: Variables, warnings: readonly string[], by: string): Config {
-  const file = prefixed(`${by}: `, () => readText(path, "/"));
+/** A pipe works too: `--config <(sops -d clusters.enc.json)`. */
+function readNamed(path: string): FileText {
+  return isInheritedPipe(path) ? readInheritedPipe(path) : readTrusted(path, "/");
+}
+
+function fromFile(file: FileText, env: Variables, warnings: readonly string[]): Config {
+  const { path } = file;
   const reading = parseClusters(file.text, { source: path, folder: dirname(path), env });
   const exposure = reading.holdsSecret ? exposed(file, env) : undefined;
   return {

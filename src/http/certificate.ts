@@ -7,6 +7,8 @@ import type { Log } from "../log.ts";
 export interface TlsPair {
   readonly cert: string;
   readonly key: string;
+  /** What an operator should hear about them: that one has expired. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -15,8 +17,8 @@ export interface TlsPair {
  */
 export function loadCertificate(tls: ServerConfig["tls"]): TlsPair | undefined {
   if (tls === undefined) return undefined;
-  const { cert, key } = loadPair(tls.certFile, tls.keyFile, ".");
-  return { cert: cert.text, key: key.text };
+  const { cert, key, warnings } = loadPair(tls.certFile, tls.keyFile, ".");
+  return { cert: cert.text, key: key.text, warnings };
 }
 
 /**
@@ -31,6 +33,7 @@ export function onNewCertificate(tls: ServerConfig["tls"], log: Log, use: (pair:
       if (pair === undefined) return;
       use(pair);
       log.info(`${tls.certFile}: the new certificate is in use`);
+      for (const warning of pair.warnings) log.warn(warning);
     } catch (error) {
       log.warn(`The certificate changed, and the old one stays: ${error instanceof Error ? error.message : error}`);
     }

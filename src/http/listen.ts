@@ -1,4 +1,5 @@
 import type { CallerConfig, ServerConfig } from "../config/types.ts";
+import { moreDescriptors } from "../descriptors.ts";
 import type { Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import type { Caller } from "../policy/caller.ts";
@@ -9,6 +10,7 @@ import { redacted, refuse } from "./answers.ts";
 import { bodySizeGate, mostBodyBytes } from "./body.ts";
 import { authenticator } from "./caller.ts";
 import { loadCertificate, onNewCertificate, type TlsPair } from "./certificate.ts";
+import { watchDescriptors } from "./descriptor-watch.ts";
 import { firstRefusal } from "./gate.ts";
 import { hostGate } from "./host.ts";
 import { originGate, preflight, withCors } from "./origin.ts";
@@ -101,7 +103,7 @@ export function listen(
       port,
       // Beyond this Bun answers 413 itself; up to there our own gate says how much is taken.
       maxRequestBodySize: 2 * mostBodyBytes,
-      ...(tls !== undefined && { tls }),
+      ...(tls !== undefined && { tls: { cert: tls.cert, key: tls.key } }),
       async fetch(request, server) {
         // A Host header that is none, or missing, leaves no URL; its gate refuses it.
         const pathname = URL.parse(request.url)?.pathname ?? "";
@@ -119,18 +121,40 @@ export function listen(
     });
 
   let pair = loadCertificate(config.tls);
-  const servers = [bind(config.port, pair)];
-  const { port = config.port, url } = servers[0] as Bun.Server<undefined>;
-  const stopWatching = onNewCertificate(config.tls, log, (next) => {
-    // Bun's `reload` keeps the certificate. The old listener ends what it has begun.
-    void servers.at(-1)?.stop();
-    try {
-      servers.push(bind(port, next));
-      pair = next;
-    } catch (error) {
-      servers.push(bind(port, pair));
-      throw error;
+  const first = bind(config.port, pair);
+  const { port = config.port, url } = first;
+  let current: Bun.Server<undefined> | undefined = first;
+  /** Those that take no connections any more, and end what they have begun. */
+  const ending = new Set<Bun.Server<undefined>>();
+  const retire = () => {
+    const server = current;
+    current = undefined;
+    if (server === undefined) return;
+    ending.add(server);
+    void server.stop().then(() => ending.delete(server));
+  };
+  const stopWatchingFiles = onNewCertificate(config.tls, log, (next) => {
+    if (current !== undefined) {
+      // Bun's `reload` keeps the certificate.
+      retire();
+      try {
+        current = bind(port, next);
+      } catch (error) {
+        current = bind(port, pair);
+        throw error;
+      }
     }
+    pair = next;
+  });
+  const stopWatchingDescriptors = watchDescriptors({
+    pause() {
+      retire();
+      log.error(`No file descriptor is left: new connections are refused until some are free. ${moreDescriptors}`);
+    },
+    resume() {
+      current = bind(port, pair);
+      log.info("File descriptors are free again: new connections are taken.");
+    },
   });
 
   return {
@@ -141,9 +165,10 @@ export function listen(
       sse.toolsChanged();
     },
     async close() {
-      stopWatching();
+      stopWatchingFiles();
+      stopWatchingDescriptors();
       await Promise.all([mcp.close(), sse.close()]);
-      await Promise.all(servers.map((server) => server.stop(true)));
+      await Promise.all([...ending, ...(current === undefined ? [] : [current])].map((server) => server.stop(true)));
     },
   };
 }

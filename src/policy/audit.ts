@@ -1,7 +1,9 @@
-import { closeSync, openSync, writeSync } from "node:fs";
-import { escapeControls } from "../plain.ts";
+import { closeSync, writeSync } from "node:fs";
+import { isExhausted, moreDescriptors } from "../descriptors.ts";
+import { plainJson } from "../plain.ts";
 import type { ParamValue } from "../proxmox/params.ts";
 import type { Redactor } from "../redact/redactor.ts";
+import { AuditFileError, endsInsideLine, openAuditFile } from "./audit-file.ts";
 import type { CallClass } from "./classes/row.ts";
 
 /** A line could not be written into the audit's file: then nothing that is more than a read is sent. */
@@ -96,30 +98,40 @@ function fileAudit(path: string, redactor: Redactor): Audit {
 
 function open(path: string): number {
   try {
-    return openSync(path, "a", 0o600);
+    return openAuditFile(path);
   } catch (error) {
+    if (error instanceof AuditFileError) throw new AuditError(unusable(path, error.message));
     throw new AuditError(unwritable(path, "opened", error));
   }
 }
 
-/** A file system that is full takes a part of a line, and says so by the number of bytes alone. */
+/**
+ * Writes a record on a line of its own. A file system that is full takes a part of one, and says so by the number of bytes
+ * alone.
+ */
 function writeWhole(descriptor: number, line: string, path: string): void {
-  const bytes = Buffer.from(line);
   try {
+    // Another process may append to the file, too, so it is looked at each time.
+    const bytes = Buffer.from(endsInsideLine(descriptor) ? `\n${line}` : line);
     for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
   } catch (error) {
     throw new AuditError(unwritable(path, "written", error));
   }
 }
 
-function unwritable(path: string, what: string, error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-  return `audit_log: ${path} cannot be ${what} (${code}), and what cannot be written down is not done. Reads go on. Make the file writable, or change audit_log.`;
+function unusable(path: string, why: string): string {
+  return `audit_log: ${path} ${why}, and what cannot be written down is not done. Reads go on.`;
 }
 
-/** One line whatever the values hold: JSON escapes line ends, and what a terminal would obey is escaped, too. */
+function unwritable(path: string, what: string, error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  const remedy = isExhausted(code) ? moreDescriptors : "Make the file writable, or change audit_log.";
+  return `${unusable(path, `cannot be ${what} (${code})`)} ${remedy}`;
+}
+
+/** One line whatever the values hold: JSON escapes line ends, and what a terminal would obey or not show is escaped, too. */
 function toLine(entry: AuditEntry, redactor: Redactor): string {
   const { event, ...rest } = entry;
   const json = JSON.stringify({ time: new Date().toISOString(), audit: event, ...redactor.outgoing(rest) });
-  return `${escapeControls(json, /[\x7f-\x9f\u2028\u2029]|\p{Bidi_Control}/gu)}\n`;
+  return `${plainJson(json)}\n`;
 }

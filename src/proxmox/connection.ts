@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { bare } from "../config/host.ts";
 import type { ProxyConfig, TlsMode } from "../config/types.ts";
+import { hasDescriptors, isExhausted, moreDescriptors } from "../descriptors.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import { type Certificate, peerCertificate } from "./certificate.ts";
 import { Fault } from "./errors.ts";
@@ -82,6 +83,15 @@ export function unreachable(to: Destination, code: string | undefined): Fault {
     endpoint: to.endpoint,
     details: { ...(code !== undefined && { code }) },
   } as const;
+  // The check comes after the failure: what the runtime then says of the other end is not true.
+  if (isExhausted(code) || (code !== "ETIMEDOUT" && !hasDescriptors())) {
+    return new Fault({
+      ...common,
+      details: { code: code === "ENFILE" ? code : "EMFILE" },
+      what: `this server has no file descriptor left for a connection to ${through}`,
+      hint: moreDescriptors,
+    });
+  }
   switch (code) {
     case "ECONNREFUSED":
       return new Fault({
@@ -91,6 +101,7 @@ export function unreachable(to: Destination, code: string | undefined): Fault {
       });
     case "ENOTFOUND":
     case "EAI_AGAIN":
+    case "ESERVFAIL":
       return new Fault({
         ...common,
         what: `the name ${hostname} of ${through} does not resolve (${code})`,

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
+import { compile } from "../../scripts/build/compile.ts";
 import { drive, startDemo } from "../../scripts/build/drive.ts";
 import { type BuiltBinary, builtBinary, testCommit } from "./binary.ts";
 
@@ -68,3 +69,56 @@ test.skipIf(process.platform !== "linux")("the program needs glibc alone, and an
 async function readelf(option: string, file: string): Promise<string> {
   return await Bun.spawn(["readelf", "--wide", option, file], { stdout: "pipe" }).stdout.text();
 }
+
+describe("switches of the Bun in the program", () => {
+  /** Runs the program where hostile files lie, without the test's own environment. */
+  async function start(env: Record<string, string>, ...args: string[]): Promise<{ code: number; said: string }> {
+    await Promise.all([
+      Bun.write(join(folder, "switched.ts"), 'process.stderr.write("FOREIGN CODE RAN\\n");'),
+      Bun.write(join(folder, "switched.toml"), 'preload = ["./switched.ts"]\n'),
+    ]);
+    const child = Bun.spawn([binary, ...args], { cwd: folder, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+    return { code, said: stdout + stderr };
+  }
+
+  test.each([
+    ["BUN_OPTIONS", "--preload=./switched.ts"],
+    ["BUN_OPTIONS", "--import=./switched.ts"],
+    ["BUN_OPTIONS", "--config=./switched.toml"],
+    ["BUN_OPTIONS", "--inspect=127.0.0.1:0"],
+    ["BUN_OPTIONS", "--smol"],
+    ["BUN_INSPECT", "127.0.0.1:0"],
+    ["BUN_INSPECT_PRELOAD", "./switched.ts"],
+    ["BUN_CONFIG_VERBOSE_FETCH", "curl"],
+  ])("%s=%s keeps it from starting, and no other code runs", async (name, value) => {
+    const { code, said } = await start({ [name]: value }, "--version");
+    expect({ code: code > 0, said }).toEqual({ code: true, said: expect.not.stringContaining("FOREIGN CODE RAN") });
+    expect(said).not.toContain(manifest.version);
+  });
+
+  test("the refusal names the variable and what it does", async () => {
+    expect(await start({ BUN_OPTIONS: "--smol" }, "serve", "--demo")).toEqual({
+      code: 2,
+      said: `Not started, since the environment changes how the Bun runtime inside this program works. Unset:\n  BUN_OPTIONS, which adds Bun's own flags, such as --preload\n`,
+    });
+  });
+
+  test("what an editor sets for its terminals, and empty variables, do not keep it from starting", async () => {
+    // Bun's extension for VS Code sets the first one for every process; strict connects to nothing.
+    const env = { BUN_INSPECT_CONNECT_TO: "ws://127.0.0.1:1", BUN_OPTIONS: "", BUN_INSPECT: "", BUN_BE_BUN: "" };
+    const { code, said } = await start(env, "--version");
+    expect({ code, said }).toEqual({ code: 0, said: expect.stringContaining(manifest.version) });
+  });
+
+  test("a string becomes code nowhere in it", async () => {
+    const entry = join(folder, "eval.ts");
+    await Bun.write(
+      entry,
+      'try { new Function("return 1")(); process.stdout.write("ran"); } catch (e) { process.stdout.write(String(e)); }',
+    );
+    const outfile = join(folder, "eval");
+    await compile({ entry, outfile, commit: testCommit });
+    expect(await Bun.spawn([outfile], { env: {}, stdout: "pipe" }).stdout.text()).toContain("EvalError");
+  });
+});

@@ -15,7 +15,14 @@ async function read(path: string): Promise<string> {
 test("the image is distroless, of an ordinary user, and runs its program without a shell", () => {
   expect(readDockerfile(dockerfile)).toEqual({
     base: "gcr.io/distroless/base-nossl-debian13:nonroot",
-    env: { MCP_HOST: "0.0.0.0" },
+    env: {
+      MCP_HOST: "0.0.0.0",
+      BUN_BE_BUN: "",
+      BUN_OPTIONS: "",
+      BUN_INSPECT: "",
+      BUN_INSPECT_PRELOAD: "",
+      BUN_CONFIG_VERBOSE_FETCH: "",
+    },
     uid: 65532,
     gid: 65532,
     entrypoint: ["/usr/local/bin/proxmox-mcp"],
@@ -51,6 +58,16 @@ test("the composed container has a read-only root, no rights, and its secrets as
   expect(service.secrets).toEqual(Object.keys(secrets));
   // Compose cannot put any other kind into a container with a read-only root (docker/compose#12031).
   for (const { file } of Object.values(secrets)) expect(file).toContain("/opt/proxmox-mcp}/secrets/");
+});
+
+test("the unit keeps files private, bounds memory, dumps no core, and unsets what the image empties", async () => {
+  const unit = await read("deploy/proxmox-mcp.service");
+  const settings = Object.fromEntries([...unit.matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
+  expect(settings).toMatchObject({ UMask: "0077", MemoryMax: "1G", LimitCORE: "0" });
+  const emptied = Object.entries(readDockerfile(dockerfile).env).flatMap(([name, value]) =>
+    value === "" ? [name] : [],
+  );
+  expect(settings["UnsetEnvironment"]?.split(" ")).toEqual(emptied);
 });
 
 test("image, workflows and README's command take the Bun that package.json asks for", async () => {

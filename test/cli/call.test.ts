@@ -129,9 +129,9 @@ describe("what comes back", () => {
     ];
     const { stdout } = await call("get", "/cluster/resources", "--cluster", "raw", "--table");
     expect(stdout).toMatchInlineSnapshot(`
-      "vmid  name             status   net           tags
-      100   web              running                b
-      9000  日本\\x1b[2J\\x9b  stopped  {"mtu":1500}
+      "vmid  name                 status   net           tags
+      100   web                  running                b
+      9000  日本\\u001b[2J\\u009b  stopped  {"mtu":1500}
       "
     `);
   });

@@ -4,11 +4,11 @@ import { type Identity, makeIdentity } from "../support/pki.ts";
 import { cleanEnvironment, productCommand, runProduct } from "../support/product.ts";
 import { type RawServer, reply, replyData, startRawServer } from "../support/raw-server.ts";
 
-/** Clears the screen, in two alphabets, and turns the direction of writing. */
-const evil = "\u001b[2J\u009b2J\u202e";
-const shown = "\\x1b[2J\\x9b2J\\u202e";
+/** Clears the screen, in two alphabets, turns the direction of writing, and hides text: zero width, lines, tag characters. */
+const evil = "\u001b[2J\u009b2J\u202e\u200b\u2028\u2029\u2060\ufeff\u{e0041}";
+const shown = "\\u001b[2J\\u009b2J\\u202e\\u200b\\u2028\\u2029\\u2060\\ufeff\\u{e0041}";
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not come through.
-const unsafe = /[\x00-\x09\x0b-\x1f\x7f-\x9f]|\p{Bidi_Control}/u;
+const unsafe = /[\x00-\x09\x0b-\x1f\x7f-\x9f]|\p{Bidi_Control}|[\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/u;
 
 /** A server whose every word is hostile, its certificate's too. */
 let server: RawServer;

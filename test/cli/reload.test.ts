@@ -6,6 +6,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import { setStage } from "../policy/stage.ts";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { until } from "../support/listening.ts";
@@ -86,4 +87,20 @@ test("clients on all transports are told when other clusters are offered", async
   await until(() => told.length >= 4);
   expect(told.toSorted()).toEqual(["http", "modern", "sse", "stdio"]);
   await Promise.all([...clients, modern].map((client) => client.close()));
+});
+
+test("a token secret that is replaced ends the open questions of its cluster; a reload without that does not", async () => {
+  await using stage = await setStage();
+  await using client = await httpClient(stage.product);
+  const path = `/nodes/pve1/qemu/${await stage.makeGuest("doomed")}`;
+  const { text } = await client.call("proxmox_api_call", { method: "DELETE", path });
+  expect(text).toContain("NOT EXECUTED");
+  const reload = async (cluster: object, count: number) => {
+    await stage.config.write({ clusters: { alpha: cluster } });
+    process.kill(stage.product.pid, "SIGHUP");
+    await until(() => (stage.product.stderr().match(/SIGHUP: now with/g)?.length ?? 0) === count);
+    return (await stage.consents()).length;
+  };
+  expect(await reload({ ...stage.cluster, timeout_ms: 9000 }, 1)).toBe(1);
+  expect(await reload({ ...stage.cluster, token_secret: "another" }, 2)).toBe(0);
 });

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { sseClient } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
+import { until } from "../support/listening.ts";
+import { privateFolder } from "../support/private-folder.ts";
 import { cleanEnvironment, productCommand, runProduct, startProduct } from "../support/product.ts";
 import { startRawServer } from "../support/raw-server.ts";
 
@@ -98,17 +100,55 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s ends it soon, with streams open an
   await client[Symbol.asyncDispose]();
 });
 
-test("a configuration from a pipe is read, and SIGHUP does not wait for another", async () => {
-  await using folder = await configFile({});
+const piped = { clusters: { piped: { url: "pve1.invalid", user: "a@pve", token_id: "t", token_secret: "s" } } };
+
+test.skipIf(Bun.which("bash") === null)(
+  "a configuration from a shell's pipe is read, and SIGHUP does not wait for another",
+  async () => {
+    await using runtime = await privateFolder();
+    const line = `exec "$@" --config <(printf %s '${JSON.stringify(piped)}')`;
+    const child = Bun.spawn(["bash", "-c", line, "bash", ...productCommand(), "serve", "--port", "0"], {
+      env: cleanEnvironment({ MCP_RUNTIME_DIR: runtime.path }),
+      stderr: "pipe",
+    });
+    let stderr = "";
+    const reading = (async () => {
+      for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) stderr += chunk;
+    })();
+    await until(() => stderr.includes("with piped from"));
+    child.kill("SIGHUP");
+    await until(() => stderr.includes("came from a pipe"));
+    child.kill();
+    expect(await child.exited).toBe(0);
+    await reading;
+  },
+);
+
+test("a named pipe or a device is refused wherever a file is read, and nothing waits for its writer", async () => {
+  await using folder = await configFile(piped);
   const pipe = `${folder.folder}/pipe`;
   await Bun.$`mkfifo ${pipe}`;
-  const content = { clusters: { piped: { url: "pve1.invalid", user: "a@pve", token_id: "t", token_secret: "s" } } };
-  // Opening a pipe waits for its reader, so another process writes.
-  Bun.spawn(["sh", "-c", 'printf %s "$1" > "$2"', "sh", JSON.stringify(content), pipe]);
-  await using product = await startProduct(["--config", pipe]);
-  expect(product.stderr()).toContain("with piped from");
+  const { stderr, code } = await runProduct(["serve", "--config", pipe]);
+  expect({ stderr, code }).toEqual({
+    code: 2,
+    stderr: `--config: cannot read ${pipe}: it is a pipe (FIFO), which may keep its reader waiting for ever.\n`,
+  });
+  const value = await runProduct(["call", "set", "/x", `a=@${pipe}`, "--config", folder.path]);
+  expect(value).toMatchObject({ code: 2, stderr: expect.stringContaining("it is a pipe (FIFO)") });
+  const device = await runProduct(["call", "set", "/x", "a=@/dev/zero", "--config", folder.path]);
+  expect(device).toMatchObject({ code: 2, stderr: expect.stringContaining("it is a device") });
+  const token = await runProduct(["serve", "--config", folder.path], { MCP_AUTH_TOKEN_FILE: pipe });
+  expect(token).toMatchObject({ code: 2, stderr: expect.stringContaining("it is a pipe (FIFO)") });
+});
+
+test("a secret file that becomes a pipe does not hold up a reload; the old configuration stays", async () => {
+  const cluster = { url: "pve1.invalid", user: "a@pve", token_id: "t", token_secret_file: "secret" };
+  await using file = await configFile({ clusters: { one: cluster } }, { secret: "s3cr3t" });
+  await using product = await startProduct(["--config", file.path]);
+  await Bun.$`rm ${file.folder}/secret && mkfifo ${file.folder}/secret`;
   process.kill(product.pid, "SIGHUP");
-  while (!product.stderr().includes("came from a pipe")) await Bun.sleep(20);
+  await until(() => product.stderr().includes("the old one stays"));
+  expect(product.stderr()).toContain("it is a pipe (FIFO)");
   expect((await fetch(`${product.url}/healthz`)).status).toBe(200);
 });
 

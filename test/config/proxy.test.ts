@@ -60,6 +60,30 @@ test("connects directly to this machine, to plain http, and to what NO_PROXY nam
   expect(proxyFor(url, { HTTPS_PROXY: proxy, no_proxy: "pve1.example", NO_PROXY: "" })).toBeUndefined();
 });
 
+test("NO_PROXY takes ranges of addresses, which no name is in", () => {
+  const direct = (endpoint: string, exceptions: string) =>
+    proxyFor(endpoint, { HTTPS_PROXY: proxy, NO_PROXY: exceptions }) === undefined;
+  const cases: [endpoint: string, exceptions: string, expected: boolean][] = [
+    ["https://192.0.2.77:8006", "192.0.2.0/24", true],
+    ["https://192.0.3.77:8006", "192.0.2.0/24", false],
+    ["https://192.0.3.77:8006", "example.com, 192.0.2.0/23", true],
+    ["https://192.0.2.77:8006", "192.0.2.77/32", true],
+    ["https://192.0.2.77:8006", "0.0.0.0/0", true],
+    ["https://[2001:db8::5]:8006", "2001:db8::/32", true],
+    ["https://[2001:db8::5]:8006", "[2001:db8::]/32", true],
+    ["https://[2001:db9::5]:8006", "2001:db8::/32", false],
+    ["https://[2001:db8::5]:8006", "0.0.0.0/0", false],
+    ["https://192.0.2.77:8006", "::/0", false],
+    ["https://pve1.example:8006", "0.0.0.0/0", false],
+    ["https://192.0.2.77:8006", "192.0.2.0/33", false],
+    ["https://192.0.2.77:8006", "192.0.2.0/", false],
+    ["https://192.0.2.77:8006", "192.0.2/24", false],
+  ];
+  for (const [endpoint, exceptions, expected] of cases) {
+    expect([endpoint, exceptions, direct(endpoint, exceptions)]).toEqual([endpoint, exceptions, expected]);
+  }
+});
+
 test("what is no http proxy is refused by the variable's name, without what it holds", () => {
   const wrong = [
     `socks5://${secret}:1080`,

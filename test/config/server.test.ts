@@ -5,6 +5,7 @@ import { loadLogConfig } from "../../src/config/log.ts";
 import { loadServerConfig } from "../../src/config/server.ts";
 import { settings } from "../../src/config/settings.ts";
 import { selfSigned } from "./certificates.ts";
+import { daysFromNow, makeAuthority, makeIdentity } from "../support/pki.ts";
 import { folderWith } from "./folder.ts";
 
 const token = "a-token-of-good-length";
@@ -219,6 +220,29 @@ describe("https", () => {
     const [certFile, keyFile] = [`${folder}/c.pem`, `${folder}/k.pem`];
     const config = load({ MCP_TLS_CERT_FILE: certFile }, { "tls-key-file": keyFile });
     expect(config).toMatchObject({ tls: { certFile, keyFile }, warnings: [] });
+  });
+
+  test("is warned about when it has expired or is not valid yet, its chain too", async () => {
+    const authority = await makeAuthority();
+    const over = await makeIdentity({ authority, notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) });
+    const early = await makeIdentity({ authority, notBefore: daysFromNow(2), notAfter: daysFromNow(9) });
+    const good = await makeIdentity({ authority });
+    const day = (days: number) => daysFromNow(days).toISOString().slice(0, 10);
+    const warnings = (cert: string, key: string) => {
+      const folder = folderWith({ "c.pem": cert, "k.pem": key });
+      const files = { MCP_TLS_CERT_FILE: `${folder}/c.pem`, MCP_TLS_KEY_FILE: `${folder}/k.pem` };
+      return load(files).warnings.map((text) => text.replace(folder, "FOLDER"));
+    };
+    expect(warnings(good.cert, good.key)).toEqual([]);
+    expect(warnings(over.cert, over.key)).toEqual([
+      `The certificate in FOLDER/c.pem expired on ${day(-1)}, and clients refuse it. Renew it; the new one is used within seconds.`,
+    ]);
+    expect(warnings(early.cert, early.key)).toEqual([
+      `The certificate in FOLDER/c.pem is only valid from ${day(2)}. Check this machine's clock.`,
+    ]);
+    expect(warnings(`${good.cert}\n${over.cert}`, good.key)).toEqual([
+      expect.stringContaining("Certificate 2 of the chain in FOLDER/c.pem expired"),
+    ]);
   });
 
   test("is refused when one is missing, unreadable, or not the other's", async () => {

@@ -3,7 +3,7 @@ import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { configFile } from "../support/config-file.ts";
-import { makeAuthority, makeIdentity } from "../support/pki.ts";
+import { daysFromNow, makeAuthority, makeIdentity } from "../support/pki.ts";
 import { startProduct } from "../support/product.ts";
 
 /** The fingerprint that a server shows. */
@@ -48,6 +48,10 @@ test("serves https with the certificate that is configured, and takes a new one 
   await writeFile(at("cert.pem"), second.cert, { mode: 0o600 });
   while (!product.stderr().includes("the new certificate is in use")) await Bun.sleep(100);
   expect(await shown(product.url)).toBe(second.fingerprint);
+  const expired = await makeIdentity({ authority, notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) });
+  await writeFile(at("key.pem"), expired.key, { mode: 0o600 });
+  await writeFile(at("cert.pem"), expired.cert, { mode: 0o600 });
+  while (!product.stderr().includes(`The certificate in ${at("cert.pem")} expired on`)) await Bun.sleep(100);
   const more = await Promise.race([reader.read(), Bun.sleep(20_000)]);
   expect(more && !more.done).toBe(true);
   await reader.cancel();

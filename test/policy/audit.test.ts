@@ -124,9 +124,14 @@ describe("a scripted afternoon", () => {
 
   test("the file is its owner's alone, and one line is one event whatever the values hold", async () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await using client = await httpClient({ url: stage.product.url });
+    const data = { description: "hidden \u200b\u2028\u202e\u{e0041}" };
+    await client.call("proxmox_api_call", { method: "PUT", path: "/nodes/pve1/qemu/104/config", data });
     const raw = await Bun.file(file).text();
+    expect(raw).toContain('"hidden \\u200b\\u2028\\u202e\\udb40\\udc41"');
+    expect((await linesOf(file)).at(-1)?.["params"]).toEqual(data);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-    expect(raw).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/);
+    expect(raw).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]|\p{Cf}/u);
   });
 
   test("SIGHUP opens it anew, so that it can be rotated away", async () => {

@@ -1,4 +1,4 @@
-import { plain } from "../output.ts";
+import { plainLine } from "../../plain.ts";
 import type { EndpointReport, Finding, Verdict } from "./finding.ts";
 
 /** What `check` found, in the form of its `--json`. */
@@ -20,7 +20,7 @@ export function reportText({ source, warnings, clusters }: Report): string {
     endpoints.map(({ endpoint, checks }) => [`${cluster} at ${endpoint}`, ...checks.flatMap(lines)].join("\n")),
   );
   const config =
-    warnings.length === 0 ? [] : [[source, ...warnings.map((text) => `  warn  ${plain(text)}`)].join("\n")];
+    warnings.length === 0 ? [] : [[source, ...warnings.map((text) => `  warn  ${plainLine(text)}`)].join("\n")];
   const findings = clusters.flatMap(({ endpoints }) => endpoints.flatMap(({ checks }) => checks));
   const count = (verdict: Verdict) => findings.filter((finding) => finding.verdict === verdict).length;
   const summary = `${count("ok")} ok, ${count("warn") + warnings.length} warn, ${count("fail")} FAIL`;
@@ -28,6 +28,6 @@ export function reportText({ source, warnings, clusters }: Report): string {
 }
 
 function lines({ check, verdict, text, next }: Finding): string[] {
-  const found = `  ${words[verdict].padEnd(4)}  ${check.padEnd(11)}  ${plain(text)}`;
-  return next === undefined ? [found] : [found, `        next: ${plain(next)}`];
+  const found = `  ${words[verdict].padEnd(4)}  ${check.padEnd(11)}  ${plainLine(text)}`;
+  return next === undefined ? [found] : [found, `        next: ${plainLine(next)}`];
 }

@@ -68,6 +68,11 @@ export class Consents {
     return this.#store.open().flatMap((question) => (isCode(question) ? [codeOf(question)] : []));
   }
 
+  /** Ends the open questions of a cluster whose token secret was replaced: what was agreed to with the old one no longer counts. */
+  endAfterRotation(cluster: string): void {
+    this.#store.endWhere((question) => question.cluster === cluster, "rotated");
+  }
+
   /**
    * Returns the consent of this call, or throws what has to be done to get one.
    * @throws {ConsentNeeded} to ask by form, {NotExecuted} with the plan and another way, {PolicyRefusal} when a human
@@ -185,6 +190,7 @@ export class Consents {
     if (ending === "used" || ending === "answered") return "it was used already; a consent counts once";
     if (ending === "declined") return "a human declined it";
     if (ending === "unanswered") return "no human answered it in the client";
+    if (ending === "rotated") return "the token secret of its cluster was replaced since";
     if (ending === "replaced") return "the target or the configuration changed since";
     if (plan === undefined || !this.#store.isOpen(question)) return "it came more than ten minutes after the question";
     if (sameFacts(plan.facts, asked.plan.facts)) return undefined;

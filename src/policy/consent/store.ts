@@ -71,9 +71,9 @@ export class QuestionStore {
     question.plan = undefined;
   }
 
-  /** Ends every open question that fits: its caller or its cluster is gone, or got another secret. */
-  endWhere(fits: (question: Question) => boolean): void {
-    for (const question of this.open()) if (fits(question)) this.end(question, "replaced");
+  /** Ends every open question that fits. */
+  endWhere(fits: (question: Question) => boolean, ending: Exclude<Ending, undefined>): void {
+    for (const question of this.open()) if (fits(question)) this.end(question, ending);
   }
 
   /** Drops the plans of questions that expired, and forgets those that no answer is expected for any more. */

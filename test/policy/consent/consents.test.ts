@@ -459,3 +459,17 @@ describe("without an injected clock", () => {
     }
   });
 });
+
+describe("a token secret that is replaced", () => {
+  test("ends the open questions of its cluster, however they are answered, and those of no other", () => {
+    const state = askForm();
+    const code = askCode(other);
+    consents.endAfterRotation("lab");
+    expect(consents.open()).toHaveLength(2);
+    consents.endAfterRotation("prod");
+    expect(consents.open()).toEqual([]);
+    const why = "the token secret of its cluster was replaced since";
+    expect(refused(() => consents.settle(asked, answer(state)))).toContain(why);
+    expect(waiting(() => consents.settle(other, { ...blind, consent: code }))).toContain(why);
+  });
+});
