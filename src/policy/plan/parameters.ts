@@ -4,7 +4,7 @@ import { formatPath } from "../../proxmox/path.ts";
 import { maskValue } from "../mask.ts";
 import { PolicyRefusal } from "../refusal.ts";
 import type { Planned } from "./plan.ts";
-import { decoded, quote } from "./wording.ts";
+import { decoded, formLine, quote } from "./wording.ts";
 
 /**
  * Text that nothing runs or reads as a setting: a human judges it by head, tail, length and hash. `content` is a file
@@ -124,5 +124,5 @@ export function lengthOf(value: ParamValue): number {
 
 /** Whether a text may be judged on line 2: short, one line, nothing invisible, no gap that pushes its end out of view. */
 export function fitsLine(text: string): boolean {
-  return text.length <= longestOnLine && !text.includes("   ") && !/\\(?:u[0-9a-f]{4}|[nrtbf])/.test(text);
+  return text.length <= formLine && !text.includes("   ") && !/\\(?:u[0-9a-f]{4}|[nrtbf])/.test(text);
 }

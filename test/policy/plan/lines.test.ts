@@ -22,6 +22,7 @@ const answers: Answers = {
       memory: "2048",
       tags: "prod;web",
       net0: "virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1",
+      agent: "enabled=1",
       scsi0: "local-lvm:vm-100-disk-0,size=32G",
       scsi1: "local-lvm:vm-100-disk-1,size=8G",
       ide2: "local:iso/debian.iso,media=cdrom",
@@ -90,8 +91,8 @@ describe("the two lines that every client shows:", () => {
       { "/nodes/pve1/storage/backups/content": { data: [] } },
       [
         "DELETE VM 100 web-01 on prod: cannot be undone",
-        "disks scsi0 32G, scsi1 8G, unused0; 2 snapshots; no backup found; purge=1",
-        true,
+        "disks scsi0 32G, scsi1 8G, unused0; 2 snapshots; no backup found; jobs or HA not readable",
+        false,
       ],
     ],
     [
@@ -101,7 +102,7 @@ describe("the two lines that every client shows:", () => {
       [
         "OVERWRITE VM 100 web-01 from backups:backup/vzdump-qemu-7-x.vma on prod: cannot be undone",
         "disks scsi0 32G, scsi1 8G, unused0; 2 snapshots; newest backup 2 h ago",
-        true,
+        false,
       ],
     ],
     [
@@ -110,7 +111,7 @@ describe("the two lines that every client shows:", () => {
       {},
       [
         "DELETE snapshot before of VM 100 web-01 on prod: cannot be undone",
-        "taken 2026-11-25 10:00 UTC (2 days ago); the guest keeps its present state; 1 other snapshot left",
+        "taken 2026-11-25 10:00 UTC (2 days ago); 1 other snapshot left",
         true,
       ],
     ],
@@ -119,8 +120,8 @@ describe("the two lines that every client shows:", () => {
       {},
       {},
       [
-        "ROLL BACK VM 100 web-01 to snapshot before on prod: cannot be undone",
-        "all changes since 2 days ago are lost; newer: after; it is stopped; newest backup 2 h ago",
+        "ROLL BACK VM 100 web-01 to before on prod: cannot be undone",
+        "loses all since 2 days ago; newer: after; newest backup 2 h ago",
         true,
       ],
     ],
@@ -176,7 +177,7 @@ describe("the two lines that every client shows:", () => {
       {},
       [
         "CHANGE VM 100 web-01 on prod: cannot be undone",
-        "deletes unused0 local-lvm:vm-100-disk-2; detaches scsi1 local-lvm:vm-100-disk-1 8G",
+        "deletes unused0 local-lvm:vm-100-disk-2; detaches scsi1 8G",
         true,
       ],
     ],
@@ -220,7 +221,7 @@ describe("the two lines that every client shows:", () => {
       `PUT ${base}/unlink`,
       { idlist: "scsi1", force: 1 },
       {},
-      ["DELETE disks of VM 100 web-01 on prod: cannot be undone", "deletes scsi1 local-lvm:vm-100-disk-1 8G", true],
+      ["DELETE disk of VM 100 web-01 on prod: cannot be undone", "deletes scsi1 local-lvm:vm-100-disk-1 8G", true],
     ],
     [
       `PUT ${base}/resize`,
@@ -233,8 +234,8 @@ describe("the two lines that every client shows:", () => {
       {},
       {},
       [
-        "DELETE backup backups:backup/vzdump-qemu-100-a.vma on prod: cannot be undone",
-        "2 GiB; made 2 h ago; of guest 100; the newest of 2 backups here; VM 100 old-name (unknown)",
+        "DELETE backup of guest 100 from backups on prod: cannot be undone",
+        "of 2026-11-27 10:00 UTC (2 h ago); 2 GiB; newest of 2 here",
         true,
       ],
     ],
@@ -262,7 +263,7 @@ describe("over the simulator:", () => {
       "PUT /access/acl",
       { path: "/vms/100", roles: "PVEVMAdmin", users: "audit@pve" },
       "CHANGE rights on /vms/100 on prod: can be undone",
-      "gives PVEVMAdmin to user audit@pve, also below it; has now: PVEAuditor from / by group auditors; VM 100 web-01 (running)",
+      "gives PVEVMAdmin to user audit@pve, also below it; has now: PVEAuditor from / by group auditors",
     ],
     [
       "PUT /access/acl",
@@ -285,8 +286,8 @@ describe("over the simulator:", () => {
     [
       "DELETE /access/users/mcp@pve/token/tok",
       {},
-      "DELETE token mcp@pve!tok on prod: its secret cannot be restored",
-      "has all rights of mcp@pve",
+      "DELETE token mcp@pve!tok on prod: cannot be undone",
+      "has all rights of mcp@pve; its secret is lost",
     ],
     [
       "DELETE /access/groups/auditors",
@@ -304,13 +305,13 @@ describe("over the simulator:", () => {
       "PUT /storage/vmdata",
       { disable: 1 },
       "CHANGE storage vmdata on prod: can be undone",
-      "6 guests have disks on it: VM 100 web-01, VM 101 db-01, VM 102 win2022 and 3 more; disable not set -> 1",
+      "disks of 6 guests; disable not set -> 1",
     ],
     [
       "DELETE /cluster/ha/resources/vm:100",
       {},
       "DELETE HA resource vm:100 on prod: can be undone by adding it again",
-      "HA no longer restarts the guest; its state is started; VM 100 web-01 (running)",
+      "HA no longer restarts it; state started; VM 100 web-01 (running)",
     ],
     [
       "DELETE /cluster/backup/backup-nightly",

@@ -1,10 +1,9 @@
 import type { Params } from "../../../proxmox/params.ts";
-import type { Classified } from "../../classes/classify.ts";
-import { isIrreversible } from "../../classes/secrets.ts";
 import { wordsOf } from "../../classes/values.ts";
 import { holdsSecret, maskValue } from "../../mask.ts";
-import { type Context, type Describer, final, undoable } from "../describer.ts";
+import type { Context, Describer } from "../describer.ts";
 import { canonical, type FactOptions, type Row } from "../facts.ts";
+import { refuseUnread } from "../guest-state.ts";
 import { objectIn, rowsIn, textIn } from "../look.ts";
 import { listText, nameText, pathText, valueText } from "../wording.ts";
 
@@ -21,8 +20,12 @@ export interface ObjectKind extends FactOptions {
   readonly removal?: (row: Row | undefined, context: Context) => Promise<Told> | Told;
   /** What a change does, beside old and new values. */
   readonly change?: (row: Row | undefined, context: Context) => Promise<Told> | Told;
-  /** The end of line 1 where it is removed. */
-  readonly removed?: string;
+  /** How its removal is undone. */
+  readonly how?: string;
+  /** What the token needs to read it, as a sentence. */
+  readonly need?: string;
+  /** Keys that the details leave out, because `removal` and `change` say them in words. */
+  readonly omit?: readonly string[];
 }
 
 /** Parts of line 2 and of the details. */
@@ -40,7 +43,7 @@ export function objectDescriber(kind: ObjectKind): Describer {
     if (method !== "PUT" && method !== "DELETE") {
       return {
         action: `${method === "POST" ? "CREATE" : "READ"} ${label}`,
-        ...(method === "POST" && { undo: "can be undone by deleting it" }),
+        ...(method === "POST" && { undo: { how: "by deleting it" } }),
         effect: [],
         words: [name],
       };
@@ -52,15 +55,19 @@ export function objectDescriber(kind: ObjectKind): Describer {
       facts.addObject(row, kind);
       facts.addDigest(`the ${kind.noun}`, row["digest"]);
     }
+    if (method === "DELETE" && row === undefined) refuseUnread(planned, seen, kind.need ?? needText);
     const told = (method === "DELETE" ? await kind.removal?.(row, context) : await kind.change?.(row, context)) ?? {};
     const change = method === "PUT" ? changeOf(context, label, row) : undefined;
     return {
       action: `${method === "DELETE" ? "DELETE" : "CHANGE"} ${label}`,
-      undo: method === "DELETE" ? undoOfRemoval(kind, planned.classified, row) : undoable,
+      ...(method === "DELETE" && { undo: { how: kind.how ?? "by creating it again", definition: row } }),
       effect: [...(told.effect ?? []), ...(change?.effect ?? [])],
       details: [
         ...(told.details ?? []),
-        ...(row === undefined ? [notRead(seen)] : [nowLine(row)]).filter((line) => line !== undefined),
+        ...(change?.details ?? []),
+        ...(row === undefined ? [notRead(seen)] : [nowLine(without(row, kind.omit))]).filter(
+          (line) => line !== undefined,
+        ),
       ],
       words: [name, ...(planned.classified.template === undefined ? [planned.cluster.name] : [])],
       digest: textIn(row?.["digest"]),
@@ -69,13 +76,11 @@ export function objectDescriber(kind: ObjectKind): Describer {
   };
 }
 
-/** A definition that may have held a secret cannot be created again as it was, whatever its kind usually allows. */
-function undoOfRemoval(
-  { removed = "can be undone by creating it again" }: ObjectKind,
-  classified: Classified,
-  row: unknown,
-) {
-  return removed.startsWith(undoable) && isIrreversible(classified, row) ? final : removed;
+/** What a token needs to read what a call cannot give back. */
+const needText = "The token needs the right to read it, and its node must answer.";
+
+function without(row: Row, keys: readonly string[] = []): Row {
+  return Object.fromEntries(Object.entries(row).filter(([key]) => !keys.includes(key)));
 }
 
 function notRead(seen: Parameters<typeof objectIn>[0]): string | undefined {
@@ -131,6 +136,9 @@ export function changeOf({ params, noEffect }: Context, label: string, row: Row 
     whole: canonical(params[key], key).length <= 60,
   }));
   return {
+    details: deleted.map(
+      (key) => `It removes ${nameText(key)}${row === undefined ? "" : ` (${settingText(key, row[key], 200)})`}.`,
+    ),
     effect: [
       ...deleted.map((key) => `removes ${nameText(key)}${row === undefined ? "" : ` (${settingText(key, row[key])})`}`),
       ...changes.map(({ text }) => text),
@@ -150,13 +158,14 @@ function setsNothing(params: Params, set: readonly string[], row: Row): boolean 
 /** What no other describer is for: the object under the same path, where Proxmox shows one, and the request as it is. */
 export const describeObject: Describer = async (context) => {
   const { method, path, planned, look, facts } = context;
-  const { template, reason, irreversible } = planned.classified;
+  const { template, reason } = planned.classified;
   const effect = [reason.replace(/^it /, "")];
-  const base = { action: `${method} ${pathText(path)}`, ...(irreversible && { undo: final }), effect };
+  const base = { action: `${method} ${pathText(path)}`, effect };
   // What is only made or done is not there yet, and a GET that is not known may do more than look.
   if ((method !== "PUT" && method !== "DELETE") || template === undefined) return base;
   const seen = await look(path);
   const row = objectIn(seen);
+  if (method === "DELETE" && "missing" in seen) refuseUnread(planned, seen, needText);
   if (row === undefined) {
     facts.addRows("row", rowsIn(seen) ?? [], idOf);
     return base;
@@ -167,9 +176,9 @@ export const describeObject: Describer = async (context) => {
   const now = nowLine(row);
   return {
     ...base,
-    ...(irreversible && !isIrreversible(planned.classified, row) && { undo: undoable }),
+    ...(method === "DELETE" && { undo: { definition: row } }),
     effect: [...effect, ...(change?.effect ?? [])],
-    details: now === undefined ? [] : [now],
+    details: [...(change?.details ?? []), ...(now === undefined ? [] : [now])],
     digest: textIn(row["digest"]),
     told: change?.told ?? [],
   };

@@ -1,5 +1,5 @@
 import { isOff, isOn, wordsOf } from "../../../classes/values.ts";
-import { type Context, type Describer, undoable } from "../../describer.ts";
+import type { Context, Describer } from "../../describer.ts";
 import { objectIn, rowsIn, textIn, yes } from "../../look.ts";
 import { listText, nameText } from "../../wording.ts";
 
@@ -107,7 +107,6 @@ export const describeAcl: Describer = async (context) => {
   const separated = await separation(context, holders);
   return {
     action: `CHANGE rights on ${nameText(path, 80)}`,
-    undo: undoable,
     effect: [
       `${removes ? "takes" : "gives"} ${listText(
         roles.map((role) => nameText(role)),
@@ -128,7 +127,8 @@ export const describeAcl: Describer = async (context) => {
       ...separated,
     ],
     words: [...holders.map(({ id }) => id), textIn(path) ?? ""].filter((word) => word !== ""),
-    told: ["path", "roles", "users", "groups", "tokens", "propagate", "delete"],
+    told: ["path", "roles", "users", "groups", "tokens"],
+    paraphrased: ["propagate", "delete"],
     long: holders.length > 3 || roles.length > 3,
   };
 };
@@ -159,7 +159,7 @@ async function separation({ look }: Context, holders: readonly Holder[]): Promis
 }
 
 /** GET /access/acl shows everything to whoever has Sys.Audit on /access, else only paths where rights may be modified. */
-async function seesAll({ look }: Context): Promise<boolean> {
+export async function seesAll({ look }: Context): Promise<boolean> {
   const granted = objectIn(await look(["access", "permissions"], { path: "/access" }));
   const rights = objectIn({ data: granted?.["/access"] });
   return rights !== undefined && rights["Sys.Audit"] !== undefined;

@@ -1,10 +1,10 @@
 import { isOn, wordsOf } from "../../../classes/values.ts";
-import { type Describer, undoable } from "../../describer.ts";
+import type { Describer } from "../../describer.ts";
 import type { Row } from "../../facts.ts";
 import { isRow, objectIn, rowsIn, textIn } from "../../look.ts";
 import { count, listText, nameText } from "../../wording.ts";
 import { settingText } from "../object.ts";
-import { entryText, readAcl } from "./acl.ts";
+import { entryText, readAcl, seesAll } from "./acl.ts";
 
 /** `PUT` and `DELETE` of a pool, by the path or by `poolid`: its members, and the rights on it. */
 export const describePool: Describer = async (context) => {
@@ -19,7 +19,9 @@ export const describePool: Describer = async (context) => {
     facts.add("comment", row["comment"]);
     facts.add("members", members);
   }
-  const acl = (await readAcl(context))?.filter(({ path }) => path === `/pool/${pool}`) ?? [];
+  const entries = await readAcl(context);
+  const acl = (entries ?? []).filter(({ path }) => path === `/pool/${pool}`);
+  const isWhole = acl.length > 0 || (entries !== undefined && (await seesAll(context)));
   facts.add(
     "ACL entries",
     acl.map((entry) => entryText(entry, true)),
@@ -36,10 +38,12 @@ export const describePool: Describer = async (context) => {
     }
     return {
       action: `DELETE pool ${nameText(pool)}`,
-      undo: "can be undone by creating it again",
+      undo: { how: "by creating it again" },
       effect: [
         row === undefined ? "members not readable" : "no members",
-        `${count(acl.length, "ACL entry", "ACL entries")} on it`,
+        entries === undefined
+          ? "ACL entries not readable"
+          : `${count(acl.length, "ACL entry", "ACL entries")}${isWhole ? "" : " seen"} on it`,
       ],
       details,
       words: [pool],
@@ -59,10 +63,14 @@ export const describePool: Describer = async (context) => {
   ) {
     throw noEffect(`pool ${nameText(pool)} has ${listText(named)} already`);
   }
+  // The list of members is never filtered, and Proxmox refuses to take out what is not in it (PVE::API2::Pool).
+  const strangers = row === undefined ? [] : named.filter((name) => !isMember(name));
+  if (removes && strangers.length > 0) {
+    throw noEffect(`pool ${nameText(pool)} does not have ${listText(strangers.map((name) => nameText(name)))}`);
+  }
   const comment = params["comment"];
   return {
     action: `CHANGE pool ${nameText(pool)}`,
-    undo: undoable,
     effect: [
       ...(named.length === 0
         ? []
@@ -72,7 +80,7 @@ export const describePool: Describer = async (context) => {
       ...(comment === undefined
         ? []
         : [`comment ${settingText("comment", row?.["comment"])} -> ${settingText("comment", comment)}`]),
-      `${count(members.length, "member")} now`,
+      row === undefined ? "members not readable" : `${count(members.length, "member")} now`,
       ...(acl.length === 0
         ? []
         : [
@@ -84,7 +92,8 @@ export const describePool: Describer = async (context) => {
     ],
     details,
     words: [pool],
-    told: ["poolid", "vms", "storage", "delete", ...(String(comment ?? "").length <= 60 ? ["comment"] : [])],
+    told: ["poolid", "vms", "storage", ...(String(comment ?? "").length <= 60 ? ["comment"] : [])],
+    paraphrased: ["delete"],
     long: named.length > 4,
   };
 };

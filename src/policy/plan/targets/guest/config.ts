@@ -2,10 +2,10 @@ import type { Params } from "../../../../proxmox/params.ts";
 import { diskKey, saysYes } from "../../../classes/parameters/property.ts";
 import { isOn, wordsOf } from "../../../classes/values.ts";
 import { holdsSecret, maskValue } from "../../../mask.ts";
-import { type Describer, final } from "../../describer.ts";
+import type { Describer } from "../../describer.ts";
 import { canonical, type Row } from "../../facts.ts";
-import { diskOf, diskText, type GuestState, quotedNames, readTarget } from "../../guest-state.ts";
-import { decoded, nameText, valueText } from "../../wording.ts";
+import { diskOf, diskText, type GuestState, quotedNames, readTarget, refuseProtected } from "../../guest-state.ts";
+import { decoded, formLine, nameText, valueText } from "../../wording.ts";
 
 /** Parameters of the call itself, which are no settings of the guest. */
 const controls: ReadonlySet<string> = new Set([
@@ -39,21 +39,33 @@ export const describeGuestConfig: Describer = async (context) => {
     }
   }
   const force = isOn(params, "force");
+  refuseProtected(context, state, deleted);
   const changes = set.map((key) => changeOf(key, params, config));
-  const removals = deleted.map((key) => removalOf(key, config, force));
+  const removalsOf = (withVolume: boolean) =>
+    deleted.map((key) => removalOf(key, config, force, withVolume)).toSorted((a, b) => gravity(a) - gravity(b));
+  const removals = removalsOf(true);
   const template = isOn(params, "template");
   return {
     action: `CHANGE ${label}`,
-    ...(template && { undo: final }),
-    effect: [...(template ? ["it becomes a template"] : []), ...removals, ...changes.map(({ text }) => text)],
-    details: [...state.lines, ...set.map((key) => `Now: ${keyName(key)} ${nowText(key, config)}.`)],
+    ...(template && { undo: { how: "by template=0" } }),
+    effect: [
+      ...(removals.join("; ").length <= formLine ? removals : removalsOf(false)),
+      ...(template ? ["marks it as a template, which cannot start; its disks stay as they are"] : []),
+      ...changes.filter(({ key }) => key !== "template").map(({ text }) => text),
+    ],
+    details: [
+      ...state.lines,
+      ...removals.map((text) => `It ${text}.`),
+      ...set.map((key) => `Now: ${keyName(key)} ${nowText(key, config)}.`),
+    ],
     words: state.words,
     digest: state.digest,
     told: [
       "delete",
       ...(deleted.length > 0 ? ["force"] : []),
-      ...changes.flatMap(({ key, whole }) => (whole ? [key] : [])),
+      ...changes.flatMap(({ key, whole }) => (whole && key !== "template" ? [key] : [])),
     ],
+    paraphrased: template ? ["template"] : [],
     explains: [
       "config-delete",
       "config-delete-volume",
@@ -63,6 +75,11 @@ export const describeGuestConfig: Describer = async (context) => {
     long: deleted.length > 4,
   };
 };
+
+/** The gravest first: volumes that are deleted, then disks that are detached, then other settings. */
+function gravity(removal: string): number {
+  return removal.startsWith("deletes ") ? 0 : removal.startsWith("detaches ") ? 1 : 2;
+}
 
 /** PVE::QemuServer takes `cdrom` for `ide2`. */
 function keyOf(key: string): string {
@@ -113,14 +130,14 @@ function changeOf(key: string, params: Params, config: Row | undefined) {
   };
 }
 
-function removalOf(key: string, config: Row | undefined, force: boolean): string {
+function removalOf(key: string, config: Row | undefined, force: boolean, withVolume: boolean): string {
   const old = config?.[key];
   const name = keyName(key);
   if (config === undefined) return `removes ${name}`;
   if (old === undefined) return `removes ${name}, which is not set`;
   const disk = typeof old === "string" && diskKey.test(key) ? diskOf(key, old) : undefined;
   if (disk === undefined) return holdsSecret(key) ? `removes ${name}` : `removes ${name} (${valueText(old, longest)})`;
-  return `${key.startsWith("unused") || force ? "deletes" : "detaches"} ${diskText(disk, true)}`;
+  return `${key.startsWith("unused") || force ? "deletes" : "detaches"} ${diskText(disk, withVolume || disk.size === undefined)}`;
 }
 
 function nowText(key: string, config: GuestState["config"]): string {
