@@ -353,7 +353,7 @@ describe("over the simulator:", () => {
       "POST /nodes/pve1/stopall",
       {},
       "SHUT DOWN ALL GUESTS of node pve1 on prod: unsaved data may be lost",
-      "8 guests, 4 running",
+      "cuts power on timeout; 8 guests, 4 running",
     ],
     [
       "DELETE /cluster/sdn/zones/z1",
@@ -383,7 +383,7 @@ describe("over the simulator:", () => {
       "/nodes/pve1/qemu": { data: many },
     });
     const { effect, details, fitsForm } = await scene.plan("POST /nodes/pve1/stopall");
-    expect([effect, fitsForm]).toEqual(["30 guests, 30 running", false]);
+    expect([effect, fitsForm]).toEqual(["cuts power on timeout; 30 guests, 30 running", false]);
     expect(details.join("\n")).toContain("VM 119 g19 (running on pve1) and 10 more.");
   });
 
@@ -391,7 +391,7 @@ describe("over the simulator:", () => {
     const { effect } = await demoScene().plan(
       "DELETE /nodes/pve1/storage/vmdata/content/vmdata:100/vm-100-disk-0.qcow2",
     );
-    expect(effect).toBe("1 GiB; IN USE as scsi0 of VM 100 web-01; of guest 100; VM 100 web-01 (running)");
+    expect(effect).toBe("IN USE as scsi0 of VM 100 web-01; 1 GiB; VM 100 web-01 (running)");
   });
 
   test("a disk of the node shows what it is and what uses it", async () => {
@@ -429,6 +429,7 @@ describe("over the simulator:", () => {
     const scene = sceneWith({
       "/nodes/pve1/network": { data: [{ iface: "eno1", type: "eth" }], changes },
       "/cluster/status": { data: [{ type: "cluster", name: "c", quorate: 1 }, ...nodes] },
+      "/cluster/config/qdevice": { data: {} },
     });
     const { effect, details, fitsForm } = await scene.plan("PUT /nodes/pve1/network");
     expect([effect, fitsForm]).toEqual(["2 lines of pending changes; wrong settings make the node unreachable", false]);
@@ -458,6 +459,7 @@ describe("over the simulator:", () => {
         await sceneWith({
           "/cluster/status": { data: [{ type: "cluster", name: "x" }, ...status] },
           "/cluster/config/nodes": { data: votes(a) },
+          "/cluster/config/qdevice": { data: {} },
           "/cluster/resources": { data: [] },
         }).plan(request, request.startsWith("POST") ? { command: "shutdown" } : {})
       ).effect;
@@ -593,8 +595,8 @@ describe("values", () => {
     for (const [request, params] of [
       [`DELETE ${base}`, {}],
       [`PUT ${base}/config`, { description: long, delete: `${"a,".repeat(500)}memory` }],
-      ["DELETE /access/users/x@pve", {}],
-      [`DELETE /access/users/${"u".repeat(500)}@pve`, {}],
+      ["PUT /access/users/x@pve", { comment: long }],
+      [`PUT /access/users/${"u".repeat(500)}@pve`, { enable: 0 }],
       ["PUT /access/acl", { path: `/${long}`, roles: long, users: long }],
     ] as [string, Record<string, unknown>][]) {
       const plan = await scene.plan(request, params);

@@ -61,18 +61,31 @@ export const describeUser = objectDescriber({
               )}`,
         ...(rights.effect ?? []),
       ],
-      details: [...(rights.details ?? []), "Its password, second factors and token secrets are lost."],
+      details: [
+        ...tokensText(row),
+        ...(rights.details ?? []),
+        "Its password, second factors and token secrets are lost.",
+      ],
     };
   },
   omit: ["tokens"],
   change: (row, { params }) => ({
-    details:
-      (tokensIn(row) ?? []).length === 0
-        ? []
-        : [`Tokens: ${listText((tokensIn(row) ?? []).map((one) => nameText(one)))}.`],
+    details: tokensText(row),
     effect: [...(isOff(params, "enable") && yes(row?.["enable"]) ? ["disables the account and its tokens"] : [])],
   }),
 });
+
+/** `Tokens: ci (limited to its own ACL entries), tok (all rights of the user, expires 2026-12-01 00:00 UTC).` */
+function tokensText(row: Row | undefined): string[] {
+  const texts = (tokensIn(row) ?? []).map((name) => {
+    const token = objectIn({ data: objectIn({ data: row?.["tokens"] })?.[name] });
+    if (token === undefined) return nameText(name);
+    const rights = yes(token["privsep"]) ? "limited to its own ACL entries" : "all rights of the user";
+    const expire = Number(token["expire"] ?? 0) === 0 ? "" : `, expires ${dateText(token["expire"])}`;
+    return `${nameText(name)} (${rights}${expire})`;
+  });
+  return texts.length === 0 ? [] : [`Tokens: ${listText(texts)}.`];
+}
 
 /** The names of a user's tokens; `undefined` where the user could not be read. */
 function tokensIn(row: Row | undefined): string[] | undefined {
