@@ -111,7 +111,7 @@ describe("the two lines that every client shows:", () => {
       {},
       [
         "DELETE snapshot before of VM 100 web-01 on prod: cannot be undone",
-        "taken 2026-11-25 10:00 UTC (2 days ago); 1 other snapshot left",
+        "taken 2026-11-25 10:00 UTC (2 days ago); 1 other left",
         true,
       ],
     ],

@@ -23,7 +23,7 @@ export const describeSnapshotDeletion: Describer = async (context) => {
       ...(snapshot?.hasMemory === true ? ["with memory"] : []),
       state.snapshots === undefined
         ? "snapshots not readable"
-        : `${count(Math.max(state.snapshots.length - 1, 0), "other snapshot")} left`,
+        : `${Math.max(state.snapshots.length - 1, 0)} other left`,
     ],
     details: [
       ...state.lines,
@@ -52,13 +52,7 @@ export const describeRollback: Describer = async (context) => {
       age === undefined ? "loses all changes since" : `loses all since ${age}`,
       ...(newer.length === 0
         ? []
-        : [
-            shortest(
-              20,
-              `newer: ${listText(newer.map((one) => nameText(one.name)))}`,
-              count(newer.length, "newer snapshot"),
-            ),
-          ]),
+        : [shortest(20, `newer: ${listText(newer.map((one) => nameText(one.name)))}`, `${newer.length} newer`)]),
       ...(state.running === false ? [] : [state.power]),
       backups.short,
     ],
