@@ -10,7 +10,7 @@ import {
   snapshotText,
 } from "../../guest-state.ts";
 import { yes } from "../../look.ts";
-import { ageText, count, dateText, listText, nameText, shortest } from "../../wording.ts";
+import { ageText, dateText, listText, nameText, shortest } from "../../wording.ts";
 
 /** `DELETE .../snapshot/{snapname}`. */
 export const describeSnapshotDeletion: Describer = async (context) => {
