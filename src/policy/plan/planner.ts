@@ -1,17 +1,18 @@
 import { plainLine } from "../../plain.ts";
 import type { ParamValue } from "../../proxmox/params.ts";
 import { unknownRule } from "../classes/classify.ts";
-import { holdsSecret } from "../mask.ts";
+import { isHidden } from "../mask.ts";
 import { covers } from "../pattern.ts";
-import { type Context, type Description, final, undoable } from "./describer.ts";
+import type { Context, Description } from "./describer.ts";
 import { FactList } from "./facts.ts";
 import { lookAt } from "./look.ts";
 import { NoEffect } from "./no-effect.ts";
 import { type ShownParameter, showParameters } from "./parameters.ts";
-import type { Plan, Planned } from "./plan.ts";
+import { endpointOf, type Plan, type Planned } from "./plan.ts";
 import { otherGuests } from "./targets/bulk.ts";
 import { describers } from "./targets/index.ts";
 import { describeObject } from "./targets/object.ts";
+import { usualUndo } from "./undo.ts";
 import { pathText, quote } from "./wording.ts";
 
 /** The longest line of the two that every client shows, in characters. */
@@ -42,6 +43,7 @@ export async function makePlan(planned: Planned, now: number = Date.now()): Prom
     noEffect: (why) => new NoEffect(planned, why),
   };
   const [description, others] = await Promise.all([describe(context), otherGuests(context)]);
+  const endpoint = endpointOf(request.method, classified);
   const action = actionLine(description, planned);
   const effect = effectLine([...description.effect, ...others.effect], description, parameters, planned);
   return {
@@ -60,7 +62,11 @@ export async function makePlan(planned: Planned, now: number = Date.now()): Prom
       effect.whole &&
       description.long !== true &&
       others.number <= fewGuests &&
-      (description.told ?? []).every((name) => isTold(name, context.params[name], `${action.text}\n${effect.text}`)),
+      (description.told ?? []).every(
+        (name) =>
+          isHidden(endpoint, name, context.params[name]) ||
+          isTold(context.params[name], `${action.text}\n${effect.text}`),
+      ),
     facts: facts.facts,
     digest: description.digest,
   };
@@ -79,15 +85,7 @@ function warningOf({ explains = [] }: Description, { classified: { rule, reason 
 }
 
 function actionLine({ action, undo }: Description, { cluster, classified, request }: Planned) {
-  const usual =
-    request.method === "GET"
-      ? "read only"
-      : classified.irreversible
-        ? final
-        : classified.class === "sensitive"
-          ? "exposes data or connects elsewhere"
-          : undoable;
-  return cutLine(`${action} on ${cluster.name}: ${undo ?? usual}`);
+  return cutLine(`${action} on ${cluster.name}: ${undo ?? usualUndo(request.method, classified)}`);
 }
 
 /** As many parts as the line holds, the number of those that it does not; parameters that no part tells follow. */
@@ -114,8 +112,8 @@ function effectLine(
 }
 
 /** Whether the two lines do hold all words of a parameter that they are said to tell: names in them may have been cut. */
-function isTold(name: string, value: ParamValue | undefined, lines: string): boolean {
-  if (value === undefined || holdsSecret(name)) return true;
+function isTold(value: ParamValue | undefined, lines: string): boolean {
+  if (value === undefined) return true;
   const words = [value].flat().flatMap((item) => String(item).split(/[,;\s]/));
   const text = lines.toLowerCase();
   return words

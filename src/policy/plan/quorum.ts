@@ -26,6 +26,7 @@ export async function quorumWithout({ look, facts }: Context, node: string, remo
   if (!rows.some(({ type }) => type === "cluster") || nodes.length < 2) return { line: undefined };
   for (const row of nodes) facts.add(`node ${String(row["name"])} online`, yes(row["online"]));
   const votes = votesOf(rowsIn(config) ?? []);
+  for (const { name } of nodes) facts.add(`votes of node ${String(name)}`, votes.get(String(name)) ?? 1);
   const sum = (some: readonly Row[]) => some.reduce((total, row) => total + (votes.get(String(row["name"])) ?? 1), 0);
   const expected = sum(nodes);
   const online = nodes.filter((row) => yes(row["online"]));
@@ -36,6 +37,7 @@ export async function quorumWithout({ look, facts }: Context, node: string, remo
   const lost = now < Math.floor(expected / 2) + 1 ? "the cluster has no quorum" : "the cluster loses quorum";
   const kept = after === needed ? "quorum holds, without a vote to spare" : "quorum holds";
   const hasDevice = Object.keys(objectIn(device) ?? {}).length > 0;
+  facts.add("QDevice", hasDevice);
   return {
     line: [
       `${now} of ${expected} votes now, ${after} of ${expectedAfter} after: ${after < needed ? lost : kept}`,

@@ -89,11 +89,12 @@ export const describeFirewallEntry: Describer = async (context) => {
   if (addressed !== undefined) facts.addObject(addressed);
   if (content !== undefined) facts.addRows(`entry of ${name}`, content, (row) => row["cidr"] ?? row["pos"]);
   facts.addDigest(`the ${kind}`, listed?.["digest"]);
-  const uses = (rowsIn(rules) ?? []).filter((row) => usesName(row, name));
+  const seenRules = rowsIn(rules);
+  const uses = (seenRules ?? []).filter((row) => usesName(row, name));
   facts.addRows("rule that uses it", uses, ({ pos }) => pos);
   const change = method === "PUT" ? changeOf(context, `${kind} ${nameText(name)}`, addressed) : undefined;
   const label = cidr === undefined ? `${kind} ${nameText(name)}` : `${nameText(cidr)} of ${kind} ${nameText(name)}`;
-  const now = addressed === undefined ? undefined : nowLine(addressed);
+  const now = addressed === undefined ? undefined : nowLine(context, addressed);
   return {
     action: `${isNew ? "CREATE" : method === "POST" ? "ADD TO" : method === "DELETE" ? "DELETE" : "CHANGE"} ${label} of ${where}`,
     undo: method === "DELETE" ? "can be undone by creating it again" : undoable,
@@ -104,7 +105,11 @@ export const describeFirewallEntry: Describer = async (context) => {
         : [
             `it has ${count(content.length, kind === "security group" ? "rule" : "entry", kind === "security group" ? "rules" : "entries")}`,
           ]),
-      uses.length === 0 ? "no rule here uses it" : `${count(uses.length, "rule")} here use it`,
+      seenRules === undefined
+        ? "rules that may use it not readable"
+        : uses.length === 0
+          ? "no rule here uses it"
+          : `${count(uses.length, "rule")} here use it`,
       ...(change?.effect ?? []),
     ],
     details: [
@@ -149,7 +154,7 @@ export const describeFirewallOptions: Describer = async (context) => {
     facts.addDigest("the firewall options", row["digest"]);
   }
   const change = changeOf(context, `the firewall of ${where}`, row);
-  const now = row === undefined ? undefined : nowLine(row);
+  const now = row === undefined ? undefined : nowLine(context, row);
   const turnsOff = isOff(params, "enable");
   return {
     action: `CHANGE firewall of ${where}`,

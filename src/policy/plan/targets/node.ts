@@ -33,6 +33,7 @@ export const describeNodeRemoval: Describer = async (context) => {
   }
   const isOnline =
     rowsIn(await look(["nodes"]))?.some((row) => row["node"] === node && row["status"] === "online") === true;
+  context.facts.add("the node is online", isOnline);
   const { line } = await quorumWithout(context, node, true);
   return {
     action: `REMOVE NODE ${nameText(node)} from the cluster`,
@@ -49,6 +50,13 @@ export const describeNodeRemoval: Describer = async (context) => {
 /** Services whose stop takes the node out of the quorum: corosync itself, and pmxcfs, which runs on it. */
 const membership: ReadonlySet<string> = new Set(["corosync", "pve-cluster"]);
 
+const serviceUndo: Readonly<Record<string, string>> = {
+  start: "can be undone by stopping it",
+  stop: "can be undone by starting it",
+  restart: "the service is down meanwhile",
+  reload: "it reads its configuration again",
+};
+
 /** `POST /nodes/{node}/services/{service}/stop` and `restart`. */
 export const describeService: Describer = async (context) => {
   const { values, path, look, facts, noEffect } = context;
@@ -64,7 +72,7 @@ export const describeService: Describer = async (context) => {
   const { line } = membership.has(service) ? await quorumWithout(context, node, false) : { line: undefined };
   return {
     action: `${stops ? "STOP" : (path.at(-1) ?? "").toUpperCase()} service ${nameText(service)} of node ${nameText(node)}`,
-    undo: stops ? "can be undone by starting it" : "can be undone",
+    undo: serviceUndo[path.at(-1) ?? ""],
     effect: [
       ...(line === undefined ? [] : [line]),
       ...(now === undefined ? [] : [`it is ${nameText(now)}`]),

@@ -42,9 +42,10 @@ async function usersOf(row: Row | undefined, context: Context): Promise<Told> {
     (yes(row?.["disable"]) ? undefined : await fromContent(storage, row, context)) ??
     (await fromConfigs(storage, context));
   const guests = found.vmids.toSorted((a, b) => Number(a) - Number(b));
-  facts.add("guests with disks on it", guests.join(","));
   const gap = found.gap === undefined ? [] : [found.gap];
+  facts.add("guests not known", found.gap);
   if (guests.length === 0) {
+    facts.add("guests with disks on it", guests);
     return found.gap === undefined ? {} : { effect: ["guests on it not known"], details: gap };
   }
   let labels = guests;
@@ -57,6 +58,7 @@ async function usersOf(row: Row | undefined, context: Context): Promise<Told> {
   } catch (error) {
     if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
   }
+  facts.add("guests with disks on it", labels);
   const many = guests.length === 1 ? "guest has" : "guests have";
   return {
     effect: [`${guests.length} ${many} disks on it: ${listText(labels, 3)}`],

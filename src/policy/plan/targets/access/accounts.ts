@@ -4,29 +4,53 @@ import type { Row } from "../../facts.ts";
 import { isRow, objectIn, rowsIn, textIn, yes } from "../../look.ts";
 import { count, dateText, listText, nameText } from "../../wording.ts";
 import { objectDescriber, type Told } from "../object.ts";
-import { entryText, type Holder, readAcl } from "./acl.ts";
+import { entryText, groupsOfUser, type Holder, readAcl } from "./acl.ts";
+import { areKnown, byGravity, readRoles } from "./roles.ts";
 
-/** Rights of a user, group or role for line 2 and the details, bound to the consent. */
+/** Rights of a user, group, token or role for line 2 and the details, bound to the consent. */
 async function rightsOf(context: Context, holder: Holder | { readonly role: string }): Promise<Told> {
   const acl = await readAcl(context);
   if (acl === undefined) return { details: ["Its ACL entries could not be read."] };
   const mine = acl.filter((entry) =>
     "role" in holder ? entry.role === holder.role : entry.type === holder.type && entry.id === holder.id,
   );
-  context.facts.add(
-    "ACL entries",
-    mine.map((entry) => entryText(entry, "role" in holder)),
-  );
+  const texts = mine.map((entry) => entryText(entry, "role" in holder));
+  context.facts.add("ACL entries", texts);
   if (mine.length === 0) return { details: ["No ACL entries that the token can see."] };
   return {
-    effect: [
-      `${count(mine.length, "ACL entry", "ACL entries")}: ${listText(
-        mine.map((entry) => entryText(entry, "role" in holder)),
-        3,
-      )}`,
-    ],
-    details: [`ACL entries: ${listText(mine.map((entry) => entryText(entry, "role" in holder)))}.`],
+    effect: [`${count(mine.length, "ACL entry", "ACL entries")}: ${listText(texts, 3)}`],
+    details: [`ACL entries: ${listText(texts)}.`],
   };
+}
+
+/** The rights that somebody gains from others: what their ACL entries grant, with the privileges of roles that are not Proxmox's. */
+async function gainsFrom(context: Context, holders: readonly Holder[]): Promise<Told> {
+  if (holders.length === 0) return {};
+  const acl = await readAcl(context);
+  if (acl === undefined) return { effect: ["rights gained not readable"], long: true };
+  const gained = acl.filter((entry) => holders.some(({ type, id }) => entry.type === type && entry.id === id));
+  context.facts.add(
+    "ACL entries gained",
+    gained.map((entry) => entryText(entry, true)),
+  );
+  const names = gained.map(({ role }) => role);
+  const roles = await readRoles(context, names);
+  return {
+    effect: holders.map(({ type, id }) => {
+      const texts = gained
+        .filter((entry) => entry.type === type && entry.id === id)
+        .map((entry) => entryText(entry, false, roles));
+      return `${type} ${nameText(id)} has ${texts.length === 0 ? "no ACL entries" : listText(texts, 3)}`;
+    }),
+    details: gained.map((entry) => `Gains ${entryText(entry, true, roles)}.`),
+    long: gained.length > 3 || !areKnown(names, roles),
+  };
+}
+
+/** A user and its groups, as holders of rights. */
+async function withGroups(context: Context, user: string): Promise<readonly Holder[]> {
+  const groups = (await groupsOfUser(context, user)) ?? [];
+  return [{ type: "user", id: user }, ...groups.map((id): Holder => ({ type: "group", id }))];
 }
 
 /** `/access/users/{userid}`. */
@@ -52,9 +76,23 @@ export const describeUser = objectDescriber({
       details: [...(rights.details ?? []), "Its password, second factors and token secrets are lost."],
     };
   },
-  change: (row, { params }) => ({
-    effect: [...(isOff(params, "enable") && yes(row?.["enable"]) ? ["disables the account and its tokens"] : [])],
-  }),
+  change: async (row, context) => {
+    const { params, values } = context;
+    const present = Array.isArray(row?.["groups"]) ? row["groups"].map(String) : [];
+    const added = wordsOf(params, "groups").filter((id) => !present.includes(id));
+    // An account that was disabled gets back what it has.
+    const enables = isOn(params, "enable") && !yes(row?.["enable"]);
+    const own = enables ? await withGroups(context, values["userid"] ?? "") : [];
+    const gains = await gainsFrom(context, [...own, ...added.map((id): Holder => ({ type: "group", id }))]);
+    return {
+      ...gains,
+      effect: [
+        ...(isOff(params, "enable") && yes(row?.["enable"]) ? ["disables the account and its tokens"] : []),
+        ...(enables ? ["enables the account"] : []),
+        ...(gains.effect ?? []),
+      ],
+    };
+  },
 });
 
 function tokensIn(row: Row | undefined): string[] {
@@ -74,13 +112,20 @@ const creations: ReadonlyMap<string, readonly [noun: string, key: string]> = new
 ]);
 
 /** `POST /access/users`, `groups`, `roles` and `domains`. */
-export const describeAccessCreation: Describer = async ({ path, params }) => {
+export const describeAccessCreation: Describer = async (context) => {
+  const { path, params } = context;
   const [noun, key] = creations.get(path[1] ?? "") ?? ["object", "id"];
   const name = String(params[key] ?? "");
+  const groups = noun === "user" ? wordsOf(params, "groups") : [];
+  const gains = await gainsFrom(
+    context,
+    groups.map((id): Holder => ({ type: "group", id })),
+  );
   return {
     action: `CREATE ${noun} ${nameText(name)}`,
     undo: "can be undone by deleting it",
-    effect: [],
+    ...gains,
+    effect: gains.effect ?? [],
     words: [name],
     told: [key],
   };
@@ -104,6 +149,7 @@ export const describeToken: Describer = async (context) => {
   else facts.add("token", isGone ? "not there" : "not readable");
   const rights = await rightsOf(context, { type: "token", id });
   const separate = params["privsep"] === undefined ? row === undefined || yes(row["privsep"]) : isOn(params, "privsep");
+  const gains: Told = separate || method === "DELETE" ? {} : await gainsFrom(context, await withGroups(context, user));
   const may = separate
     ? `limited to its own ACL entries (${(rights.effect ?? ["none"])[0]})`
     : `has all rights of ${nameText(user)}`;
@@ -116,9 +162,10 @@ export const describeToken: Describer = async (context) => {
         : method === "POST"
           ? "can be undone by deleting it"
           : undoable,
-    effect: [may, ...(method === "POST" ? ["the answer shows its secret"] : [])],
+    effect: [may, ...(gains.effect ?? []), ...(method === "POST" ? ["the answer shows its secret"] : [])],
     details: [
       ...(rights.details ?? []),
+      ...(gains.details ?? []),
       ...(row?.["expire"] === undefined || Number(row["expire"]) === 0
         ? []
         : [`It expires ${dateText(row["expire"])}.`]),
@@ -126,6 +173,7 @@ export const describeToken: Describer = async (context) => {
     ],
     words: [id, token],
     told: ["privsep"],
+    long: gains.long === true,
   };
 };
 
@@ -171,8 +219,8 @@ export const describeRole: Describer = async (context) => {
   const rights = await rightsOf(context, { role: name });
   const wanted = wordsOf(params, "privs");
   const keeps = isOn(params, "append");
-  const gained = wanted.filter((priv) => now?.includes(priv) !== true);
-  const lost = keeps || method === "DELETE" ? [] : (now ?? []).filter((priv) => !wanted.includes(priv));
+  const gained = byGravity(wanted.filter((priv) => now?.includes(priv) !== true));
+  const lost = keeps || method === "DELETE" ? [] : byGravity((now ?? []).filter((priv) => !wanted.includes(priv)));
   const setsPrivileges = params["privs"] !== undefined;
   if (method === "PUT" && setsPrivileges && now !== undefined && gained.length + lost.length === 0) {
     throw noEffect(`role ${nameText(name)} has those privileges already`);
@@ -251,7 +299,8 @@ export const describePassword: Describer = async ({ params, path, method, look, 
     action: isPassword
       ? `SET PASSWORD of user ${nameText(user)}`
       : `${method === "DELETE" ? "DELETE" : method === "POST" ? "ADD" : "CHANGE"} SECOND FACTOR of user ${nameText(user)}`,
-    undo: isPassword || method === "DELETE" ? final : undoable,
+    // No call locks a second factor again.
+    undo: isPassword || method === "DELETE" || path.at(-1) === "unlock-tfa" ? final : undoable,
     effect: [
       ...(isPassword ? ["the present password is lost"] : []),
       ...(factor === undefined

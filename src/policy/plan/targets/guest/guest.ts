@@ -2,6 +2,7 @@ import { isOn, wordsOf } from "../../../classes/values.ts";
 import { findBackups } from "../../backups.ts";
 import { type Context, type Describer, type Description, final, undoable } from "../../describer.ts";
 import {
+  bindVolumes,
   diskOf,
   disksOf,
   diskText,
@@ -44,7 +45,7 @@ export const describeDeletion: Describer = async (context) => {
 
 /** What goes with a guest: disks, snapshots, and what is left of it in backups. */
 async function lossOf(context: Context, state: GuestState) {
-  const backups = await findBackups(context, state.guest);
+  const [backups] = await Promise.all([findBackups(context, state.guest), bindVolumes(context, state)]);
   const disks = state.config === undefined ? undefined : disksOf(state.config);
   const short = disks === undefined ? "disks not readable" : disks.map((disk) => diskText(disk)).join(", ");
   return {
@@ -118,7 +119,12 @@ export const describeResize: Describer = async (context) => {
   const to = String(params["size"] ?? "");
   return {
     action: `RESIZE disk ${nameText(key)} of ${state.label}`,
-    effect: [`${disk?.size ?? "size not known"} -> ${to.startsWith("+") ? `${valueText(to)} more` : valueText(to)}`],
+    // PVE::API2::Qemu and PVE::API2::LXC refuse to shrink ("shrinking disks is not supported").
+    undo: final,
+    effect: [
+      `${disk?.size ?? "size not known"} -> ${to.startsWith("+") ? `${valueText(to)} more` : valueText(to)}`,
+      "Proxmox shrinks no disk",
+    ],
     details: [...state.lines, ...(disk === undefined ? [] : [`Disk: ${diskText(disk, true)}.`])],
     words: state.words,
     digest: state.digest,
@@ -135,7 +141,8 @@ export const describeDiskMove: Describer = async (context) => {
   const vmid = textIn(params["target-vmid"]);
   const other = vmid === undefined ? undefined : await findGuest(vmid, planned);
   if (vmid !== undefined)
-    facts.add("target guest", other === undefined ? "not listed" : `${other.type} on ${other.node}`);
+    facts.add("target guest", other === undefined ? "not listed" : `${guestLabel(other)} on ${other.node}`);
+  if (isOn(params, "delete")) await bindVolumes(context, state, [key]);
   const storage = textIn(params["storage"]);
   return {
     action: `MOVE disk ${nameText(key)} of ${state.label}`,
@@ -166,6 +173,8 @@ export const describeUnlink: Describer = async (context) => {
     );
   }
   const force = isOn(params, "force");
+  const lost = keys.filter((key) => force || key.startsWith("unused"));
+  if (lost.length > 0) await bindVolumes(context, state, lost);
   return {
     action: `${force ? "DELETE" : "DETACH"} disks of ${state.label}`,
     effect: keys.map((key) => describeLostDisk(key, state, force)),
@@ -216,6 +225,10 @@ export const describePlacement: Describer = async (context) => {
     });
     const local = disks?.filter((disk) => !yes(disk["shared"])) ?? [];
     facts.add("target node", node);
+    facts.add(
+      "local disks",
+      local.map(({ volid }) => volid),
+    );
     return {
       action: `MIGRATE ${state.label} from ${nameText(state.guest.node)} to ${nameText(node)}`,
       undo: undoable,
@@ -229,7 +242,12 @@ export const describePlacement: Describer = async (context) => {
       told: ["target"],
     };
   }
-  return { ...general(context, state), action: `MIGRATE ${state.label} to another cluster`, undo: final };
+  if (isOn(params, "delete")) await bindVolumes(context, state);
+  return {
+    ...general(context, state),
+    action: `MIGRATE ${state.label} to another cluster`,
+    ...(isOn(params, "delete") && { undo: final }),
+  };
 };
 
 /** A remark on a node that a guest is to run on, where it is not online. */

@@ -7,9 +7,9 @@ const commands = {
   stop: { verb: "STOP", undo: "unsaved data is lost", effect: "cuts power" },
   reset: { verb: "RESET", undo: "unsaved data is lost", effect: "restarts at once, as the reset button does" },
   shutdown: { verb: "SHUT DOWN", undo: "can be undone by starting it", effect: "asks the guest to shut down" },
-  reboot: { verb: "REBOOT", undo: "can be undone", effect: "shuts the guest down and starts it again" },
+  reboot: { verb: "REBOOT", undo: "the guest is down meanwhile", effect: "shuts the guest down and starts it again" },
   suspend: { verb: "SUSPEND", undo: "can be undone by resuming it", effect: "pauses the guest" },
-  resume: { verb: "RESUME", undo: "can be undone", effect: "lets the guest run on" },
+  resume: { verb: "RESUME", undo: "can be undone by suspending it", effect: "lets the guest run on" },
   start: { verb: "START", undo: "can be undone by stopping it", effect: "starts the guest" },
 } as const;
 
