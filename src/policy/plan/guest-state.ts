@@ -1,6 +1,6 @@
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { formatPath } from "../../proxmox/path.ts";
-import { diskKey } from "../classes/parameters/property.ts";
+import { diskKey, propertiesOf, volumesOf } from "../classes/parameters/property.ts";
 import type { Guest } from "../guests.ts";
 import { PolicyRefusal } from "../refusal.ts";
 import type { Context } from "./describer.ts";
@@ -113,11 +113,13 @@ export async function readGuest(context: Context, guest: Guest, prefix = ""): Pr
   facts.add(`${prefix}node`, guest.node);
   facts.add(`${prefix}kind`, guest.type);
   if (status !== undefined) {
-    facts.add(`${prefix}power state`, power);
+    // A paused VM has the status `running`; any other two that differ both count.
+    const agrees = process === undefined || process === power || (process === "running" && power !== "stopped");
+    facts.add(`${prefix}power state`, agrees ? power : `${process} (${power})`);
     facts.add(`${prefix}managed by HA`, managedByHa);
   }
   if (config !== undefined) {
-    facts.addObject(config, { prefix, settings: true });
+    facts.addObject(config, { prefix });
     facts.addDigest(`${prefix}the configuration`, config["digest"]);
   }
   const kept = rowsIn(snapshotsSeen)?.filter(({ name }) => name !== "current") ?? [];
@@ -126,6 +128,7 @@ export async function readGuest(context: Context, guest: Guest, prefix = ""): Pr
   });
   const name = textIn(config?.["name"]) ?? textIn(config?.["hostname"]) ?? guest.name;
   const label = guestLabel({ ...guest, name });
+  if (config === undefined) facts.add(`${prefix}name`, name);
   const tags = textIn(config?.["tags"])?.trim() ?? "";
   const lock = textIn(config?.["lock"]);
   const missing = [configSeen, statusSeen, snapshotsSeen].flatMap((seen) => ("missing" in seen ? [seen.missing] : []));
@@ -205,11 +208,40 @@ export function disksOf(config: Row): readonly Disk[] {
 
 /** A disk's property string; `undefined` for a CD-ROM drive, which holds nothing of the guest. */
 export function diskOf(key: string, value: string): Disk | undefined {
-  const parts = value.split(",");
-  const [first = ""] = parts;
-  if (first === "none" || parts.includes("media=cdrom")) return undefined;
-  const named = (name: string) => parts.find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
-  return { key, volume: named("file") ?? named("volume") ?? first, size: named("size") };
+  const parts = propertiesOf(value);
+  const [volume = ""] = volumesOf(value);
+  const named = (name: string) => parts.find(([key]) => key === name)?.[1];
+  if (volume === "none" || named("media") === "cdrom") return undefined;
+  return { key, volume, size: named("size") };
+}
+
+/** Storages that are asked for the volumes of a guest. */
+const mostStorages = 8;
+
+/**
+ * Binds the consent to the volumes that a call loses: one that is made anew has the same name and size as the old one.
+ * The creation time of a file is its inode's ctime, which each write moves (PVE::Storage::Plugin, file_size_info), so
+ * it counts only for volumes that nothing writes.
+ * @param keys of the configuration, such as `unused0`; all volumes of the guest by default.
+ */
+export async function bindVolumes(context: Context, state: GuestState, keys?: readonly string[]): Promise<void> {
+  const { guest, config, running } = state;
+  const disks = disksOf(config ?? {}).filter(({ key }) => keys?.includes(key) ?? true);
+  const storages = [...new Set(disks.map(({ volume }) => volume.split(":")[0] ?? ""))]
+    .toSorted()
+    .slice(0, mostStorages);
+  const lists = await Promise.all(
+    storages.map(async (storage) =>
+      rowsIn(await context.look(["nodes", guest.node, "storage", storage, "content"], { vmid: guest.vmid })),
+    ),
+  );
+  for (const row of lists.flatMap((rows) => rows ?? [])) {
+    const volid = String(row["volid"]);
+    const disk = disks.find(({ volume }) => volume === volid);
+    if (row["content"] === "backup" || (keys !== undefined && disk === undefined)) continue;
+    const isIdle = running === false || disk?.key.startsWith("unused") === true;
+    context.facts.add(`volume ${volid}`, { size: row["size"], ...(isIdle && { ctime: row["ctime"] }) });
+  }
 }
 
 /** `scsi0 32G`, or with its volume `scsi0 local-lvm:vm-104-disk-0 32G`. */

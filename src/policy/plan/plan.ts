@@ -27,6 +27,11 @@ export interface Plan {
   readonly digest: string | undefined;
 }
 
+/** The endpoint of a request as the tables name it, `PUT /access/acl`. */
+export function endpointOf(method: string, { template = "" }: Pick<Classified, "template">): string {
+  return `${method} ${template}`;
+}
+
 /** What a plan is made of. */
 export interface Planned {
   readonly cluster: Cluster;

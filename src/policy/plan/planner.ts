@@ -1,14 +1,14 @@
 import { plainLine } from "../../plain.ts";
 import type { ParamValue } from "../../proxmox/params.ts";
 import { unknownRule } from "../classes/classify.ts";
-import { holdsSecret } from "../mask.ts";
+import { isHidden } from "../mask.ts";
 import { covers } from "../pattern.ts";
 import type { Context, Description } from "./describer.ts";
 import { FactList } from "./facts.ts";
 import { lookAt } from "./look.ts";
 import { NoEffect } from "./no-effect.ts";
 import { type ShownParameter, showParameters } from "./parameters.ts";
-import type { Plan, Planned } from "./plan.ts";
+import { endpointOf, type Plan, type Planned } from "./plan.ts";
 import { type OtherGuests, otherGuests } from "./targets/bulk.ts";
 import { describers } from "./targets/index.ts";
 import { describeObject } from "./targets/object.ts";
@@ -43,6 +43,7 @@ export async function makePlan(planned: Planned, now: number = Date.now()): Prom
     noEffect: (why) => new NoEffect(planned, why),
   };
   const [description, others] = await Promise.all([describe(context), otherGuests(context)]);
+  const endpoint = endpointOf(request.method, classified);
   const action = actionLine(description, planned);
   const effect = effectLine(description, others, parameters, planned);
   const lines = `${action.text}\n${effect.text}`;
@@ -64,7 +65,9 @@ export async function makePlan(planned: Planned, now: number = Date.now()): Prom
       [action.text, effect.text, typeLine(words.slice(0, 1))].every((line) => line.length <= formLine) &&
       description.long !== true &&
       others.number <= fewGuests &&
-      (description.told ?? []).every((name) => isTold(name, context.params[name], lines)),
+      (description.told ?? []).every(
+        (name) => isHidden(endpoint, name, context.params[name]) || isTold(context.params[name], lines),
+      ),
     facts: facts.facts,
     digest: description.digest,
   };
@@ -125,8 +128,8 @@ function withinForm(parts: readonly string[], further: readonly string[]): reado
 }
 
 /** Whether the two lines hold every word of a parameter that they are said to hold: names in them may have been cut. */
-function isTold(name: string, value: ParamValue | undefined, lines: string): boolean {
-  if (value === undefined || holdsSecret(name)) return true;
+function isTold(value: ParamValue | undefined, lines: string): boolean {
+  if (value === undefined) return true;
   const words = [value].flat().flatMap((item) => String(item).split(/[,;\s]/));
   return words
     .filter((word) => !/^(?:|[01]|on|off|yes|no|true|false)$/i.test(word))

@@ -27,6 +27,7 @@ export async function quorumWithout({ look, facts }: Context, node: string, remo
   if (!rows.some(({ type }) => type === "cluster") || nodes.length < 2) return { line: undefined };
   for (const row of nodes) facts.add(`node ${String(row["name"])} online`, yes(row["online"]));
   const votes = votesOf(rowsIn(config) ?? []);
+  for (const { name } of nodes) facts.add(`votes of node ${String(name)}`, votes.get(String(name)) ?? 1);
   const sum = (some: readonly Row[]) => some.reduce((total, row) => total + (votes.get(String(row["name"])) ?? 1), 0);
   const online = nodes.filter((row) => yes(row["online"]));
   const qdevice = deviceOf(device, nodes.length);

@@ -227,7 +227,7 @@ describe("the two lines that every client shows:", () => {
       `PUT ${base}/resize`,
       { disk: "scsi0", size: "16G" },
       {},
-      ["RESIZE disk scsi0 of VM 100 web-01 on prod: can be undone", "32G -> 16G", true],
+      ["RESIZE disk scsi0 of VM 100 web-01 on prod: cannot be undone", "32G -> 16G", true],
     ],
     [
       "DELETE /nodes/pve1/storage/backups/content/backups:backup/vzdump-qemu-100-a.vma",
@@ -263,13 +263,13 @@ describe("over the simulator:", () => {
       "PUT /access/acl",
       { path: "/vms/100", roles: "PVEVMAdmin", users: "audit@pve" },
       "CHANGE rights on /vms/100 on prod: can be undone",
-      "gives PVEVMAdmin to user audit@pve, also below it; has now: PVEAuditor from / by group auditors",
+      "gives PVEVMAdmin to user audit@pve and below; now: PVEAuditor from / by group auditors",
     ],
     [
       "PUT /access/acl",
       { path: "/", roles: "PVEAuditor", groups: "auditors", delete: 1 },
       "CHANGE rights on / on prod: can be undone",
-      "takes PVEAuditor from group auditors; has now: PVEAuditor here",
+      "takes PVEAuditor from group auditors; now: PVEAuditor here; group auditors has 1 member",
     ],
     [
       "DELETE /access/users/audit@pve",
@@ -480,6 +480,79 @@ describe("over the simulator:", () => {
     });
   });
 
+  test("a role that is not Proxmox's own is told by its gravest privileges", async () => {
+    const scene = demoScene();
+    const privs = "VM.Audit,VM.Console,VM.Allocate,Sys.Modify,User.Modify,Permissions.Modify";
+    await scene.admin("POST", "/access/roles", { roleid: "Viewer", privs });
+    await scene.admin("POST", "/access/groups", { groupid: "g" });
+    const acl = await scene.plan("PUT /access/acl", { path: "/vms/100", roles: "Viewer", users: "mcp@pve" });
+    expect([acl.effect, acl.fitsForm]).toEqual([
+      "gives Viewer (Permissions.Modify, User.Modify and 4 more) to user mcp@pve and below; now: Administrator from / by group admins",
+      false,
+    ]);
+    await scene.admin("PUT", "/access/acl", { path: "/vms", roles: "Viewer", groups: "g" });
+    const user = await scene.plan("PUT /access/users/audit@pve", { groups: "g" });
+    expect(user.effect).toStartWith("group g has Viewer (Permissions.Modify, User.Modify and 4 more) on /vms; groups");
+    expect(user.details).toContain("Gains group g: Viewer (Permissions.Modify, User.Modify and 4 more) on /vms.");
+  });
+
+  test("a role whose privileges cannot be read is no question for a form, Proxmox's own is one", async () => {
+    const scene = sceneWith({ "/access/acl": { data: [] } });
+    const planOf = async (roles: string) => await scene.plan("PUT /access/acl", { path: "/x", roles, users: "a@pve" });
+    expect((await planOf("Viewer")).effect).toStartWith("gives Viewer (privileges not readable) to user a@pve");
+    expect((await planOf("Viewer")).fitsForm).toBe(false);
+    expect((await planOf("PVEAuditor")).fitsForm).toBe(true);
+  });
+
+  test("members of groups and pools are shown where rights are given to them or on them", async () => {
+    const { effect, details } = await demoScene().plan("PUT /access/acl", {
+      path: "/pool/dev",
+      roles: "PVEVMAdmin",
+      groups: "auditors",
+    });
+    expect(effect).toBe(
+      "gives PVEVMAdmin to group auditors and below; now: PVEAuditor from /; group auditors has 1 member; 3 pool members",
+    );
+    expect(details).toContain("Members of group auditors: audit@pve.");
+    expect(details.join("\n")).toMatch(/Members of pool dev: .*VM 104/);
+  });
+
+  test.each<[request: string, params: Record<string, unknown>, undo: string]>([
+    ["PUT /nodes/pve1/qemu/100/sendkey", { key: "ret" }, "what the keys do cannot be undone"],
+    ["PUT /nodes/pve1/qemu/100/resize", { disk: "scsi0", size: "+1G" }, "cannot be shrunk again"],
+    ["POST /nodes/pve1/qemu/100/status/reboot", {}, "the guest is down meanwhile"],
+    ["POST /nodes/pve1/qemu/100/agent/fstrim", {}, "nothing is lost"],
+    ["POST /nodes/pve1/services/cron/restart", {}, "the service is down meanwhile"],
+    ["POST /nodes/pve1/services/cron/reload", {}, "it reads its configuration again"],
+    ["DELETE /nodes/pve1/tasks/UPID:pve1:1:1:1:qmstart:100:root@pam:", {}, "the task cannot be resumed"],
+    ["PUT /storage/nas", { password: "x" }, "cannot be undone"],
+    ["PUT /access/domains/pve", { "client-key": "x" }, "cannot be undone"],
+    ["PUT /access/users/audit@pve", { keys: "x" }, "a replaced secret cannot be restored"],
+    ["PUT /access/users/audit@pve/unlock-tfa", {}, "ends the lockout"],
+    ["PUT /nodes/pve1/qemu/104/config", { cipassword: "secret" }, "can be undone"],
+    ["PUT /nodes/pve1/qemu/104/config", { template: 1 }, "can be undone by template=0"],
+    ["POST /nodes/pve1/vzdump", { vmid: "100", mode: "stop" }, "backups that retention removes are lost"],
+    ["POST /nodes/pve1/qemu/104/remote_migrate", { "target-vmid": 1 }, "can be undone only from there"],
+    ["POST /nodes/pve1/qemu/104/remote_migrate", { "target-vmid": 1, delete: 1 }, "cannot be undone"],
+  ])("what line 1 says of undoing is true: %s %j", async (request, params, undo) => {
+    expect((await demoScene().plan(request, params)).action).toEndWith(` on prod: ${undo}`);
+  });
+
+  test("a cloud-init password that is replaced is lost, for Proxmox shows only stars", async () => {
+    const config = { ...(answers[`${base}/config`] as { data: object }).data, cipassword: "**********" };
+    const scene = sceneWith({ ...answers, [`${base}/config`]: { data: config } }, now);
+    const { action, effect } = await scene.plan(`PUT ${base}/config`, { cipassword: "secret" });
+    expect(action).toEndWith(": the present password is lost");
+    expect(effect).toBe("the present cloud-init password is lost; sets cipassword (masked)");
+  });
+
+  test("a Ceph flag shows both its present value and the new one", async () => {
+    const scene = sceneWith({ "/cluster/ceph/flags/noout": { data: false }, "/cluster/resources": { data: [] } });
+    const plan = await scene.plan("PUT /cluster/ceph/flags/noout", { value: true });
+    expect(plan.details).toEqual(expect.arrayContaining(["  value: true", "As it is now: 0."]));
+    expect(plan.facts.get("present value")).toBe("0");
+  });
+
   test("at most eight storages are asked for backups, and those left out are named", async () => {
     const storages = Array.from({ length: 10 }, (_, at) => ({ storage: `s${at}`, enabled: 1, active: 1 }));
     const empty = Object.fromEntries(
@@ -492,7 +565,7 @@ describe("over the simulator:", () => {
     const { effect, details } = await scene.plan(`DELETE ${base}`);
     expect(effect).toEndWith("no backup found (2 storages not looked at)");
     expect(details).toContain("No backup of it was found. Not looked at: s8, s9.");
-    expect(scene.reads.filter((path) => path.includes("/content?"))).toHaveLength(8);
+    expect(scene.reads.filter((path) => path.includes("/content?content=backup"))).toHaveLength(8);
   });
 });
 

@@ -139,5 +139,9 @@ export function demoScene(now: number = Date.now()) {
     await Bun.sleep(20);
     return ((await response.json()) as { data: unknown }).data;
   };
-  return { ...scene, admin };
+  const fetch = async ({ url }: Request): Promise<Response> =>
+    await alpha.fetch(
+      new Request(url, { headers: { authorization: `PVEAPIToken=${user}!${tokenId}=${tokenSecret}` } }),
+    );
+  return { ...scene, admin, fetch };
 }

@@ -42,7 +42,8 @@ export const describeReplication = objectDescriber({
 });
 
 /** `POST /nodes/{node}/vzdump` and `POST /cluster/backup`, where they prune, stop guests or run a script. */
-export const describeBackupRun: Describer = async ({ params, path, values, planned }) => {
+export const describeBackupRun: Describer = async (context) => {
+  const { params, path, values, planned } = context;
   const isJob = path[0] === "cluster";
   const prune = params["prune-backups"] ?? params["maxfiles"];
   const prunes = isOn(params, "remove") || prune !== undefined;
@@ -50,13 +51,13 @@ export const describeBackupRun: Describer = async ({ params, path, values, plann
     action: isJob
       ? `CREATE backup job ${nameText(String(params["id"] ?? ""))}`.trimEnd()
       : `BACK UP on node ${nameText(values["node"] ?? "")}`,
-    ...(isJob && { undo: { how: "by deleting it" } }),
+    undo: isJob ? { how: "by deleting it" } : { caveat: "backups that retention removes are lost" },
     effect: [
       ...(prunes
         ? [
             prune === undefined
               ? "deletes older backups"
-              : `deletes older backups beyond ${valueText(settingText("prune-backups", prune))}`,
+              : `deletes older backups beyond ${valueText(settingText(context, "prune-backups", prune))}`,
           ]
         : []),
       ...(params["mode"] === "stop" ? ["shuts each running guest down while it is backed up"] : []),

@@ -63,7 +63,7 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
   const named = new Set(subjects.flatMap((subject) => (subject.type === "guest" ? [subject.vmid] : [])));
   const unknown = [...named].filter((vmid) => !meant.some((guest) => guest.vmid === vmid));
   for (const { vmid, type, node, name, status } of meant) {
-    facts.add(`guest ${vmid}`, { kind: type, node, name, ...(isBulk && { status }) });
+    facts.add(`guest ${vmid}`, { kind: type, node, name, status });
   }
   for (const vmid of unknown) facts.add(`guest ${vmid}`, "not listed");
   const running = meant.filter(({ status }) => status === "running").length;

@@ -26,8 +26,11 @@ export const describeHostDisk: Describer = async (context) => {
     refuseUnread(planned, seen, "The token needs Sys.Audit on the node, and the node must answer.");
   const texts = devices.map((device) => {
     const disk = disks?.find(({ devpath }) => devpath === device);
-    if (disk === undefined)
-      return `${nameText(device)}: ${disks === undefined ? "not readable" : "not in the list of disks"}`;
+    if (disk === undefined) {
+      const why = disks === undefined ? "not readable" : "not in the list of disks";
+      facts.add(device, why);
+      return `${nameText(device)}: ${why}`;
+    }
     facts.addObject(disk, {
       prefix: `${device} `,
       only: ["devpath", "serial", "size", "model", "used", "wwn", "gpt", "osdid"],

@@ -94,7 +94,7 @@ export const describeFirewallEntry: Describer = async (context) => {
   facts.addRows("rule that uses it", uses, ({ pos }) => pos);
   const change = method === "PUT" ? changeOf(context, `${kind} ${nameText(name)}`, addressed) : undefined;
   const label = cidr === undefined ? `${kind} ${nameText(name)}` : `${nameText(cidr)} of ${kind} ${nameText(name)}`;
-  const now = addressed === undefined ? undefined : nowLine(addressed);
+  const now = addressed === undefined ? undefined : nowLine(context, addressed);
   return {
     action: `${isNew ? "CREATE" : method === "POST" ? "ADD TO" : method === "DELETE" ? "DELETE" : "CHANGE"} ${label} of ${where}`,
     ...(method === "DELETE" && { undo: { how: "by creating it again" } }),
@@ -162,7 +162,7 @@ export const describeFirewallOptions: Describer = async (context) => {
     facts.addDigest("the firewall options", row["digest"]);
   }
   const change = changeOf(context, `the firewall of ${where}`, row);
-  const now = row === undefined ? undefined : nowLine(row);
+  const now = row === undefined ? undefined : nowLine(context, row);
   const turnsOff = isOff(params, "enable");
   return {
     action: `CHANGE firewall of ${where}`,

@@ -27,12 +27,14 @@ export const describeHaResource = objectDescriber({
 });
 
 /** Whether the guest of a resource, `vm:100`, is known to be stopped. */
-async function isStopped({ values, planned, look }: Context): Promise<boolean> {
+async function isStopped({ values, planned, look, facts }: Context): Promise<boolean> {
   const vmid = /^(?:(?:vm|ct):)?(\d{1,10})$/.exec(values["sid"] ?? "")?.[1];
   const guest = vmid === undefined ? undefined : await findGuest(vmid, planned);
   if (guest === undefined) return false;
   const status = objectIn(await look(["nodes", guest.node, guest.type, guest.vmid, "status", "current"]));
-  return status?.["status"] === "stopped";
+  const stopped = status?.["status"] === "stopped";
+  facts.add("the guest is stopped", stopped);
+  return stopped;
 }
 
 /** `/cluster/ha/rules/{rule}`. */

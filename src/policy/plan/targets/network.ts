@@ -21,6 +21,7 @@ export const describeInterface: Describer = async (context) => {
   const row = objectIn(seen);
   if (row !== undefined) facts.addObject(row, { except: live });
   bindAll(context, rowsIn(all));
+  if ("data" in all) facts.add("pending network changes", all.changes ?? "none");
   const users = (rowsIn(all) ?? []).filter((one) =>
     ["bridge_ports", "slaves", "vlan-raw-device"].some((key) =>
       String(one[key] ?? "")
@@ -29,7 +30,7 @@ export const describeInterface: Describer = async (context) => {
     ),
   );
   const change = method === "PUT" ? changeOf(context, `interface ${nameText(name)}`, row) : undefined;
-  const now = row === undefined ? undefined : nowLine(row);
+  const now = row === undefined ? undefined : nowLine(context, row, live);
   return {
     action: `${method === "DELETE" ? "DELETE" : "CHANGE"} interface ${nameText(name)} of node ${node}`,
     undo: { how: "until the network is applied" },

@@ -1,6 +1,7 @@
 import type { Context, Describer } from "../describer.ts";
 import { objectIn, rowsIn, textIn } from "../look.ts";
 import { quorumWithout } from "../quorum.ts";
+import type { UndoNotes } from "../undo.ts";
 import { nameText } from "../wording.ts";
 
 /**
@@ -47,6 +48,7 @@ export const describeNodeRemoval: Describer = async (context) => {
   }
   const isOnline =
     rowsIn(await look(["nodes"]))?.some((row) => row["node"] === node && row["status"] === "online") === true;
+  context.facts.add("the node is online", isOnline);
   const { line } = await quorumWithout(context, node, true);
   return {
     action: `REMOVE NODE ${nameText(node)} from the cluster`,
@@ -61,6 +63,13 @@ export const describeNodeRemoval: Describer = async (context) => {
 
 /** Services whose stop takes the node out of the quorum: corosync itself, and pmxcfs, which runs on it. */
 const membership: ReadonlySet<string> = new Set(["corosync", "pve-cluster"]);
+
+const serviceUndo: Readonly<Record<string, UndoNotes>> = {
+  start: { how: "by stopping it" },
+  stop: { how: "by starting it" },
+  restart: { caveat: "the service is down meanwhile" },
+  reload: { caveat: "it reads its configuration again" },
+};
 
 /** `POST /nodes/{node}/services/{service}/stop` and `restart`. */
 export const describeService: Describer = async (context) => {
@@ -78,7 +87,7 @@ export const describeService: Describer = async (context) => {
   const { line } = membership.has(service) ? await quorumWithout(context, node, false) : { line: undefined };
   return {
     action: `${stops ? "STOP" : (path.at(-1) ?? "").toUpperCase()} service ${nameText(service)} of node ${nameText(node)}`,
-    ...(stops && { undo: { how: "by starting it" } }),
+    ...(Object.hasOwn(serviceUndo, path.at(-1) ?? "") && { undo: serviceUndo[path.at(-1) ?? ""] ?? {} }),
     effect: [
       ...(line === undefined ? [] : [line]),
       ...(now === undefined ? [] : [`it is ${nameText(now)}`]),

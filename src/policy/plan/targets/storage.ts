@@ -82,9 +82,10 @@ async function usersOf(row: Row | undefined, context: Context, volumes: readonly
     (yes(row?.["disable"]) || volumes === undefined || volumes.length === 0 ? undefined : ownersOf(volumes)) ??
     (await fromConfigs(storage, context));
   const guests = found.vmids.toSorted((a, b) => Number(a) - Number(b));
-  facts.add("guests with disks on it", guests.join(","));
   const gap = found.gap === undefined ? [] : [found.gap];
+  facts.add("guests not known", found.gap);
   if (guests.length === 0) {
+    facts.add("guests with disks on it", guests);
     return found.gap === undefined ? {} : { effect: ["guests on it not known"], details: gap };
   }
   let labels = guests;
@@ -97,6 +98,7 @@ async function usersOf(row: Row | undefined, context: Context, volumes: readonly
   } catch (error) {
     if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
   }
+  facts.add("guests with disks on it", labels);
   const many = guests.length === 1 ? "guest has" : "guests have";
   return {
     effect: [shortest(36, `disks of ${labels.join(", ")}`, `disks of ${count(guests.length, "guest")}`)],

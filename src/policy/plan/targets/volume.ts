@@ -71,8 +71,10 @@ async function usesOf({ look, facts, planned }: Context, volid: string, vmid: st
     .filter(([, value]) => typeof value === "string" && value.split(",").some((part) => part.endsWith(volid)))
     .map(([key]) => key)
     .toSorted();
-  facts.add("used as", keys);
-  return keys.map((key) => `${nameText(key)} of ${guestLabel(guest)}`);
+  const name = textIn(config?.["name"]) ?? textIn(config?.["hostname"]) ?? guest.name;
+  const uses = keys.map((key) => `${nameText(key)} of ${guestLabel({ ...guest, name })}`);
+  facts.add("used as", uses);
+  return uses;
 }
 
 /** `PUT .../content/{volume}`: notes and protection. */
@@ -90,7 +92,7 @@ export const describeVolumeChange: Describer = async (context) => {
     effect: [
       ...(isFree ? ["takes its protection off: it can be deleted then"] : []),
       ...(isOn(params, "protected") ? ["protects it from deletion"] : []),
-      madeText(row, context.now),
+      ...(row?.["ctime"] === undefined ? [] : [madeText(row, context.now)]),
     ],
     details: detailsOf(row, context.now),
     paraphrased: ["protected"],
@@ -105,7 +107,7 @@ export const describePrune: Describer = async (context) => {
   if (rows === undefined) refuseUnread(context.planned, seen, volumeRight);
   const doomed = (rows ?? []).filter(({ mark }) => mark === "remove");
   const kept = (rows ?? []).length - doomed.length;
-  facts.addRows("backup to delete", doomed, ({ volid }) => volid, { only: ["volid", "ctime", "vmid", "mark"] });
+  facts.addRows("backup", rows ?? [], ({ volid }) => volid, { only: ["volid", "ctime", "vmid", "mark"] });
   if (rows !== undefined && rows.length > 0 && doomed.length === 0) {
     throw noEffect(`it would delete no backup; all ${rows.length} are kept`);
   }
@@ -131,6 +133,7 @@ export const describeVolumeCopy: Describer = async (context) => {
   const rows = rowsIn(await look(path.slice(0, 4).concat("content"), kind === undefined ? {} : { content: kind }));
   const there = rows?.find((row) => String(row["volid"]).endsWith(target.includes(":") ? target : `/${target}`));
   facts.add("volume at the target", there?.["volid"] ?? "none");
+  facts.add("time of the volume at the target", there?.["ctime"]);
   return {
     action:
       volume === undefined
@@ -157,7 +160,8 @@ async function readVolume(context: Context) {
   const [one, many] = await Promise.all([look(path), look(list, vmid === undefined ? {} : { vmid })]);
   const rows = rowsIn(many);
   const listed = rows?.find((row) => row["volid"] === volid);
-  const row: Row | undefined = listed === undefined ? objectIn(one) : { ...objectIn(one), ...listed };
+  const found: Row | undefined = listed === undefined ? objectIn(one) : { ...objectIn(one), ...listed };
+  const row = found && (await withoutWriteTime(context, found));
   // A list without rows may be one that the token may not see; one with others of the same guest is whole.
   const isGone = "missing" in one && !one.withheld && rows !== undefined && rows.length > 0 && listed === undefined;
   if (isGone) throw noEffect(`volume ${nameText(volid, 200)} does not exist on node ${nameText(path[1] ?? "")}`);
@@ -170,6 +174,16 @@ async function readVolume(context: Context) {
       kin.map(({ volid }) => String(volid)),
     );
   return { volid, row, others: kin, seen: one };
+}
+
+/** The ctime of a disk's file moves while its guest writes (PVE::Storage::Plugin, file_size_info): it is no creation time then. */
+async function withoutWriteTime({ look, planned }: Context, row: Row): Promise<Row> {
+  const vmid = textIn(row["vmid"]);
+  if (vmid === undefined || (row["content"] !== "images" && row["content"] !== "rootdir")) return row;
+  const guest = await findGuest(vmid, planned);
+  if (guest === undefined) return row;
+  const status = objectIn(await look(["nodes", guest.node, guest.type, guest.vmid, "status", "current"]));
+  return status?.["status"] === "stopped" ? row : { ...row, ctime: undefined };
 }
 
 function isBackup(volid: string): boolean {
@@ -192,7 +206,9 @@ function detailsOf(row: Row | undefined, now: number): string[] {
   if (row === undefined) return ["The volume could not be read, or the token may not see it."];
   const notes = textIn(row["notes"]);
   const facts = [
-    `made ${dateText(row["ctime"])} (${ageText(row["ctime"], now) ?? "age not known"})`,
+    ...(row["ctime"] === undefined
+      ? []
+      : [`made ${dateText(row["ctime"])} (${ageText(row["ctime"], now) ?? "age not known"})`]),
     ...(textIn(row["format"]) === undefined ? [] : [`format ${nameText(String(row["format"]))}`]),
     ...(yes(row["protected"]) ? ["protected"] : []),
     ...(notes === undefined ? [] : [`notes ${nameText(notes, 200)}`]),

@@ -5,12 +5,13 @@ import { isRow, objectIn, rowsIn, textIn, yes } from "../../look.ts";
 import { count, dateText, listText, nameText } from "../../wording.ts";
 import { objectDescriber, type Told } from "../object.ts";
 import { refuseUnread } from "../../guest-state.ts";
-import { entryText, type Holder, readAcl, seesAll } from "./acl.ts";
+import { entryText, groupsOfUser, type Holder, readAcl, seesAll } from "./acl.ts";
+import { areKnown, byGravity, readRoles } from "./roles.ts";
 
 /** What a token needs to read accounts. */
 const accountRight = "The token needs Sys.Audit or User.Modify on the user or its groups.";
 
-/** Rights of a user, group or role for line 2 and the details, bound to the consent. */
+/** Rights of a user, group, token or role for line 2 and the details, bound to the consent. */
 async function rightsOf(context: Context, holder: Holder | { readonly role: string }): Promise<Told> {
   const acl = await readAcl(context);
   if (acl === undefined)
@@ -18,10 +19,8 @@ async function rightsOf(context: Context, holder: Holder | { readonly role: stri
   const mine = acl.filter((entry) =>
     "role" in holder ? entry.role === holder.role : entry.type === holder.type && entry.id === holder.id,
   );
-  context.facts.add(
-    "ACL entries",
-    mine.map((entry) => entryText(entry, "role" in holder)),
-  );
+  const texts = mine.map((entry) => entryText(entry, "role" in holder));
+  context.facts.add("ACL entries", texts);
   if (mine.length === 0) {
     return (await seesAll(context))
       ? { effect: ["no ACL entries"] }
@@ -31,14 +30,39 @@ async function rightsOf(context: Context, holder: Holder | { readonly role: stri
         };
   }
   return {
-    effect: [
-      `${count(mine.length, "ACL entry", "ACL entries")}: ${listText(
-        mine.map((entry) => entryText(entry, "role" in holder)),
-        3,
-      )}`,
-    ],
-    details: [`ACL entries: ${listText(mine.map((entry) => entryText(entry, "role" in holder)))}.`],
+    effect: [`${count(mine.length, "ACL entry", "ACL entries")}: ${listText(texts, 3)}`],
+    details: [`ACL entries: ${listText(texts)}.`],
   };
+}
+
+/** The rights that somebody gains from others: what their ACL entries grant, with the privileges of roles that are not Proxmox's. */
+async function gainsFrom(context: Context, holders: readonly Holder[]): Promise<Told> {
+  if (holders.length === 0) return {};
+  const acl = await readAcl(context);
+  if (acl === undefined) return { effect: ["rights gained not readable"], long: true };
+  const gained = acl.filter((entry) => holders.some(({ type, id }) => entry.type === type && entry.id === id));
+  context.facts.add(
+    "ACL entries gained",
+    gained.map((entry) => entryText(entry, true)),
+  );
+  const names = gained.map(({ role }) => role);
+  const roles = await readRoles(context, names);
+  return {
+    effect: holders.map(({ type, id }) => {
+      const texts = gained
+        .filter((entry) => entry.type === type && entry.id === id)
+        .map((entry) => entryText(entry, false, roles));
+      return `${type} ${nameText(id)} has ${texts.length === 0 ? "no ACL entries" : listText(texts, 3)}`;
+    }),
+    details: gained.map((entry) => `Gains ${entryText(entry, true, roles)}.`),
+    long: gained.length > 3 || !areKnown(names, roles),
+  };
+}
+
+/** A user and its groups, as holders of rights. */
+async function withGroups(context: Context, user: string): Promise<readonly Holder[]> {
+  const groups = (await groupsOfUser(context, user)) ?? [];
+  return [{ type: "user", id: user }, ...groups.map((id): Holder => ({ type: "group", id }))];
 }
 
 /** `/access/users/{userid}`. */
@@ -69,10 +93,24 @@ export const describeUser = objectDescriber({
     };
   },
   omit: ["tokens"],
-  change: (row, { params }) => ({
-    details: tokensText(row),
-    effect: [...(isOff(params, "enable") && yes(row?.["enable"]) ? ["disables the account and its tokens"] : [])],
-  }),
+  change: async (row, context) => {
+    const { params, values } = context;
+    const present = Array.isArray(row?.["groups"]) ? row["groups"].map(String) : [];
+    const added = wordsOf(params, "groups").filter((id) => !present.includes(id));
+    // An account that was disabled gets back what it has.
+    const enables = isOn(params, "enable") && !yes(row?.["enable"]);
+    const own = enables ? await withGroups(context, values["userid"] ?? "") : [];
+    const gains = await gainsFrom(context, [...own, ...added.map((id): Holder => ({ type: "group", id }))]);
+    return {
+      ...gains,
+      effect: [
+        ...(isOff(params, "enable") && yes(row?.["enable"]) ? ["disables the account and its tokens"] : []),
+        ...(enables ? ["enables the account"] : []),
+        ...(gains.effect ?? []),
+      ],
+      details: [...tokensText(row), ...(gains.details ?? [])],
+    };
+  },
 });
 
 /** `Tokens: ci (limited to its own ACL entries), tok (all rights of the user, expires 2026-12-01 00:00 UTC).` */
@@ -106,13 +144,20 @@ const creations: ReadonlyMap<string, readonly [noun: string, key: string]> = new
 ]);
 
 /** `POST /access/users`, `groups`, `roles` and `domains`. */
-export const describeAccessCreation: Describer = async ({ path, params }) => {
+export const describeAccessCreation: Describer = async (context) => {
+  const { path, params } = context;
   const [noun, key] = creations.get(path[1] ?? "") ?? ["object", "id"];
   const name = String(params[key] ?? "");
+  const groups = noun === "user" ? wordsOf(params, "groups") : [];
+  const gains = await gainsFrom(
+    context,
+    groups.map((id): Holder => ({ type: "group", id })),
+  );
   return {
     action: `CREATE ${noun} ${nameText(name)}`,
     undo: { how: "by deleting it" },
-    effect: [],
+    ...gains,
+    effect: gains.effect ?? [],
     words: [name],
     told: [key],
   };
@@ -142,11 +187,13 @@ export const describeToken: Describer = async (context) => {
     params["privsep"] !== undefined
       ? isOn(params, "privsep")
       : isNew || (row === undefined ? undefined : yes(row["privsep"]));
+  const gains: Told =
+    separate === false && method !== "DELETE" ? await gainsFrom(context, await withGroups(context, user)) : {};
   const may =
     separate === undefined
       ? "its rights are not readable"
       : separate
-        ? (rights.effect ?? ["its own ACL entries only"]).join("; ")
+        ? (rights.effect ?? []).join("; ")
         : `has all rights of ${nameText(user)}`;
   const verb = { POST: "CREATE", PUT: "CHANGE", DELETE: "DELETE" }[method] ?? method;
   return {
@@ -154,12 +201,14 @@ export const describeToken: Describer = async (context) => {
     ...(isNew && { undo: { how: "by deleting it" } }),
     effect: [
       may,
+      ...(gains.effect ?? []),
       ...(method === "DELETE" ? ["its secret is lost"] : []),
       ...(isOn(params, "regenerate") ? ["its present secret is lost; the answer shows the new one"] : []),
       ...(isNew ? ["the answer shows its secret"] : []),
     ],
     details: [
       ...(rights.details ?? []),
+      ...(gains.details ?? []),
       ...(row?.["expire"] === undefined || Number(row["expire"]) === 0
         ? []
         : [`It expires ${dateText(row["expire"])}.`]),
@@ -167,6 +216,7 @@ export const describeToken: Describer = async (context) => {
     ],
     words: [id, token],
     paraphrased: ["privsep", ...(isOn(params, "regenerate") ? ["regenerate"] : [])],
+    long: gains.long === true,
   };
 };
 
@@ -213,8 +263,8 @@ export const describeRole: Describer = async (context) => {
   const rights = await rightsOf(context, { role: name });
   const wanted = wordsOf(params, "privs");
   const keeps = isOn(params, "append");
-  const gained = wanted.filter((priv) => now?.includes(priv) !== true);
-  const lost = keeps || method === "DELETE" ? [] : (now ?? []).filter((priv) => !wanted.includes(priv));
+  const gained = byGravity(wanted.filter((priv) => now?.includes(priv) !== true));
+  const lost = keeps || method === "DELETE" ? [] : byGravity((now ?? []).filter((priv) => !wanted.includes(priv)));
   const setsPrivileges = params["privs"] !== undefined;
   if (method === "PUT" && setsPrivileges && now !== undefined && gained.length + lost.length === 0) {
     throw noEffect(`role ${nameText(name)} has those privileges already`);
@@ -302,6 +352,7 @@ export const describePassword: Describer = async ({ params, path, method, look, 
       : isUnlock
         ? `UNLOCK SECOND FACTORS of user ${nameText(user)}`
         : `${method === "DELETE" ? "DELETE" : method === "POST" ? "ADD" : "CHANGE"} SECOND FACTOR of user ${nameText(user)}`,
+    // No call locks a second factor again.
     ...(isUnlock && { undo: { caveat: "ends the lockout" } }),
     effect: [
       ...(isPassword ? ["the present password is lost"] : []),

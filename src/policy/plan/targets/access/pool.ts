@@ -1,24 +1,18 @@
 import { isOn, wordsOf } from "../../../classes/values.ts";
 import type { Describer } from "../../describer.ts";
-import type { Row } from "../../facts.ts";
-import { isRow, objectIn, rowsIn, textIn } from "../../look.ts";
 import { count, listText, nameText } from "../../wording.ts";
 import { settingText } from "../object.ts";
 import { entryText, readAcl, seesAll } from "./acl.ts";
+import { readPool } from "./pool-members.ts";
+import { areKnown, readRoles } from "./roles.ts";
 
 /** `PUT` and `DELETE` of a pool, by the path or by `poolid`: its members, and the rights on it. */
 export const describePool: Describer = async (context) => {
-  const { method, params, values, look, facts, noEffect } = context;
+  const { method, params, values, facts, noEffect } = context;
   const pool = values["poolid"] ?? String(params["poolid"] ?? "");
-  // A nested pool has no path of its own (501), and PVE 8.0 and older know no `poolid` of GET /pools.
-  const seen = await (pool.includes("/") ? look(["pools"], { poolid: pool }) : look(["pools", pool]));
+  const { seen, row, members } = await readPool(context, pool);
   if ("missing" in seen && seen.absent) throw noEffect(`pool ${nameText(pool)} does not exist`);
-  const row = rowsIn(seen)?.[0] ?? objectIn(seen);
-  const members = Array.isArray(row?.["members"]) ? row["members"].filter(isRow).map(memberText).toSorted() : [];
-  if (row !== undefined) {
-    facts.add("comment", row["comment"]);
-    facts.add("members", members);
-  }
+  facts.add("comment", row?.["comment"]);
   const entries = await readAcl(context);
   const acl = (entries ?? []).filter(({ path }) => path === `/pool/${pool}`);
   const isWhole = acl.length > 0 || (entries !== undefined && (await seesAll(context)));
@@ -26,11 +20,16 @@ export const describePool: Describer = async (context) => {
     "ACL entries",
     acl.map((entry) => entryText(entry, true)),
   );
+  // Who gets the members gets what the roles grant.
+  const roles = await readRoles(
+    context,
+    acl.map(({ role }) => role),
+  );
   const details = [
     row === undefined
       ? "The pool could not be read."
       : `Members: ${members.length === 0 ? "none" : listText(members)}.`,
-    ...(acl.length === 0 ? [] : [`Rights on it: ${listText(acl.map((entry) => entryText(entry, true)))}.`]),
+    ...(acl.length === 0 ? [] : [`Rights on it: ${listText(acl.map((entry) => entryText(entry, true, roles)))}.`]),
   ];
   if (method === "DELETE") {
     if (members.length > 0) {
@@ -79,13 +78,15 @@ export const describePool: Describer = async (context) => {
           ]),
       ...(comment === undefined
         ? []
-        : [`comment ${settingText("comment", row?.["comment"])} -> ${settingText("comment", comment)}`]),
+        : [
+            `comment ${settingText(context, "comment", row?.["comment"])} -> ${settingText(context, "comment", comment)}`,
+          ]),
       row === undefined ? "members not readable" : `${count(members.length, "member")} now`,
       ...(acl.length === 0
         ? []
         : [
             `rights on it: ${listText(
-              acl.map((entry) => entryText(entry, true)),
+              acl.map((entry) => entryText(entry, true, roles)),
               2,
             )}`,
           ]),
@@ -94,14 +95,11 @@ export const describePool: Describer = async (context) => {
     words: [pool],
     told: ["poolid", "vms", "storage", ...(String(comment ?? "").length <= 60 ? ["comment"] : [])],
     paraphrased: ["delete"],
-    long: named.length > 4,
+    long:
+      named.length > 4 ||
+      !areKnown(
+        acl.map(({ role }) => role),
+        roles,
+      ),
   };
 };
-
-/** `VM 100 web-01`, `storage local on pve1`: without its figures. */
-function memberText(row: Row): string {
-  const type = row["type"] === "qemu" ? "VM" : row["type"] === "lxc" ? "CT" : String(row["type"]);
-  if (row["vmid"] !== undefined)
-    return `${type} ${String(row["vmid"])} ${nameText(textIn(row["name"]) ?? "")}`.trimEnd();
-  return `storage ${nameText(textIn(row["storage"]) ?? "")}${row["node"] === undefined ? "" : ` on ${nameText(String(row["node"]))}`}`;
-}

@@ -2,6 +2,7 @@ import { isOn, wordsOf } from "../../../classes/values.ts";
 import { findBackups } from "../../backups.ts";
 import type { Context, Describer, Description } from "../../describer.ts";
 import {
+  bindVolumes,
   diskOf,
   disksOf,
   diskText,
@@ -66,7 +67,7 @@ export const describeDeletion: Describer = async (context) => {
 
 /** What goes with a guest: disks, snapshots, and what is left of it in backups. */
 async function lossOf(context: Context, state: GuestState) {
-  const backups = await findBackups(context, state.guest);
+  const [backups] = await Promise.all([findBackups(context, state.guest), bindVolumes(context, state)]);
   const disks = state.config === undefined ? undefined : disksOf(state.config);
   return {
     effect: [
@@ -163,6 +164,8 @@ export const describeResize: Describer = async (context) => {
   const to = String(params["size"] ?? "");
   return {
     action: `RESIZE disk ${nameText(key)} of ${state.label}`,
+    // PVE::API2::Qemu and PVE::API2::LXC refuse to shrink ("shrinking disks is not supported").
+    undo: { caveat: "cannot be shrunk again" },
     effect: [`${disk?.size ?? "size not known"} -> ${to.startsWith("+") ? `${valueText(to)} more` : valueText(to)}`],
     details: [...state.lines, ...(disk === undefined ? [] : [`Disk: ${diskText(disk, true)}.`])],
     words: state.words,
@@ -180,7 +183,8 @@ export const describeDiskMove: Describer = async (context) => {
   const vmid = textIn(params["target-vmid"]);
   const other = vmid === undefined ? undefined : await findGuest(vmid, planned);
   if (vmid !== undefined)
-    facts.add("target guest", other === undefined ? "not listed" : `${other.type} on ${other.node}`);
+    facts.add("target guest", other === undefined ? "not listed" : `${guestLabel(other)} on ${other.node}`);
+  if (isOn(params, "delete")) await bindVolumes(context, state, [key]);
   const storage = textIn(params["storage"]);
   return {
     action: `MOVE disk ${nameText(key)} of ${state.label}`,
@@ -214,6 +218,7 @@ export const describeUnlink: Describer = async (context) => {
   const force = isOn(params, "force");
   refuseProtected(context, state, keys);
   const lost = keys.filter((key) => isDeleted(key, force));
+  if (lost.length > 0) await bindVolumes(context, state, lost);
   return {
     action: `${lost.length > 0 ? "DELETE" : "DETACH"} ${keys.length === 1 ? "disk" : "disks"} of ${state.label}`,
     effect: [...lost, ...keys.filter((key) => !lost.includes(key))].map((key) => describeLostDisk(key, state, force)),
@@ -270,6 +275,10 @@ export const describePlacement: Describer = async (context) => {
     });
     const local = disks?.filter((disk) => !yes(disk["shared"])) ?? [];
     facts.add("target node", node);
+    facts.add(
+      "local disks",
+      local.map(({ volid }) => volid),
+    );
     return {
       action: `MIGRATE ${state.label} from ${nameText(state.guest.node)} to ${nameText(node)}`,
       effect: [
@@ -282,6 +291,7 @@ export const describePlacement: Describer = async (context) => {
       told: ["target"],
     };
   }
+  if (isOn(params, "delete")) await bindVolumes(context, state);
   return {
     ...general(context, state),
     action: `MIGRATE ${state.label} to another cluster`,

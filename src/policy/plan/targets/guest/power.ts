@@ -19,9 +19,13 @@ const commands = {
     effect: "restarts at once, as the reset button does",
   },
   shutdown: { verb: "SHUT DOWN", undo: { how: "by starting it" }, effect: "asks the guest to shut down" },
-  reboot: { verb: "REBOOT", effect: "shuts the guest down and starts it again" },
+  reboot: {
+    verb: "REBOOT",
+    undo: { caveat: "the guest is down meanwhile" },
+    effect: "shuts the guest down and starts it again",
+  },
   suspend: { verb: "SUSPEND", undo: { how: "by resuming it" }, effect: "pauses the guest" },
-  resume: { verb: "RESUME", effect: "lets the guest run on" },
+  resume: { verb: "RESUME", undo: { how: "by suspending it" }, effect: "lets the guest run on" },
   start: { verb: "START", undo: { how: "by stopping it" }, effect: "starts the guest" },
 } as const satisfies Record<string, Command>;
 
