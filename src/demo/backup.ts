@@ -1,5 +1,5 @@
 import { anyone, demand, may, on } from "./access.ts";
-import { usableStorage } from "./disk.ts";
+import { disksOf, recordDisk, usableStorage } from "./disk.ts";
 import { type Call, type Endpoint, get, post } from "./endpoint.ts";
 import { died, refused } from "./failure.ts";
 import { type Kind, unlocked } from "./guest.ts";
@@ -97,7 +97,8 @@ export function restore(call: Call, kind: Kind, archive: string): string {
             .replace(`:${volume.row["vmid"]}/`, `:${vmid}/`)
         : value,
     ]);
-    addGuest(world, { kind: kind.type, vmid, node, config: Object.fromEntries(moved) });
+    const restored = addGuest(world, { kind: kind.type, vmid, node, config: Object.fromEntries(moved) });
+    for (const { volid } of disksOf(restored.config)) recordDisk(world, volid);
     world.pools.get(call.text("pool"))?.guests.add(vmid);
   });
 }

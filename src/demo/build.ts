@@ -65,6 +65,7 @@ export function build(
     firewalls: new Map([["cluster", { ...emptyFirewall(), options: { enable: 0 } }]]),
     commands: new Map(),
     tasks: [],
+    disks: new Map(),
     storageWrites: 0,
     log: [],
     faults: {

@@ -1,6 +1,6 @@
 import { died } from "./failure.ts";
 import { sizeOf } from "./metrics.ts";
-import type { Config, Guest, Storage, World } from "./world.ts";
+import { type Config, type Guest, seconds, type Storage, type World } from "./world.ts";
 
 /** A disk as a guest's configuration names it. */
 export interface Disk {
@@ -57,11 +57,27 @@ export function allocate(
   const format = of.format ?? "raw";
   const stem = `${container && config["type"] === "zfspool" ? "subvol" : "vm"}-${vmid}-disk-${index}`;
   const volid = files ? `${of.storage}:${vmid}/${stem}.${format}` : `${of.storage}:${stem}`;
+  recordDisk(world, volid);
   const value = [volid, ...(of.options ?? []), `size=${shortSize(of.size)}`].join(",");
   const made = files
     ? `Formatting '${config["path"]}/images/${vmid}/${stem}.${format}', fmt=${format} size=${of.size} preallocation=off`
     : `Logical volume "${stem}" created.`;
   return { value, volid, lines: [made] };
+}
+
+/** Remembers that a disk was made now: a second later at least than one of the same name before it. */
+export function recordDisk(world: World, volid: string): void {
+  world.disks.set(volid, Math.max(seconds(world), (world.disks.get(volid) ?? 0) + 1));
+}
+
+/**
+ * The creation time of a guest's disk in seconds. That of a file is its inode's ctime, which moves while the guest writes
+ * (PVE::Storage::Plugin, file_size_info).
+ */
+export function diskTime(world: World, guest: Guest, { volid, storage }: Disk): number {
+  const booted = Math.floor((world.nodes.get(guest.node)?.booted ?? 0) / 1000);
+  const isWritten = guest.run !== undefined && world.storages.get(storage)?.config["path"] !== undefined;
+  return (world.disks.get(volid) ?? booted) + (isWritten ? world.answers : 0);
 }
 
 /** Whether every disk can be snapshotted: qcow2 files can, raw files cannot, volumes of ZFS and LVM-thin can. */

@@ -19,6 +19,11 @@ export const membershipEndpoints: readonly Endpoint[] = [
       return world.clustered ? [...world.nodes.values()].map(row) : [];
     },
   }),
+  get("/cluster/config/qdevice", {
+    does: "The state of the QDevice; nothing without one.",
+    needs: on("/", "Sys.Audit"),
+    run: () => ({}),
+  }),
   del("/cluster/config/nodes/{node}", {
     does: "Remove a node from the cluster.",
     needs: rootOnly,

@@ -1,5 +1,5 @@
 import { anyone, may, mayAny, on, onAny } from "./access.ts";
-import { available, disksOf } from "./disk.ts";
+import { available, disksOf, diskTime } from "./disk.ts";
 import { type Call, del, type Endpoint, get } from "./endpoint.ts";
 import { died } from "./failure.ts";
 import { flag, list, optional, text } from "./schema.ts";
@@ -81,11 +81,12 @@ function content(call: Call): Record<string, unknown>[] {
     .flatMap((guest) =>
       disksOf(guest.config)
         .filter((disk) => disk.storage === name)
-        .map(({ volid, size }) => ({
+        .map((disk) => ({ ...disk, ctime: diskTime(world, guest, disk) }))
+        .map(({ volid, size, ctime }) => ({
           volid,
           content: guest.kind === "lxc" ? "rootdir" : "images",
           format: /\.(qcow2|raw)$/.exec(volid)?.[1] ?? (volid.includes("subvol") ? "subvol" : "raw"),
-          ctime: Math.floor((world.nodes.get(guest.node)?.booted ?? 0) / 1000),
+          ctime,
           parent: null,
           size,
           used: Math.floor(size / 8),

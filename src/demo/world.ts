@@ -197,6 +197,8 @@ export interface World {
   readonly taskMs: number;
   /** Decides in which order hashes are written. */
   readonly random: Random;
+  /** When disks were made, by volume id, in seconds since 1970; one that is older than this world has none. */
+  readonly disks: Map<string, number>;
   /** How often `storage.cfg` was written: each time its digest is another one, for its sets are written in another order. */
   storageWrites: number;
   /** How many requests were answered: the figures of guests, nodes and storages move with every one. */

@@ -24,7 +24,7 @@ export class Record {
     matter: { readonly cluster: Cluster; readonly request: ProxmoxRequest; readonly classified: Classified },
   ) {
     const { request, classified, cluster } = matter;
-    const params = maskParams(request.params ?? {});
+    const params = maskParams(request.params ?? {}, `${request.method} ${classified.template ?? ""}`);
     this.#audit = audit;
     this.#client = client;
     this.#isRead = classified.class === "read";

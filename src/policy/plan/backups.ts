@@ -42,6 +42,8 @@ export async function findBackups({ look, facts, now }: Context, { node, vmid }:
     .toSorted((a, b) => Number(b["ctime"] ?? 0) - Number(a["ctime"] ?? 0));
   const [newest] = backups;
   facts.add("newest backup", newest?.["volid"] ?? "none");
+  facts.addRows("backup", backups, ({ volid }) => volid, { only: ["volid", "ctime"] });
+  facts.add("storages not looked at", unread);
   const age = ageText(newest?.["ctime"], now);
   const left = unread.length === 0 ? "" : ` Not looked at: ${listText(unread.map((name) => nameText(name)))}.`;
   if (newest === undefined) {

@@ -3,6 +3,7 @@ import type { FactList } from "./facts.ts";
 import type { Look } from "./look.ts";
 import type { NoEffect } from "./no-effect.ts";
 import type { Planned } from "./plan.ts";
+import type { UndoNotes } from "./undo.ts";
 
 /** What a describer works with. */
 export interface Context {
@@ -23,10 +24,10 @@ export interface Context {
 
 /** What a call does, in words. */
 export interface Description {
-  /** Verb and object, `DELETE VM 104 web-01`; the cluster and `undo` follow. */
+  /** Verb and object, `DELETE VM 104 web-01`; the cluster and whether the call can be undone follow. */
   readonly action: string;
-  /** What becomes of it, the end of line 1; by default whether the class of the call can be undone. */
-  readonly undo?: string | undefined;
+  /** What to add about undoing it. */
+  readonly undo?: UndoNotes;
   /** What line 2 says, the gravest first; the parameters that are not told follow. */
   readonly effect: readonly string[];
   /** Sentences for the details. */
@@ -35,8 +36,10 @@ export interface Description {
   readonly words?: readonly string[];
   /** Proxmox's digest of what was read. */
   readonly digest?: string | undefined;
-  /** Parameters whose whole value `action` and `effect` say. */
+  /** Parameters whose whole value `action` and `effect` hold word for word, which the planner checks. */
   readonly told?: readonly string[];
+  /** Parameters whose whole value `action` and `effect` say in other words, such as `command` by "SHUT DOWN NODE". */
+  readonly paraphrased?: readonly string[];
   /** Rules of parameters, as {@link Planned.classified} names them, of which the description says more than their reason. */
   readonly explains?: readonly string[];
   /** Whether more must be judged than can be said in two lines. */
@@ -48,9 +51,3 @@ export type Describer = (context: Context) => Promise<Description>;
 
 /** Endpoints as patterns of `covers` over templates, and who describes them. The first that fits does. */
 export type DescriberRow = readonly [patterns: readonly string[], describe: Describer];
-
-/** Says of a call that a later one can take it back. */
-export const undoable = "can be undone";
-
-/** Says of a call that none can. */
-export const final = "cannot be undone";

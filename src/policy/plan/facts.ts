@@ -1,24 +1,23 @@
 import { createHash } from "node:crypto";
 import { plainLine } from "../../plain.ts";
 import { holdsSecret } from "../mask.ts";
+import { withoutFigures } from "./live-figures.ts";
 
 /**
  * What identifies the target of a plan: a label and its canonical text for each property, such as `memory` and `512`.
  * Two reads of an unchanged target give equal facts, whatever order Proxmox's Perl wrote them in (`pve-http-server`
- * serializes hashes, whose order is random for each answer); live figures are not facts.
+ * serializes hashes, whose order is random for each answer); live figures are not facts (see `live-figures.ts`).
  */
 export type Facts = ReadonlyMap<string, string>;
 
 /** An object of an answer. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Which keys of an object are facts. */
+/** Which keys of an object are facts: all by default, for a user's token may be called `cpu`. */
 export interface FactOptions {
-  /** The keys that count, where all stable keys of the kind are known; otherwise all but the live figures. */
+  /** The keys that count, where all stable keys of the kind are known. */
   readonly only?: readonly string[];
-  /** Whether every key is a setting, as in a guest's configuration, where `cpu` is its model. */
-  readonly settings?: boolean;
-  /** Keys that do not count beside the live figures. */
+  /** Keys that do not count: live figures of the kind. */
   readonly except?: readonly string[];
 }
 
@@ -33,34 +32,6 @@ const setKeys: ReadonlySet<string> = new Set(
     "slaves bridge_ports storages tags tokens users vmid vms volumes allowed-tags bwlimit families crush-rules",
   ].flatMap((line) => line.split(" ")),
 );
-
-/**
- * Figures that move while nothing is changed: of guests (PVE::QemuServer::vmstatus, PVE::LXC::vmstatus), nodes, storages,
- * replication and jobs, and times of the answer itself.
- */
-const liveKeys: ReadonlySet<string> = new Set(
-  [
-    "active avail balloon_min cgroup-mode cpu disk diskread diskwrite duration fail_count free freemem health idle",
-    "last-run last_sync last_try loadavg local localtime mem memhost netin netout next-run next_sync pid running-machine",
-    "running-qemu starttime time timestamp uptime used used_fraction wait wearout",
-  ].flatMap((line) => line.split(" ")),
-);
-
-/** Objects of figures in `status/current`, `manager_status` and the like. */
-const liveObjects: ReadonlySet<string> = new Set([
-  "ballooninfo",
-  "blockstat",
-  "ksm",
-  "nics",
-  "proxmox-support",
-  "results",
-]);
-
-/** Whether a key is a live figure. Figures are scalars: `cpu` above an object is a name, such as a token's. */
-function isLive(key: string, value: unknown): boolean {
-  if (typeof value === "object" && !Array.isArray(value)) return liveObjects.has(key);
-  return liveKeys.has(key) || key.startsWith("pressure");
-}
 
 /** The label under which all that the settings withhold is bound, as one hash. */
 export const withheldLabel = "state that the settings withhold";
@@ -90,7 +61,7 @@ export class FactList {
   /** Adds each stable key of an object, as `memory`, or as `CT 200 memory` with the prefix `CT 200 `. */
   addObject(object: Row, { prefix = "", ...options }: FactOptions & { readonly prefix?: string } = {}): void {
     for (const [key, value] of Object.entries(object)) {
-      if (counts(key, value, options)) this.add(`${prefix}${key}`, value, key);
+      if (counts(key, options)) this.add(`${prefix}${key}`, value, key);
     }
   }
 
@@ -98,7 +69,7 @@ export class FactList {
   addRows(noun: string, rows: readonly Row[], id: (row: Row) => unknown, options: FactOptions = {}): void {
     for (const row of rows) {
       const kept = Object.entries(row).filter(
-        ([key, value]) => counts(key, value, options) && value !== null && value !== undefined,
+        ([key, value]) => counts(key, options) && value !== null && value !== undefined,
       );
       this.#facts.set(`${noun} ${canonical(id(row) ?? "")}`, canonical(Object.fromEntries(kept)));
     }
@@ -114,25 +85,25 @@ export class FactList {
     const before = this.#facts.get(withheldLabel) ?? "";
     const parts = before === "" ? [] : before.split(" ");
     const own = new FactList();
-    if (typeof data === "object" && data !== null && !Array.isArray(data)) {
-      own.addObject(data as Row, { settings: path.endsWith("/config") });
-      own.addDigest("it", (data as Row)["digest"]);
+    const stable = withoutFigures(path.split("/").slice(1), data);
+    if (typeof stable === "object" && stable !== null && !Array.isArray(stable)) {
+      own.addObject(stable as Row);
+      own.addDigest("it", (stable as Row)["digest"]);
     } else {
-      own.add("data", data);
+      own.add("data", stable);
     }
     const hash = sha256(JSON.stringify([path, [...own.facts]]));
     this.#facts.set(withheldLabel, [...new Set([...parts, hash])].toSorted().join(" "));
   }
 }
 
-function counts(key: string, value: unknown, { only, except = [], settings = false }: FactOptions): boolean {
-  if (key === "digest" || except.includes(key)) return false;
-  return only === undefined ? settings || !isLive(key, value) : only.includes(key);
+function counts(key: string, { only, except = [] }: FactOptions): boolean {
+  return key !== "digest" && !except.includes(key) && (only === undefined || only.includes(key));
 }
 
 /**
  * The text of a value that does not depend on the order in which Proxmox wrote it: keys and rows are sorted, words of a
- * set too, booleans are 1 and 0, numbers their digits. Live figures below the first level are left out.
+ * set too, booleans are 1 and 0, numbers their digits.
  */
 export function canonical(value: unknown, key = ""): string {
   const form = canonicalForm(value, key);
@@ -152,7 +123,7 @@ function canonicalForm(value: unknown, key: string): unknown {
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(
       Object.entries(value)
-        .filter(([name, item]) => !isLive(name, item) && name !== "digest" && item !== null && item !== undefined)
+        .filter(([, item]) => item !== null && item !== undefined)
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
         .map(([name, item]) => [name, canonicalForm(item, name)]),
     );

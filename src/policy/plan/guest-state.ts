@@ -1,6 +1,6 @@
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { formatPath } from "../../proxmox/path.ts";
-import { diskKey } from "../classes/parameters/property.ts";
+import { diskKey, propertiesOf, volumesOf } from "../classes/parameters/property.ts";
 import type { Guest } from "../guests.ts";
 import { PolicyRefusal } from "../refusal.ts";
 import type { Context } from "./describer.ts";
@@ -48,10 +48,22 @@ export async function readTarget(context: Context): Promise<GuestState> {
   const vmid = values["vmid"] ?? path[3] ?? "";
   const type = path[2] === "lxc" ? "lxc" : "qemu";
   const listed = await findGuest(vmid, planned);
+  if (listed === undefined && (await isFree(context, vmid)))
+    throw context.noEffect(`there is no guest with VMID ${vmid}`);
   const guest = listed ?? {
     ...{ vmid, node: path[1] ?? "", type, name: undefined, status: "unknown", tags: [], pool: undefined },
   };
   return await readGuest(context, guest);
+}
+
+/**
+ * Whether no guest has a VMID. GET /cluster/nextid tells it from the whole list, also where the token may not see a guest
+ * (PVE::API2::Cluster).
+ */
+export async function isFree({ look }: Context, vmid: string): Promise<boolean> {
+  if (!/^[1-9]\d{2,8}$/.test(vmid)) return false;
+  const seen = await look(["cluster", "nextid"], { vmid });
+  return "data" in seen && textIn(seen.data) === vmid;
 }
 
 /** Where a guest is; `undefined` where the cluster does not list it or its list cannot be read. */
@@ -85,6 +97,7 @@ export async function readGuest(context: Context, guest: Guest, prefix = ""): Pr
   const status = objectIn(statusSeen);
   const snapshots = rowsIn(snapshotsSeen)
     ?.filter(({ name }) => name !== "current")
+    .toSorted(byTime)
     .map(
       (row): Snapshot => ({
         name: String(row["name"]),
@@ -100,11 +113,13 @@ export async function readGuest(context: Context, guest: Guest, prefix = ""): Pr
   facts.add(`${prefix}node`, guest.node);
   facts.add(`${prefix}kind`, guest.type);
   if (status !== undefined) {
-    facts.add(`${prefix}power state`, power);
+    // A paused VM has the status `running`; any other two that differ both count.
+    const agrees = process === undefined || process === power || (process === "running" && power !== "stopped");
+    facts.add(`${prefix}power state`, agrees ? power : `${process} (${power})`);
     facts.add(`${prefix}managed by HA`, managedByHa);
   }
   if (config !== undefined) {
-    facts.addObject(config, { prefix, settings: true });
+    facts.addObject(config, { prefix });
     facts.addDigest(`${prefix}the configuration`, config["digest"]);
   }
   const kept = rowsIn(snapshotsSeen)?.filter(({ name }) => name !== "current") ?? [];
@@ -113,6 +128,7 @@ export async function readGuest(context: Context, guest: Guest, prefix = ""): Pr
   });
   const name = textIn(config?.["name"]) ?? textIn(config?.["hostname"]) ?? guest.name;
   const label = guestLabel({ ...guest, name });
+  if (config === undefined) facts.add(`${prefix}name`, name);
   const tags = textIn(config?.["tags"])?.trim() ?? "";
   const lock = textIn(config?.["lock"]);
   const missing = [configSeen, statusSeen, snapshotsSeen].flatMap((seen) => ("missing" in seen ? [seen.missing] : []));
@@ -140,24 +156,37 @@ export async function readGuest(context: Context, guest: Guest, prefix = ""): Pr
   };
 }
 
+/** Oldest first, those of one second by name: Proxmox lists them in any order. */
+function byTime(a: Row, b: Row): number {
+  const difference = (Number(a["snaptime"]) || 0) - (Number(b["snaptime"]) || 0);
+  return difference === 0 ? (String(a["name"]) < String(b["name"]) ? -1 : 1) : difference;
+}
+
 /** `"before" of 2026-11-27 20:58 UTC (2 h ago)`. */
 export function snapshotText({ name, time, hasMemory }: Snapshot, now: number): string {
   const age = ageText(time, now);
   return `${nameText(name)} of ${dateText(time)}${age === undefined ? "" : ` (${age})`}${hasMemory ? " with memory" : ""}`;
 }
 
-/** What the settings withhold was read, and binds the consent all the same. */
-function refuseUnread(planned: Planned, seen: Seen): void {
-  if (!("missing" in seen)) refuseBlind(planned, "the answer has another form than Proxmox's");
-  else if (!seen.withheld) refuseBlind(planned, seen.missing);
+/**
+ * Refuses a call that cannot be undone where what it would lose cannot be read. What the settings withhold was read, and
+ * binds the consent all the same; what exposes secrets is never read.
+ */
+export function refuseUnread(planned: Planned, seen: Seen, need?: string): void {
+  if (!("missing" in seen)) refuseBlind(planned, "the answer has another form than Proxmox's", need);
+  else if (!seen.withheld && !seen.unlooked) refuseBlind(planned, seen.missing, need);
 }
 
-/** What cannot be undone needs somebody who sees what would be lost; a guest that was replaced meanwhile would not be noticed. */
-export function refuseBlind({ cluster, request, classified }: Planned, missing: string): void {
+/** What cannot be undone needs a human who sees what would be lost; a target that was replaced meanwhile would not be noticed. */
+export function refuseBlind(
+  { cluster, request, classified }: Planned,
+  missing: string,
+  need = "The token needs VM.Audit on the guest, and its node must answer.",
+): void {
   if (!classified.irreversible) return;
   throw new PolicyRefusal(
     "consent",
-    `${request.method} ${formatPath(request.path)} on ${cluster.name} was not sent: it cannot be undone, and what would be lost cannot be read (${missing}). The token needs VM.Audit on the guest, and its node must answer.`,
+    `${request.method} ${formatPath(request.path)} on ${cluster.name} was not sent: it cannot be undone, and what would be lost cannot be read (${missing}). ${need}`,
   );
 }
 
@@ -179,11 +208,40 @@ export function disksOf(config: Row): readonly Disk[] {
 
 /** A disk's property string; `undefined` for a CD-ROM drive, which holds nothing of the guest. */
 export function diskOf(key: string, value: string): Disk | undefined {
-  const parts = value.split(",");
-  const [first = ""] = parts;
-  if (first === "none" || parts.includes("media=cdrom")) return undefined;
-  const named = (name: string) => parts.find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1);
-  return { key, volume: named("file") ?? named("volume") ?? first, size: named("size") };
+  const parts = propertiesOf(value);
+  const [volume = ""] = volumesOf(value);
+  const named = (name: string) => parts.find(([key]) => key === name)?.[1];
+  if (volume === "none" || named("media") === "cdrom") return undefined;
+  return { key, volume, size: named("size") };
+}
+
+/** Storages that are asked for the volumes of a guest. */
+const mostStorages = 8;
+
+/**
+ * Binds the consent to the volumes that a call loses: one that is made anew has the same name and size as the old one.
+ * The creation time of a file is its inode's ctime, which each write moves (PVE::Storage::Plugin, file_size_info), so
+ * it counts only for volumes that nothing writes.
+ * @param keys of the configuration, such as `unused0`; all volumes of the guest by default.
+ */
+export async function bindVolumes(context: Context, state: GuestState, keys?: readonly string[]): Promise<void> {
+  const { guest, config, running } = state;
+  const disks = disksOf(config ?? {}).filter(({ key }) => keys?.includes(key) ?? true);
+  const storages = [...new Set(disks.map(({ volume }) => volume.split(":")[0] ?? ""))]
+    .toSorted()
+    .slice(0, mostStorages);
+  const lists = await Promise.all(
+    storages.map(async (storage) =>
+      rowsIn(await context.look(["nodes", guest.node, "storage", storage, "content"], { vmid: guest.vmid })),
+    ),
+  );
+  for (const row of lists.flatMap((rows) => rows ?? [])) {
+    const volid = String(row["volid"]);
+    const disk = disks.find(({ volume }) => volume === volid);
+    if (row["content"] === "backup" || (keys !== undefined && disk === undefined)) continue;
+    const isIdle = running === false || disk?.key.startsWith("unused") === true;
+    context.facts.add(`volume ${volid}`, { size: row["size"], ...(isIdle && { ctime: row["ctime"] }) });
+  }
 }
 
 /** `scsi0 32G`, or with its volume `scsi0 local-lvm:vm-104-disk-0 32G`. */
@@ -191,6 +249,20 @@ export function diskText({ key, volume, size }: Disk, withVolume = false): strin
   return [key, ...(withVolume ? [nameText(volume, 200)] : []), ...(size === undefined ? [] : [size])]
     .map(String)
     .join(" ");
+}
+
+/**
+ * Answers a request that detaches or deletes disks of a guest with Proxmox's protection flag: Proxmox refuses it
+ * (check_protection in PVE::API2::Qemu update_vm_api and PVE::LXC::Config).
+ * @throws {NoEffect}
+ */
+export function refuseProtected({ noEffect }: Context, { config, label }: GuestState, keys: readonly string[]): void {
+  if (!yes(config?.["protection"])) return;
+  const disks = keys.filter((key) => diskKey.test(key) && typeof config?.[key] === "string");
+  if (disks.length === 0) return;
+  throw noEffect(
+    `Proxmox's protection flag is set on ${label}, and Proxmox detaches and deletes none of its disks (${listText(disks)})`,
+  );
 }
 
 /** `2 snapshots` or `1 snapshot (before)`. */

@@ -22,6 +22,8 @@ export interface Missing {
   readonly absent: boolean;
   /** Whether it was read, and the settings withhold it from this caller. */
   readonly withheld: boolean;
+  /** Whether there is nothing that a plan could read: no such GET, or one that exposes secrets. */
+  readonly unlooked: boolean;
 }
 
 /** Reads a path for a plan. */
@@ -41,7 +43,7 @@ export function lookAt({ cluster, request, mayRead }: Planned, facts: FactList):
   const read = async (path: readonly string[], params: ProxmoxRequest["params"] = {}): Promise<Seen> => {
     // A plan is made before anybody agreed to anything: what exposes secrets or connects elsewhere is not read for it.
     if (classify({ method: "GET", path }).class !== "read") {
-      return { missing: "reading it is a sensitive call of its own", absent: false, withheld: false };
+      return { missing: "reading it is a sensitive call", absent: false, withheld: false, unlooked: true };
     }
     if (running >= mostParallel) await new Promise<void>((resolve) => waiting.push(resolve));
     running++;
@@ -51,10 +53,16 @@ export function lookAt({ cluster, request, mayRead }: Planned, facts: FactList):
       const { data, extra } = await cluster.client.request({ method: "GET", path, params, ...within });
       if (mayRead(path)) return { data, changes: extra["changes"] };
       facts.addWithheld(formatPath(path), data);
-      return { missing: "this caller may not read it through this server", absent: false, withheld: true };
+      return {
+        missing: "this caller may not read it through this server",
+        absent: false,
+        withheld: true,
+        unlooked: false,
+      };
     } catch (error) {
       if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
-      return { missing: error.what, absent: isAbsent(error), withheld: false };
+      const unlooked = error.kind === "unknown-endpoint" || error.kind === "ticket-only";
+      return { missing: error.what, absent: isAbsent(error), withheld: false, unlooked };
     } finally {
       running--;
       waiting.shift()?.();

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { ParamValue } from "../../proxmox/params.ts";
 import { formatPath } from "../../proxmox/path.ts";
-import { maskValue } from "../mask.ts";
+import { showValue } from "../mask.ts";
 import { PolicyRefusal } from "../refusal.ts";
-import type { Planned } from "./plan.ts";
-import { decoded, quote } from "./wording.ts";
+import { endpointOf, type Planned } from "./plan.ts";
+import { decoded, formLine, quote } from "./wording.ts";
 
 /**
  * Text that nothing runs or reads as a setting: a human judges it by head, tail, length and hash. `content` is a file
@@ -18,6 +18,7 @@ const bulkNames: ReadonlySet<string> = new Set([
   "notes-template",
   "content",
   "certificates",
+  "body",
 ]);
 
 /** Bulk text up to this length is shown whole, in characters. */
@@ -53,7 +54,11 @@ export interface ShownParameter {
  * The parameters of a request as a human judges them: whole, or the request is refused.
  * @throws {PolicyRefusal} that names the parameter and the limit.
  */
-export function showParameters({ request, cluster }: Pick<Planned, "request" | "cluster">): readonly ShownParameter[] {
+export function showParameters({
+  request,
+  cluster,
+  classified,
+}: Pick<Planned, "request" | "cluster" | "classified">): readonly ShownParameter[] {
   const { method, path, params = {} } = request;
   const refuse = (why: string) =>
     new PolicyRefusal(
@@ -65,7 +70,8 @@ export function showParameters({ request, cluster }: Pick<Planned, "request" | "
     .filter(([name]) => name !== "digest")
     .map(([name, value]) => {
       const isBulk = bulkNames.has(name);
-      const text = quote(isHostsFile(path, name) ? value : readable(name, maskValue(name, value)));
+      const seen = readable(name, showValue(endpointOf(method, classified), name, value));
+      const text = quote(seen);
       if (name.length > longestOnLine) throw refuse("the name of a parameter has more than 100 characters");
       if (!isBulk) {
         if (text.length > longestValue) {
@@ -78,16 +84,11 @@ export function showParameters({ request, cluster }: Pick<Planned, "request" | "
       }
       return {
         name,
-        line: `${quoteName(name)}: ${isBulk ? bulkText(text, value) : text}`,
+        line: `${quoteName(name)}: ${isBulk ? bulkText(text, seen, value) : text}`,
         short: shortForm(name, text, isBulk),
         length: `${quoteName(name)} of ${lengthOf(value)} characters`,
       };
     });
-}
-
-/** `data` is a secret of an ACME plugin, and the whole file of `POST /nodes/{node}/hosts`. */
-function isHostsFile(path: readonly string[], name: string): boolean {
-  return name === "data" && path[0] === "nodes" && path[2] === "hosts";
 }
 
 /** SSH keys reach Proxmox percent-encoded; people know them decoded. */
@@ -95,13 +96,16 @@ function readable(name: string, value: ParamValue): ParamValue {
   return name === "sshkeys" && typeof value === "string" ? decoded(value) : value;
 }
 
-function bulkText(text: string, value: ParamValue): string {
+/** Head and tail of what may be shown; length and hash of what is sent. */
+function bulkText(text: string, seen: ParamValue, value: ParamValue): string {
   if (text.length <= shortBulk) return text;
-  const raw = typeof value === "object" ? JSON.stringify(value) : String(value);
-  const hash = createHash("sha256").update(raw).digest("hex");
-  const head = quote(raw.slice(0, bulkEnd).toWellFormed());
-  const tail = quote(raw.slice(-bulkEnd).toWellFormed());
-  return `${head} ... ${tail} (${raw.length} characters, SHA-256 ${hash})`;
+  const [shown, raw] = [seen, value].map((one) => (typeof one === "object" ? JSON.stringify(one) : String(one)));
+  const hash = createHash("sha256")
+    .update(raw ?? "")
+    .digest("hex");
+  const head = quote(shown?.slice(0, bulkEnd).toWellFormed());
+  const tail = quote(shown?.slice(-bulkEnd).toWellFormed());
+  return `${head} ... ${tail} (${raw?.length} characters, SHA-256 ${hash})`;
 }
 
 function shortForm(name: string, text: string, isBulk: boolean): string | undefined {
@@ -124,5 +128,5 @@ export function lengthOf(value: ParamValue): number {
 
 /** Whether a text may be judged on line 2: short, one line, nothing invisible, no gap that pushes its end out of view. */
 export function fitsLine(text: string): boolean {
-  return text.length <= longestOnLine && !text.includes("   ") && !/\\(?:u[0-9a-f]{4}|[nrtbf])/.test(text);
+  return text.length <= formLine && !text.includes("   ") && !/\\(?:u[0-9a-f]{4}|[nrtbf])/.test(text);
 }

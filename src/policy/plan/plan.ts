@@ -8,7 +8,7 @@ import type { Facts } from "./facts.ts";
 
 /** What a human is asked to agree to, and what the agreement is bound to. */
 export interface Plan {
-  /** Line 1, at most 160 characters: `DELETE VM 104 web-01 on prod: cannot be undone`. */
+  /** Line 1, at most 160 characters: `DELETE VM 104 web-01 on prod: cannot be undone`, whose end is never cut. */
   readonly action: string;
   /** Line 2, at most 160 characters: what is lost, the newest backup and its age; or the command, or its length. */
   readonly effect: string;
@@ -16,12 +16,20 @@ export interface Plan {
   readonly details: readonly string[];
   /** Any of these, typed, agrees, the one to ask for first; empty where one click is enough. */
   readonly words: readonly string[];
-  /** Whether `action` and `effect` say all that must be judged. Otherwise only a way that shows the details may ask. */
+  /**
+   * Whether `action`, `effect` and the line that says what to type hold all that must be judged, and a form shows them
+   * whole. Otherwise only a way that shows the details may ask.
+   */
   readonly fitsForm: boolean;
   /** What the consent is bound to beside caller, cluster and request. */
   readonly facts: Facts;
   /** Proxmox's `digest` of the configuration that was read, to be sent along; `undefined` where it has none. */
   readonly digest: string | undefined;
+}
+
+/** The endpoint of a request as the tables name it, `PUT /access/acl`. */
+export function endpointOf(method: string, { template = "" }: Pick<Classified, "template">): string {
+  return `${method} ${template}`;
 }
 
 /** What a plan is made of. */

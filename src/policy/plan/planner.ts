@@ -1,20 +1,21 @@
 import { plainLine } from "../../plain.ts";
 import type { ParamValue } from "../../proxmox/params.ts";
 import { unknownRule } from "../classes/classify.ts";
-import { holdsSecret } from "../mask.ts";
+import { isHidden } from "../mask.ts";
 import { covers } from "../pattern.ts";
-import { type Context, type Description, final, undoable } from "./describer.ts";
+import type { Context, Description } from "./describer.ts";
 import { FactList } from "./facts.ts";
 import { lookAt } from "./look.ts";
 import { NoEffect } from "./no-effect.ts";
 import { type ShownParameter, showParameters } from "./parameters.ts";
-import type { Plan, Planned } from "./plan.ts";
-import { otherGuests } from "./targets/bulk.ts";
+import { endpointOf, type Plan, type Planned } from "./plan.ts";
+import { type OtherGuests, otherGuests } from "./targets/bulk.ts";
 import { describers } from "./targets/index.ts";
 import { describeObject } from "./targets/object.ts";
-import { pathText, quote } from "./wording.ts";
+import { undoText } from "./undo.ts";
+import { formLine, pathText, quote } from "./wording.ts";
 
-/** The longest line of the two that every client shows, in characters. */
+/** The longest of the two lines that sum a plan up, in characters; a form shows less. */
 const longestLine = 160;
 
 /** So many guests can be judged from one line. */
@@ -42,8 +43,11 @@ export async function makePlan(planned: Planned, now: number = Date.now()): Prom
     noEffect: (why) => new NoEffect(planned, why),
   };
   const [description, others] = await Promise.all([describe(context), otherGuests(context)]);
+  const endpoint = endpointOf(request.method, classified);
   const action = actionLine(description, planned);
-  const effect = effectLine([...description.effect, ...others.effect], description, parameters, planned);
+  const effect = effectLine(description, others, parameters, planned);
+  const lines = `${action.text}\n${effect.text}`;
+  const words = classified.class === "destructive" ? (description.words ?? wordsOf(planned)) : [];
   return {
     action: action.text,
     effect: effect.text,
@@ -54,13 +58,16 @@ export async function makePlan(planned: Planned, now: number = Date.now()): Prom
       ...others.details,
       ...warningOf(description, planned),
     ].map(plainLine),
-    words: classified.class === "destructive" ? (description.words ?? wordsOf(planned)) : [],
+    words: shownWords(words),
     fitsForm:
       action.whole &&
       effect.whole &&
+      [action.text, effect.text, typeLine(words.slice(0, 1))].every((line) => line.length <= formLine) &&
       description.long !== true &&
       others.number <= fewGuests &&
-      (description.told ?? []).every((name) => isTold(name, context.params[name], `${action.text}\n${effect.text}`)),
+      (description.told ?? []).every(
+        (name) => isHidden(endpoint, name, context.params[name]) || isTold(context.params[name], lines),
+      ),
     facts: facts.facts,
     digest: description.digest,
   };
@@ -78,27 +85,28 @@ function warningOf({ explains = [] }: Description, { classified: { rule, reason 
   return rule.includes("/") || rule === unknownRule || explains.includes(rule) ? [] : [`${upper(reason)}.`];
 }
 
+/** Verb, object, cluster, and whether it can be undone, which is never cut. */
 function actionLine({ action, undo }: Description, { cluster, classified, request }: Planned) {
-  const usual =
-    request.method === "GET"
-      ? "read only"
-      : classified.irreversible
-        ? final
-        : classified.class === "sensitive"
-          ? "exposes data or connects elsewhere"
-          : undoable;
-  return cutLine(`${action} on ${cluster.name}: ${undo ?? usual}`);
+  const tail = plainLine(` on ${cluster.name}: ${undoText(request.method, classified, undo)}`);
+  const { text, whole } = cutLine(action, Math.max(longestLine - tail.length, 0));
+  return { text: `${text}${tail}`, whole };
 }
 
 /** As many parts as the line holds, the number of those that it does not; parameters that no part tells follow. */
 function effectLine(
-  parts: readonly string[],
-  { told = [] }: Description,
+  { effect, told = [], paraphrased = [] }: Description,
+  others: OtherGuests,
   parameters: readonly ShownParameter[],
   { classified }: Planned,
 ) {
-  const untold = parameters.filter(({ name }) => !told.includes(name));
-  const all = [...parts, ...untold.map(({ short, length }) => short ?? length)].map(plainLine);
+  const untold = parameters.filter(({ name }) => !told.includes(name) && !paraphrased.includes(name));
+  const must = [
+    ...effect,
+    ...(others.isBulk ? others.effect : []),
+    ...untold.map(({ short, length }) => short ?? length),
+  ].map(plainLine);
+  // The details name the guests of a call that is not about guests alone.
+  const all = withinForm(must, others.isBulk ? [] : others.effect.map(plainLine));
   if (all.length === 0) return cutLine(classified.reason.replace(/^it /, ""));
   const kept: string[] = [];
   for (const part of all) {
@@ -113,20 +121,48 @@ function effectLine(
   };
 }
 
-/** Whether the two lines do hold all words of a parameter that they are said to tell: names in them may have been cut. */
-function isTold(name: string, value: ParamValue | undefined, lines: string): boolean {
-  if (value === undefined || holdsSecret(name)) return true;
-  const words = [value].flat().flatMap((item) => String(item).split(/[,;\s]/));
-  const text = lines.toLowerCase();
-  return words
-    .filter((word) => !/^(?:|[01]|on|off|yes|no|true|false)$/i.test(word))
-    .every((word) => [word, quote(word).slice(1, -1)].some((form) => text.includes(form.toLowerCase())));
+/** The parts, with the further ones where a form still shows them all. */
+function withinForm(parts: readonly string[], further: readonly string[]): readonly string[] {
+  const all = [...parts, ...further];
+  return all.join("; ").length <= formLine ? all : parts;
 }
 
-function cutLine(text: string) {
+/** Whether the two lines hold every word of a parameter that they are said to hold: names in them may have been cut. */
+function isTold(value: ParamValue | undefined, lines: string): boolean {
+  if (value === undefined) return true;
+  const words = [value].flat().flatMap((item) => String(item).split(/[,;\s]/));
+  return words
+    .filter((word) => !/^(?:|[01]|on|off|yes|no|true|false)$/i.test(word))
+    .every((word) => [word, quote(word).slice(1, -1)].some((form) => holdsWord(lines, form)));
+}
+
+/** Whether a text holds a word that no letter, digit or dash continues: `100` is not told by `VM 1000`. */
+function holdsWord(text: string, word: string): boolean {
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    if (![text[at - 1], text[at + word.length]].some((next) => next !== undefined && /[\w-]/.test(next))) return true;
+  }
+  return false;
+}
+
+function cutLine(text: string, longest = longestLine) {
   const line = plainLine(text);
-  const whole = line.length <= longestLine;
-  return { text: whole ? line : `${line.slice(0, longestLine - 3).toWellFormed()}...`, whole };
+  const whole = line.length <= longest;
+  return { text: whole ? line : `${line.slice(0, Math.max(longest - 3, 0)).toWellFormed()}...`, whole };
+}
+
+/** The third line of a form. */
+function typeLine([first, ...others]: readonly string[]): string {
+  if (first === undefined) return "";
+  return `Type ${first}${others.length === 0 ? "" : ` (or ${others.join(" or ")})`} to agree.`;
+}
+
+/** The word to ask for first, and as many others as a form's third line holds. */
+function shownWords(words: readonly string[]): readonly string[] {
+  const shown: string[] = [];
+  for (const word of new Set(words)) {
+    if (shown.length === 0 || typeLine([...shown, word]).length <= formLine) shown.push(word);
+  }
+  return shown;
 }
 
 /** What is typed where no guest is meant: the user, the storage, the file that the path ends in, else the cluster. */

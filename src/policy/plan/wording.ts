@@ -1,3 +1,9 @@
+/**
+ * The longest line of a form that every client shows whole, in characters: Claude Code's dialog cuts each at the
+ * terminal's columns minus 6, so at 74 of 80.
+ */
+export const formLine = 74;
+
 /** What no reader sees, or sees as a space: all of it is escaped in values that a human judges. */
 const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800[\p{Zs}--\u0020]]/gv;
 
@@ -56,6 +62,11 @@ export function dateText(seconds: unknown): string {
   const time = Number(seconds);
   if (seconds === null || seconds === undefined || !(Math.abs(time) < latest)) return "unknown date";
   return `${new Date(time * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+/** The first text that is no longer than a part of a line may be, else the last: names where there is room, numbers otherwise. */
+export function shortest(longest: number, ...texts: readonly [string, ...string[]]): string {
+  return texts.find((text) => text.length <= longest) ?? texts.at(-1) ?? "";
 }
 
 /** Bytes as `32 GiB`; `undefined` for what is no size. */

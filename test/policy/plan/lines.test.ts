@@ -22,6 +22,7 @@ const answers: Answers = {
       memory: "2048",
       tags: "prod;web",
       net0: "virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1",
+      agent: "enabled=1",
       scsi0: "local-lvm:vm-100-disk-0,size=32G",
       scsi1: "local-lvm:vm-100-disk-1,size=8G",
       ide2: "local:iso/debian.iso,media=cdrom",
@@ -90,8 +91,8 @@ describe("the two lines that every client shows:", () => {
       { "/nodes/pve1/storage/backups/content": { data: [] } },
       [
         "DELETE VM 100 web-01 on prod: cannot be undone",
-        "disks scsi0 32G, scsi1 8G, unused0; 2 snapshots; no backup found; purge=1",
-        true,
+        "disks scsi0 32G, scsi1 8G, unused0; 2 snapshots; no backup found; jobs or HA not readable",
+        false,
       ],
     ],
     [
@@ -101,7 +102,7 @@ describe("the two lines that every client shows:", () => {
       [
         "OVERWRITE VM 100 web-01 from backups:backup/vzdump-qemu-7-x.vma on prod: cannot be undone",
         "disks scsi0 32G, scsi1 8G, unused0; 2 snapshots; newest backup 2 h ago",
-        true,
+        false,
       ],
     ],
     [
@@ -110,7 +111,7 @@ describe("the two lines that every client shows:", () => {
       {},
       [
         "DELETE snapshot before of VM 100 web-01 on prod: cannot be undone",
-        "taken 2026-11-25 10:00 UTC (2 days ago); the guest keeps its present state; 1 other snapshot left",
+        "taken 2026-11-25 10:00 UTC (2 days ago); 1 other left",
         true,
       ],
     ],
@@ -119,8 +120,8 @@ describe("the two lines that every client shows:", () => {
       {},
       {},
       [
-        "ROLL BACK VM 100 web-01 to snapshot before on prod: cannot be undone",
-        "all changes since 2 days ago are lost; newer: after; it is stopped; newest backup 2 h ago",
+        "ROLL BACK VM 100 web-01 to before on prod: cannot be undone",
+        "loses all since 2 days ago; newer: after; newest backup 2 h ago",
         true,
       ],
     ],
@@ -176,7 +177,7 @@ describe("the two lines that every client shows:", () => {
       {},
       [
         "CHANGE VM 100 web-01 on prod: cannot be undone",
-        "deletes unused0 local-lvm:vm-100-disk-2; detaches scsi1 local-lvm:vm-100-disk-1 8G",
+        "deletes unused0 local-lvm:vm-100-disk-2; detaches scsi1 8G",
         true,
       ],
     ],
@@ -220,21 +221,21 @@ describe("the two lines that every client shows:", () => {
       `PUT ${base}/unlink`,
       { idlist: "scsi1", force: 1 },
       {},
-      ["DELETE disks of VM 100 web-01 on prod: cannot be undone", "deletes scsi1 local-lvm:vm-100-disk-1 8G", true],
+      ["DELETE disk of VM 100 web-01 on prod: cannot be undone", "deletes scsi1 local-lvm:vm-100-disk-1 8G", true],
     ],
     [
       `PUT ${base}/resize`,
       { disk: "scsi0", size: "16G" },
       {},
-      ["RESIZE disk scsi0 of VM 100 web-01 on prod: can be undone", "32G -> 16G", true],
+      ["RESIZE disk scsi0 of VM 100 web-01 on prod: cannot be undone", "32G -> 16G", true],
     ],
     [
       "DELETE /nodes/pve1/storage/backups/content/backups:backup/vzdump-qemu-100-a.vma",
       {},
       {},
       [
-        "DELETE backup backups:backup/vzdump-qemu-100-a.vma on prod: cannot be undone",
-        "2 GiB; made 2 h ago; of guest 100; the newest of 2 backups here; VM 100 old-name (unknown)",
+        "DELETE backup of guest 100 from backups on prod: cannot be undone",
+        "of 2026-11-27 10:00 UTC (2 h ago); 2 GiB; newest of 2 here",
         true,
       ],
     ],
@@ -262,13 +263,13 @@ describe("over the simulator:", () => {
       "PUT /access/acl",
       { path: "/vms/100", roles: "PVEVMAdmin", users: "audit@pve" },
       "CHANGE rights on /vms/100 on prod: can be undone",
-      "gives PVEVMAdmin to user audit@pve, also below it; has now: PVEAuditor from / by group auditors; VM 100 web-01 (running)",
+      "gives PVEVMAdmin to user audit@pve and below; now: PVEAuditor from / by group auditors",
     ],
     [
       "PUT /access/acl",
       { path: "/", roles: "PVEAuditor", groups: "auditors", delete: 1 },
       "CHANGE rights on / on prod: can be undone",
-      "takes PVEAuditor from group auditors; has now: PVEAuditor here",
+      "takes PVEAuditor from group auditors; now: PVEAuditor here; group auditors has 1 member",
     ],
     [
       "DELETE /access/users/audit@pve",
@@ -285,8 +286,8 @@ describe("over the simulator:", () => {
     [
       "DELETE /access/users/mcp@pve/token/tok",
       {},
-      "DELETE token mcp@pve!tok on prod: its secret cannot be restored",
-      "has all rights of mcp@pve",
+      "DELETE token mcp@pve!tok on prod: cannot be undone",
+      "has all rights of mcp@pve; its secret is lost",
     ],
     [
       "DELETE /access/groups/auditors",
@@ -304,13 +305,13 @@ describe("over the simulator:", () => {
       "PUT /storage/vmdata",
       { disable: 1 },
       "CHANGE storage vmdata on prod: can be undone",
-      "6 guests have disks on it: VM 100 web-01, VM 101 db-01, VM 102 win2022 and 3 more; disable not set -> 1",
+      "disks of 6 guests; disable not set -> 1",
     ],
     [
       "DELETE /cluster/ha/resources/vm:100",
       {},
       "DELETE HA resource vm:100 on prod: can be undone by adding it again",
-      "HA no longer restarts the guest; its state is started; VM 100 web-01 (running)",
+      "HA no longer restarts it; state started; VM 100 web-01 (running)",
     ],
     [
       "DELETE /cluster/backup/backup-nightly",
@@ -352,7 +353,7 @@ describe("over the simulator:", () => {
       "POST /nodes/pve1/stopall",
       {},
       "SHUT DOWN ALL GUESTS of node pve1 on prod: unsaved data may be lost",
-      "8 guests, 4 running",
+      "cuts power on timeout; 8 guests, 4 running",
     ],
     [
       "DELETE /cluster/sdn/zones/z1",
@@ -382,7 +383,7 @@ describe("over the simulator:", () => {
       "/nodes/pve1/qemu": { data: many },
     });
     const { effect, details, fitsForm } = await scene.plan("POST /nodes/pve1/stopall");
-    expect([effect, fitsForm]).toEqual(["30 guests, 30 running", false]);
+    expect([effect, fitsForm]).toEqual(["cuts power on timeout; 30 guests, 30 running", false]);
     expect(details.join("\n")).toContain("VM 119 g19 (running on pve1) and 10 more.");
   });
 
@@ -390,7 +391,7 @@ describe("over the simulator:", () => {
     const { effect } = await demoScene().plan(
       "DELETE /nodes/pve1/storage/vmdata/content/vmdata:100/vm-100-disk-0.qcow2",
     );
-    expect(effect).toBe("1 GiB; IN USE as scsi0 of VM 100 web-01; of guest 100; VM 100 web-01 (running)");
+    expect(effect).toBe("IN USE as scsi0 of VM 100 web-01; 1 GiB; VM 100 web-01 (running)");
   });
 
   test("a disk of the node shows what it is and what uses it", async () => {
@@ -428,6 +429,7 @@ describe("over the simulator:", () => {
     const scene = sceneWith({
       "/nodes/pve1/network": { data: [{ iface: "eno1", type: "eth" }], changes },
       "/cluster/status": { data: [{ type: "cluster", name: "c", quorate: 1 }, ...nodes] },
+      "/cluster/config/qdevice": { data: {} },
     });
     const { effect, details, fitsForm } = await scene.plan("PUT /nodes/pve1/network");
     expect([effect, fitsForm]).toEqual(["2 lines of pending changes; wrong settings make the node unreachable", false]);
@@ -457,6 +459,7 @@ describe("over the simulator:", () => {
         await sceneWith({
           "/cluster/status": { data: [{ type: "cluster", name: "x" }, ...status] },
           "/cluster/config/nodes": { data: votes(a) },
+          "/cluster/config/qdevice": { data: {} },
           "/cluster/resources": { data: [] },
         }).plan(request, request.startsWith("POST") ? { command: "shutdown" } : {})
       ).effect;
@@ -477,6 +480,79 @@ describe("over the simulator:", () => {
     });
   });
 
+  test("a role that is not Proxmox's own is told by its gravest privileges", async () => {
+    const scene = demoScene();
+    const privs = "VM.Audit,VM.Console,VM.Allocate,Sys.Modify,User.Modify,Permissions.Modify";
+    await scene.admin("POST", "/access/roles", { roleid: "Viewer", privs });
+    await scene.admin("POST", "/access/groups", { groupid: "g" });
+    const acl = await scene.plan("PUT /access/acl", { path: "/vms/100", roles: "Viewer", users: "mcp@pve" });
+    expect([acl.effect, acl.fitsForm]).toEqual([
+      "gives Viewer (Permissions.Modify, User.Modify and 4 more) to user mcp@pve and below; now: Administrator from / by group admins",
+      false,
+    ]);
+    await scene.admin("PUT", "/access/acl", { path: "/vms", roles: "Viewer", groups: "g" });
+    const user = await scene.plan("PUT /access/users/audit@pve", { groups: "g" });
+    expect(user.effect).toStartWith("group g has Viewer (Permissions.Modify, User.Modify and 4 more) on /vms; groups");
+    expect(user.details).toContain("Gains group g: Viewer (Permissions.Modify, User.Modify and 4 more) on /vms.");
+  });
+
+  test("a role whose privileges cannot be read is no question for a form, Proxmox's own is one", async () => {
+    const scene = sceneWith({ "/access/acl": { data: [] } });
+    const planOf = async (roles: string) => await scene.plan("PUT /access/acl", { path: "/x", roles, users: "a@pve" });
+    expect((await planOf("Viewer")).effect).toStartWith("gives Viewer (privileges not readable) to user a@pve");
+    expect((await planOf("Viewer")).fitsForm).toBe(false);
+    expect((await planOf("PVEAuditor")).fitsForm).toBe(true);
+  });
+
+  test("members of groups and pools are shown where rights are given to them or on them", async () => {
+    const { effect, details } = await demoScene().plan("PUT /access/acl", {
+      path: "/pool/dev",
+      roles: "PVEVMAdmin",
+      groups: "auditors",
+    });
+    expect(effect).toBe(
+      "gives PVEVMAdmin to group auditors and below; now: PVEAuditor from /; group auditors has 1 member; 3 pool members",
+    );
+    expect(details).toContain("Members of group auditors: audit@pve.");
+    expect(details.join("\n")).toMatch(/Members of pool dev: .*VM 104/);
+  });
+
+  test.each<[request: string, params: Record<string, unknown>, undo: string]>([
+    ["PUT /nodes/pve1/qemu/100/sendkey", { key: "ret" }, "what the keys do cannot be undone"],
+    ["PUT /nodes/pve1/qemu/100/resize", { disk: "scsi0", size: "+1G" }, "cannot be shrunk again"],
+    ["POST /nodes/pve1/qemu/100/status/reboot", {}, "the guest is down meanwhile"],
+    ["POST /nodes/pve1/qemu/100/agent/fstrim", {}, "nothing is lost"],
+    ["POST /nodes/pve1/services/cron/restart", {}, "the service is down meanwhile"],
+    ["POST /nodes/pve1/services/cron/reload", {}, "it reads its configuration again"],
+    ["DELETE /nodes/pve1/tasks/UPID:pve1:1:1:1:qmstart:100:root@pam:", {}, "the task cannot be resumed"],
+    ["PUT /storage/nas", { password: "x" }, "cannot be undone"],
+    ["PUT /access/domains/pve", { "client-key": "x" }, "cannot be undone"],
+    ["PUT /access/users/audit@pve", { keys: "x" }, "a replaced secret cannot be restored"],
+    ["PUT /access/users/audit@pve/unlock-tfa", {}, "ends the lockout"],
+    ["PUT /nodes/pve1/qemu/104/config", { cipassword: "secret" }, "can be undone"],
+    ["PUT /nodes/pve1/qemu/104/config", { template: 1 }, "can be undone by template=0"],
+    ["POST /nodes/pve1/vzdump", { vmid: "100", mode: "stop" }, "backups that retention removes are lost"],
+    ["POST /nodes/pve1/qemu/104/remote_migrate", { "target-vmid": 1 }, "can be undone only from there"],
+    ["POST /nodes/pve1/qemu/104/remote_migrate", { "target-vmid": 1, delete: 1 }, "cannot be undone"],
+  ])("what line 1 says of undoing is true: %s %j", async (request, params, undo) => {
+    expect((await demoScene().plan(request, params)).action).toEndWith(` on prod: ${undo}`);
+  });
+
+  test("a cloud-init password that is replaced is lost, for Proxmox shows only stars", async () => {
+    const config = { ...(answers[`${base}/config`] as { data: object }).data, cipassword: "**********" };
+    const scene = sceneWith({ ...answers, [`${base}/config`]: { data: config } }, now);
+    const { action, effect } = await scene.plan(`PUT ${base}/config`, { cipassword: "secret" });
+    expect(action).toEndWith(": the present password is lost");
+    expect(effect).toBe("the present cloud-init password is lost; sets cipassword (masked)");
+  });
+
+  test("a Ceph flag shows both its present value and the new one", async () => {
+    const scene = sceneWith({ "/cluster/ceph/flags/noout": { data: false }, "/cluster/resources": { data: [] } });
+    const plan = await scene.plan("PUT /cluster/ceph/flags/noout", { value: true });
+    expect(plan.details).toEqual(expect.arrayContaining(["  value: true", "As it is now: 0."]));
+    expect(plan.facts.get("present value")).toBe("0");
+  });
+
   test("at most eight storages are asked for backups, and those left out are named", async () => {
     const storages = Array.from({ length: 10 }, (_, at) => ({ storage: `s${at}`, enabled: 1, active: 1 }));
     const empty = Object.fromEntries(
@@ -489,7 +565,7 @@ describe("over the simulator:", () => {
     const { effect, details } = await scene.plan(`DELETE ${base}`);
     expect(effect).toEndWith("no backup found (2 storages not looked at)");
     expect(details).toContain("No backup of it was found. Not looked at: s8, s9.");
-    expect(scene.reads.filter((path) => path.includes("/content?"))).toHaveLength(8);
+    expect(scene.reads.filter((path) => path.includes("/content?content=backup"))).toHaveLength(8);
   });
 });
 
@@ -592,8 +668,8 @@ describe("values", () => {
     for (const [request, params] of [
       [`DELETE ${base}`, {}],
       [`PUT ${base}/config`, { description: long, delete: `${"a,".repeat(500)}memory` }],
-      ["DELETE /access/users/x@pve", {}],
-      [`DELETE /access/users/${"u".repeat(500)}@pve`, {}],
+      ["PUT /access/users/x@pve", { comment: long }],
+      [`PUT /access/users/${"u".repeat(500)}@pve`, { enable: 0 }],
       ["PUT /access/acl", { path: `/${long}`, roles: long, users: long }],
     ] as [string, Record<string, unknown>][]) {
       const plan = await scene.plan(request, params);

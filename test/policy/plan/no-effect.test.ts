@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { NoEffect } from "../../../src/policy/plan/no-effect.ts";
+import { PolicyRefusal } from "../../../src/policy/refusal.ts";
 import { type Answers, demoScene, forbidden, type Scene, sceneWith } from "./scene.ts";
 
 async function noEffectOf(scene: Scene, request: string, params: Record<string, unknown> = {}): Promise<string> {
@@ -57,6 +58,26 @@ describe("what cannot do anything is answered before anybody is asked:", () => {
     ["DELETE /nodes/pve1/network", {}, "node pve1 has no pending network changes"],
     ["DELETE /nodes/pve1/storage/backups/content/backups:backup/nope.vma", {}, "does not exist on node pve1"],
     ["POST /nodes/pve3/status", { command: "reboot" }, "node pve3 is offline"],
+    ["POST /nodes/nope/status", { command: "reboot" }, "the cluster has no node nope"],
+    ["POST /nodes/pve3/stopall", {}, "node pve3 is offline"],
+    ["POST /nodes/nope/services/corosync/stop", {}, "the cluster has no node nope"],
+    ["DELETE /nodes/pve1/qemu/777", {}, "there is no guest with VMID 777"],
+    ["POST /nodes/pve1/lxc/777/status/stop", {}, "there is no guest with VMID 777"],
+    ["POST /nodes/pve1/qemu/100/template", {}, "VM 100 web-01 is running, and Proxmox converts no running guest"],
+    ["PUT /pools/prod", { vms: "104,100", delete: 1 }, "pool prod does not have 104"],
+    ["POST /nodes/pve1/qemu/104/agent/exec", { command: "id" }, "VM 104 pending-vm is stopped: its guest agent cannot"],
+    [
+      "GET /nodes/pve1/qemu/104/agent/file-read",
+      { file: "/a" },
+      "VM 104 pending-vm is stopped: its guest agent cannot",
+    ],
+    ["PUT /nodes/pve1/qemu/101/config", { delete: "scsi0" }, "protection flag is set on VM 101 db-01"],
+    ["PUT /nodes/pve1/qemu/101/unlink", { idlist: "scsi0" }, "protection flag is set on VM 101 db-01"],
+    [
+      "POST /nodes/pve1/qemu",
+      { vmid: 100, force: 1, archive: "backups:backup/vzdump-qemu-100-2026_10_01-02_00_01.vma.zst" },
+      "VM 100 web-01 is running, and Proxmox overwrites no such guest",
+    ],
     ["DELETE /cluster/config/nodes/nope", {}, "the cluster has no member nope"],
   ])("%s %j", async (request, params, why) => {
     const scene = demoScene();
@@ -87,20 +108,16 @@ describe("a right that is missing is no evidence:", () => {
   test.each<[request: string, params: Record<string, unknown>, change: Answers]>([
     // A token without the right sees an ACL without entries.
     ["PUT /access/acl", { path: "/vms/100", roles: "PVEAdmin", users: "a@pve", delete: 1 }, {}],
-    ["DELETE /access/users/a@pve", {}, {}],
-    ["DELETE /storage/nas", {}, {}],
     ["DELETE /pools/prod", {}, {}],
     ["DELETE /cluster/backup/nightly", {}, {}],
     ["DELETE /cluster/firewall/rules/0", {}, {}],
     ["DELETE /cluster/firewall/aliases/lan", {}, {}],
-    // Without Datastore.Audit a storage lists nothing.
-    ["DELETE /nodes/pve1/storage/backups/content/backups:backup/vzdump-qemu-100-2026_01_01-00_00_00.vma.zst", {}, {}],
     // Without Sys.Audit only bridges are listed.
     ["DELETE /nodes/pve1/network", {}, {}],
     ["POST /nodes/pve1/qemu/100/status/stop", {}, { [`${base}/status/current`]: forbidden }],
     ["PUT /nodes/pve1/qemu/100/config", { delete: "onboot" }, { [`${base}/config`]: forbidden }],
     ["PUT /nodes/pve1/qemu/100/snapshot/x/config", { description: "y" }, { [`${base}/snapshot`]: forbidden }],
-    // Under HA a stop changes what HA keeps up, and a lock may hold a suspended state.
+    // Under HA a stop changes what HA keeps up, and a lock is that of a task.
     [
       "POST /nodes/pve1/qemu/100/status/stop",
       {},
@@ -111,7 +128,7 @@ describe("a right that is missing is no evidence:", () => {
       {},
       {
         [`${base}/status/current`]: { data: { status: "stopped", ha: { managed: 0 } } },
-        [`${base}/config`]: { data: { name: "web-01", lock: "suspended" } },
+        [`${base}/config`]: { data: { name: "web-01", lock: "backup" } },
       },
     ],
     // What only looks equal: a volume that is made anew, a password that is never shown.
@@ -123,6 +140,117 @@ describe("a right that is missing is no evidence:", () => {
   ])("%s %j goes on to a human", async (request, params, change) => {
     const plan = await sceneWith({ ...answers, ...change }).plan(request, params);
     expect(plan.action).not.toBe("");
+  });
+});
+
+describe("what Proxmox refuses on a guest as it is:", () => {
+  const base = "/nodes/pve1/qemu/100";
+  const guestOf = (config: object = {}, status: object = {}, snapshots: object[] = []): Answers => ({
+    "/cluster/resources": { data: [{ vmid: 100, node: "pve1", type: "qemu", status: "stopped" }] },
+    [`${base}/config`]: { data: { name: "web-01", scsi0: "local:vm-100-disk-0,size=1G", ...config } },
+    [`${base}/status/current`]: { data: { status: "stopped", ha: { managed: 0 }, ...status } },
+    [`${base}/snapshot`]: { data: [{ name: "current" }, ...snapshots] },
+    "/nodes/pve1/storage?content=backup&enabled=1": { data: [] },
+  });
+  const managed = { ha: { managed: 1 } };
+
+  test.each<[request: string, params: Record<string, unknown>, answers: Answers, why: string]>([
+    [
+      `DELETE ${base}`,
+      {},
+      guestOf({ lock: "backup" }),
+      "VM 100 web-01 is locked (backup), and Proxmox deletes no locked",
+    ],
+    [
+      `DELETE ${base}`,
+      {},
+      guestOf({}, managed),
+      "is managed by HA, and Proxmox deletes such a guest only with purge=1",
+    ],
+    [
+      `DELETE ${base}`,
+      {},
+      { ...guestOf(), "/cluster/replication": { data: [{ id: "100-0", guest: 100 }] } },
+      "has the replication job 100-0, and Proxmox deletes such a guest only with purge=1",
+    ],
+    [
+      `POST ${base}/template`,
+      {},
+      guestOf({}, {}, [{ name: "a" }]),
+      "has 1 snapshot, and Proxmox converts no guest with",
+    ],
+    [
+      `POST ${base}/agent/exec`,
+      { command: "id" },
+      guestOf({}, { status: "running" }),
+      "no guest agent is configured for VM 100 web-01",
+    ],
+    [`POST ${base}/status/stop`, {}, guestOf({ lock: "suspended" }), "is hibernated and has no process"],
+    [
+      "POST /nodes/pve1/qemu",
+      { vmid: 100, force: 1, archive: "b:backup/x.vma" },
+      guestOf({ protection: 1 }),
+      "VM 100 web-01 has Proxmox's protection flag, and Proxmox overwrites no such guest",
+    ],
+  ])("%s %j", async (request, params, answers, why) => {
+    expect(await noEffectOf(sceneWith(answers), request, params)).toContain(why);
+  });
+
+  test.each<[request: string, params: Record<string, unknown>, answers: Answers]>([
+    [`DELETE ${base}`, { skiplock: 1 }, guestOf({ lock: "backup" })],
+    // PVE::QemuServer::destroy_vm deletes a hibernated guest.
+    [`DELETE ${base}`, {}, guestOf({ lock: "suspended" })],
+    [`DELETE ${base}`, { purge: 1 }, guestOf({}, managed)],
+    [`DELETE ${base}`, { purge: 1 }, { ...guestOf(), "/cluster/replication": { data: [{ id: "100-0", guest: 100 }] } }],
+    // A guest that was started with an agent still has it.
+    [`POST ${base}/agent/exec`, { command: "id" }, guestOf({ agent: "0" }, { status: "running" })],
+    [`PUT ${base}/config`, { delete: "memory" }, guestOf({ protection: 1, memory: 512 })],
+    [`PUT ${base}/config`, { delete: "scsi0" }, guestOf({})],
+    [`POST ${base}/template`, {}, guestOf()],
+  ])("but not %s %j", async (request, params, answers) => {
+    expect((await sceneWith(answers).plan(request, params)).action).not.toBe("");
+  });
+});
+
+describe("what cannot be undone and cannot be looked at is refused, with what the token needs:", () => {
+  test.each([
+    ["DELETE /access/users/a@pve", "User.Modify"],
+    ["DELETE /access/users/a@pve/token/t", "User.Modify"],
+    ["DELETE /access/tfa/a@pve/x", "User.Modify"],
+    ["DELETE /storage/nas", "Datastore.Allocate"],
+    ["DELETE /nodes/pve1/storage/b/content/b:backup/vzdump-qemu-100-2026_01_01-00_00_00.vma", "Datastore.Audit"],
+    ["DELETE /nodes/pve1/storage/b/content/b:iso/x.iso", "Datastore.Audit"],
+    ["DELETE /nodes/pve1/storage/b/prunebackups", "Datastore.Audit"],
+    ["PUT /nodes/pve1/disks/wipedisk", "Sys.Audit on the node"],
+    ["DELETE /cluster/acme/account/a", "the right to read it"],
+  ])("%s", async (request, need) => {
+    const params = request.startsWith("PUT") ? { disk: "/dev/sdb" } : {};
+    const failure = await sceneWith({})
+      .plan(request, params)
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(PolicyRefusal);
+    expect((failure as Error).message).toContain("it cannot be undone, and what would be lost cannot be read (403");
+    expect((failure as Error).message).toContain(need);
+  });
+
+  test("also where only the snapshots of a guest cannot be read", async () => {
+    const base = "/nodes/pve1/qemu/100";
+    const scene = sceneWith({
+      "/cluster/resources": { data: [{ vmid: 100, node: "pve1", type: "qemu", status: "stopped" }] },
+      [`${base}/config`]: { data: { name: "web-01" } },
+      [`${base}/status/current`]: { data: { status: "stopped" } },
+      [`${base}/snapshot`]: forbidden,
+    });
+    await expect(scene.plan(`DELETE ${base}`)).rejects.toThrow("what would be lost cannot be read (403");
+  });
+
+  test("but not what exposes secrets and is never read for a plan, nor what the settings withhold", async () => {
+    const realms = { "/access/domains": { data: [{ realm: "corp", type: "ldap" }] }, "/access/users": { data: [] } };
+    expect((await sceneWith(realms).plan("DELETE /access/domains/corp")).action).toEndWith(": cannot be undone");
+    const user = sceneWith({ "/access/users/a@pve": { data: { enable: 1 } } });
+    expect((await user.plan("DELETE /access/users/a@pve", {}, { mayRead: () => false })).effect).toContain(
+      "tokens not readable",
+    );
   });
 });
 

@@ -1,4 +1,4 @@
-import { ClusterManager } from "../../../src/clusters.ts";
+import { type Cluster, ClusterManager } from "../../../src/clusters.ts";
 import { Secret } from "../../../src/config/secret.ts";
 import type { ClusterConfig } from "../../../src/config/types.ts";
 import { createDemo, type DemoCluster } from "../../../src/demo/index.ts";
@@ -15,6 +15,8 @@ import { type ApiPath, parsePath } from "../../../src/proxmox/path.ts";
 export interface Scene {
   /** `plan("DELETE /nodes/pve1/qemu/104", {purge: 1})`. */
   plan(request: string, params?: Record<string, unknown>, options?: PlanOptions): Promise<Plan>;
+  /** The cluster whose client the plans use. */
+  readonly cluster: Cluster;
   /** Every GET that plans made, in order. */
   readonly reads: readonly string[];
 }
@@ -51,6 +53,7 @@ export function sceneOver(
     },
   }));
   return {
+    cluster: clusters.pick("prod"),
     reads,
     async plan(text, params = {}, { mayRead = () => true } = {}) {
       const [method = "", path = ""] = text.split(" ");
@@ -136,5 +139,9 @@ export function demoScene(now: number = Date.now()) {
     await Bun.sleep(20);
     return ((await response.json()) as { data: unknown }).data;
   };
-  return { ...scene, admin };
+  const fetch = async ({ url }: Request): Promise<Response> =>
+    await alpha.fetch(
+      new Request(url, { headers: { authorization: `PVEAPIToken=${user}!${tokenId}=${tokenSecret}` } }),
+    );
+  return { ...scene, admin, fetch };
 }

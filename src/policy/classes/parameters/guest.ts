@@ -1,6 +1,15 @@
 import { isOff, isOn, wordsOf } from "../values.ts";
-import { anyPart, anyText, diskKey, saysNo, saysYes, volumesOf } from "./property.ts";
+import { anyPart, anyText, diskKey, propertiesOf, saysNo, saysYes, volumesOf } from "./property.ts";
 import { config, guest, type ParameterRule, settings } from "./rule.ts";
+
+/** Whether a USB device is only a client's, redirected by SPICE. */
+function isSpiceOnly(text: string): boolean {
+  const parts = propertiesOf(text);
+  return (
+    parts.some(([key]) => key === undefined || key === "host") &&
+    parts.every(([key, value]) => key === "usb3" || ((key === undefined || key === "host") && /^spice$/i.test(value)))
+  );
+}
 
 /** What destroys a guest or its disks, or opens a way between guest and host or into the guest. */
 export const guestRules: readonly ParameterRule[] = [
@@ -105,6 +114,8 @@ export const guestRules: readonly ParameterRule[] = [
     on: [`PUT ${guest}/resize`],
     when: (params) => anyText(params, /^size$/, (text) => !text.trim().startsWith("+")),
     class: "destructive",
+    // No call shrinks a disk, and an absolute size may be far more than was meant.
+    irreversible: true,
     reason: "it resizes a disk to an absolute size",
   },
   {
@@ -144,7 +155,7 @@ export const guestRules: readonly ParameterRule[] = [
     when: (params) =>
       anyText(params, /^(?:hostpci|parallel|dev|virtiofs)\d+$/, () => true) ||
       anyText(params, /^serial\d+$/, (text) => text !== "socket") ||
-      anyText(params, /^usb\d+$/, (text) => !/^(?:host=)?spice\b/i.test(text)),
+      anyText(params, /^usb\d+$/, (text) => !isSpiceOnly(text)),
     class: "destructive",
     codeRequired: true,
     reason: "it passes a host device or directory through to the guest",

@@ -24,10 +24,26 @@ export function saysNo(text: string, key: string): boolean {
   return anyPart(text, (part) => new RegExp(`^${key}=(?:0|off|no|false)$`, "i").test(part));
 }
 
-/** The volumes that a disk's property string names: Proxmox lets the default key stand anywhere, with its name or without. */
-export function volumesOf(text: string): readonly string[] {
+/**
+ * The parts of a property string as PVE::JSONSchema::parse_property_string splits them: at commas, each at its first `=`.
+ * What is before it is a key only where it reads like one; any other part is a value of the default key, which may stand
+ * anywhere.
+ */
+export function propertiesOf(text: string): readonly (readonly [key: string | undefined, value: string])[] {
   return text
     .split(",")
     .map((part) => part.trim())
-    .flatMap((part) => /^(?:(?:file|volume)=)?([^=]+)$/.exec(part)?.[1] ?? []);
+    .filter((part) => part !== "")
+    .map((part) => {
+      const at = part.indexOf("=");
+      const key = part.slice(0, Math.max(at, 0)).trim();
+      return /^[a-z][\w-]*$/i.test(key) ? [key, part.slice(at + 1).trim()] : [undefined, part];
+    });
+}
+
+/** The volumes that a disk's property string names, by the default key's name or without. */
+export function volumesOf(text: string): readonly string[] {
+  return propertiesOf(text).flatMap(([key, value]) =>
+    key === undefined || key === "file" || key === "volume" ? [value] : [],
+  );
 }

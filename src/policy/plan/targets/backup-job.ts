@@ -1,5 +1,5 @@
 import { isOff, isOn } from "../../classes/values.ts";
-import { type Describer, final } from "../describer.ts";
+import type { Describer } from "../describer.ts";
 import type { Row } from "../facts.ts";
 import { textIn, yes } from "../look.ts";
 import { nameText, valueText } from "../wording.ts";
@@ -8,7 +8,6 @@ import { objectDescriber, settingText } from "./object.ts";
 /** `/cluster/backup/{id}`: which guests, when, what is kept. */
 export const describeBackupJob = objectDescriber({
   noun: "backup job",
-  removed: "can be undone by creating it again",
   except: ["next-run"],
   removal: (row) =>
     row === undefined
@@ -32,7 +31,6 @@ export const describeBackupJob = objectDescriber({
 /** `GET .../replication/{id}` objects: the copies of a guest's disks on another node. */
 export const describeReplication = objectDescriber({
   noun: "replication job",
-  removed: "can be undone by creating it again",
   removal: (row, { params }) => ({
     effect: [
       ...(row === undefined
@@ -44,8 +42,8 @@ export const describeReplication = objectDescriber({
 });
 
 /** `POST /nodes/{node}/vzdump` and `POST /cluster/backup`, where they prune, stop guests or run a script. */
-export const describeBackupRun: Describer = async ({ params, path, values, planned }) => {
-  const { irreversible } = planned.classified;
+export const describeBackupRun: Describer = async (context) => {
+  const { params, path, values, planned } = context;
   const isJob = path[0] === "cluster";
   const prune = params["prune-backups"] ?? params["maxfiles"];
   const prunes = isOn(params, "remove") || prune !== undefined;
@@ -53,13 +51,13 @@ export const describeBackupRun: Describer = async ({ params, path, values, plann
     action: isJob
       ? `CREATE backup job ${nameText(String(params["id"] ?? ""))}`.trimEnd()
       : `BACK UP on node ${nameText(values["node"] ?? "")}`,
-    ...(isJob ? { undo: "can be undone by deleting it" } : irreversible ? { undo: final } : { undo: "can be undone" }),
+    undo: isJob ? { how: "by deleting it" } : { caveat: "backups that retention removes are lost" },
     effect: [
       ...(prunes
         ? [
             prune === undefined
               ? "deletes older backups"
-              : `deletes older backups beyond ${valueText(settingText("prune-backups", prune))}`,
+              : `deletes older backups beyond ${valueText(settingText(context, "prune-backups", prune))}`,
           ]
         : []),
       ...(params["mode"] === "stop" ? ["shuts each running guest down while it is backed up"] : []),
@@ -67,7 +65,8 @@ export const describeBackupRun: Describer = async ({ params, path, values, plann
       ...(params["script"] === undefined ? [] : ["runs a script on the node"]),
     ],
     words: [values["node"] ?? planned.cluster.name],
-    told: ["id", ...(params["mode"] === "stop" ? ["mode"] : []), ...(isOn(params, "stop") ? ["stop"] : [])],
+    told: ["id"],
+    paraphrased: [...(params["mode"] === "stop" ? ["mode"] : []), ...(isOn(params, "stop") ? ["stop"] : [])],
     explains: ["backup-stop", "backup-prune"],
   };
 };

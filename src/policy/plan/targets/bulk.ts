@@ -1,11 +1,15 @@
 import { ProxmoxError } from "../../../proxmox/errors.ts";
+import type { Params } from "../../../proxmox/params.ts";
 import type { Subject } from "../../affected.ts";
 import type { Guest } from "../../guests.ts";
 import { covers } from "../../pattern.ts";
+import { isOff } from "../../classes/values.ts";
 import type { Context, Describer } from "../describer.ts";
 import { guestLabel } from "../guest-state.ts";
 import { rowsIn, textIn } from "../look.ts";
+import type { UndoNotes } from "../undo.ts";
 import { count, listText, nameText } from "../wording.ts";
+import { requireNode } from "./node.ts";
 
 /** Calls on all guests of a node, a pool or the cluster, unless they name some. */
 const bulkCalls = [
@@ -26,6 +30,8 @@ const mostNodes = 16;
 /** The guests beside the one of the path that a request is about. */
 export interface OtherGuests {
   readonly number: number;
+  /** Whether the call is about guests alone, so that line 2 must tell them. */
+  readonly isBulk: boolean;
   readonly effect: readonly string[];
   readonly details: readonly string[];
 }
@@ -40,14 +46,15 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
     subject.type === "guest" ? subject.vmid !== values["vmid"] : isBulk,
   );
   if (!subjects.some(({ type }) => type.endsWith("guests") || type.startsWith("guest"))) {
-    return { number: 0, effect: [], details: [] };
+    return { number: 0, isBulk, effect: [], details: [] };
   }
   let all: readonly Guest[];
   try {
     all = await planned.guests();
   } catch (error) {
     if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
-    return { number: 0, effect: ["guests not readable"], details: [`Its guests could not be listed: ${error.what}.`] };
+    const why = `The guests that it is about could not be listed: ${error.what}.`;
+    return { number: 0, isBulk, effect: isBulk ? ["guests not readable"] : [], details: [why] };
   }
   const meant = await withState(
     context,
@@ -56,7 +63,7 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
   const named = new Set(subjects.flatMap((subject) => (subject.type === "guest" ? [subject.vmid] : [])));
   const unknown = [...named].filter((vmid) => !meant.some((guest) => guest.vmid === vmid));
   for (const { vmid, type, node, name, status } of meant) {
-    facts.add(`guest ${vmid}`, { kind: type, node, name, ...(isBulk && { status }) });
+    facts.add(`guest ${vmid}`, { kind: type, node, name, status });
   }
   for (const vmid of unknown) facts.add(`guest ${vmid}`, "not listed");
   const running = meant.filter(({ status }) => status === "running").length;
@@ -64,13 +71,14 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
   const missing = unknown.map((vmid) => `guest ${nameText(vmid)} (not listed)`);
   return {
     number: meant.length + unknown.length,
+    isBulk,
     effect:
       meant.length + unknown.length <= 3
         ? [...short, ...missing]
         : [`${count(meant.length + unknown.length, "guest")}, ${running} running`],
     details: [
       meant.length + unknown.length === 0
-        ? "It is about no guest that the token can see."
+        ? "The token sees no guest that this is about."
         : `${count(meant.length + unknown.length, "guest")}: ${listText([...meant.map((guest) => `${guestLabel(guest)} (${guest.status} on ${guest.node})`), ...missing])}.`,
     ],
   };
@@ -113,23 +121,34 @@ async function withState({ look }: Context, guests: readonly Guest[]): Promise<r
 }
 
 /** What each bulk call does. */
-const verbs: ReadonlyMap<string, readonly [verb: string, undo: string]> = new Map(
+const verbs: ReadonlyMap<string, readonly [verb: string, undo: UndoNotes]> = new Map(
   Object.entries({
-    startall: ["START", "can be undone by stopping them"],
-    start: ["START", "can be undone by stopping them"],
-    stopall: ["SHUT DOWN", "unsaved data may be lost"],
-    shutdown: ["SHUT DOWN", "unsaved data may be lost"],
-    suspendall: ["SUSPEND", "can be undone by resuming them"],
-    suspend: ["SUSPEND", "can be undone by resuming them"],
-    migrateall: ["MIGRATE", "can be undone"],
-    migrate: ["MIGRATE", "can be undone"],
+    startall: ["START", { how: "by stopping them" }],
+    start: ["START", { how: "by stopping them" }],
+    stopall: ["SHUT DOWN", { caveat: "unsaved data may be lost" }],
+    shutdown: ["SHUT DOWN", { caveat: "unsaved data may be lost" }],
+    suspendall: ["SUSPEND", { how: "by resuming them" }],
+    suspend: ["SUSPEND", { how: "by resuming them" }],
+    migrateall: ["MIGRATE", {}],
+    migrate: ["MIGRATE", {}],
   } as const),
 );
 
+/**
+ * Whether guests that do not shut down in time are switched off: unless `force-stop` is 0 (PVE::API2::Nodes stopall,
+ * PVE::API2::Cluster::BulkAction::Guest shutdown).
+ */
+function cutsPower(command: string, params: Params): boolean {
+  return ["stopall", "shutdown"].includes(command) && !isOff(params, "force-stop");
+}
+
 /** `POST /nodes/{node}/stopall` and `POST /cluster/bulk-action/guest/shutdown`: how many guests, and which. */
-export const describeBulk: Describer = async ({ path, values, params, planned }) => {
-  const [verb, undo] = verbs.get(path.at(-1) ?? "") ?? [path.at(-1)?.toUpperCase() ?? "", undefined];
+export const describeBulk: Describer = async (context) => {
+  const { path, values, params, planned } = context;
+  const command = path.at(-1) ?? "";
+  const [verb, undo] = verbs.get(command) ?? [command.toUpperCase(), {}];
   const node = values["node"];
+  if (node !== undefined) await requireNode(context, node);
   const named = params["vms"] !== undefined;
   const target = textIn(params["target"]);
   return {
@@ -139,8 +158,10 @@ export const describeBulk: Describer = async ({ path, values, params, planned })
       target === undefined ? "" : ` to node ${nameText(target)}`,
     ].join(""),
     undo,
-    effect: [],
+    effect: cutsPower(command, params) ? ["cuts power on timeout"] : [],
     words: [node ?? planned.cluster.name],
-    told: ["vms", "target"],
+    told: ["target"],
+    // Those that are named are the guests that line 2 or the details name.
+    paraphrased: ["vms", "force-stop"],
   };
 };

@@ -1,4 +1,5 @@
-import { type Describer, final } from "../describer.ts";
+import type { Describer } from "../describer.ts";
+import { refuseUnread } from "../guest-state.ts";
 import { rowsIn, textIn } from "../look.ts";
 import { listText, nameText, sizeText } from "../wording.ts";
 
@@ -11,7 +12,6 @@ export const describeHostDisk: Describer = async (context) => {
     const name = values["name"] ?? "";
     return {
       action: `DELETE ${kind} ${nameText(name)} of node ${node}`,
-      undo: final,
       effect: [planned.classified.reason.replace(/^it /, "")],
       words: [name],
     };
@@ -20,11 +20,17 @@ export const describeHostDisk: Describer = async (context) => {
     .flat()
     .flatMap((value) => String(value ?? "").split(/[,;\s]/))
     .filter((device) => device !== "");
-  const disks = rowsIn(await look(["nodes", values["node"] ?? "", "disks", "list"], { "include-partitions": 1 }));
+  const seen = await look(["nodes", values["node"] ?? "", "disks", "list"], { "include-partitions": 1 });
+  const disks = rowsIn(seen);
+  if (disks === undefined)
+    refuseUnread(planned, seen, "The token needs Sys.Audit on the node, and the node must answer.");
   const texts = devices.map((device) => {
     const disk = disks?.find(({ devpath }) => devpath === device);
-    if (disk === undefined)
-      return `${nameText(device)}: ${disks === undefined ? "not readable" : "not in the list of disks"}`;
+    if (disk === undefined) {
+      const why = disks === undefined ? "not readable" : "not in the list of disks";
+      facts.add(device, why);
+      return `${nameText(device)}: ${why}`;
+    }
     facts.addObject(disk, {
       prefix: `${device} `,
       only: ["devpath", "serial", "size", "model", "used", "wwn", "gpt", "osdid"],
@@ -42,7 +48,6 @@ export const describeHostDisk: Describer = async (context) => {
       devices.map((device) => nameText(device)),
       3,
     )} of node ${node}`,
-    undo: final,
     effect: texts,
     words: [devices[0] ?? "", values["node"] ?? ""].filter((word) => word !== ""),
     told: ["disk", "device", "devices"],

@@ -1,5 +1,5 @@
 import { isOff } from "../../classes/values.ts";
-import { type Context, type Describer, undoable } from "../describer.ts";
+import type { Context, Describer } from "../describer.ts";
 import { canonical, type Row } from "../facts.ts";
 import { findGuest, guestLabel } from "../guest-state.ts";
 import { objectIn, rowsIn, textIn, yes } from "../look.ts";
@@ -27,9 +27,9 @@ export const describeFirewallRule: Describer = async (context) => {
   const made = isNew ? [`${ruleText(params)} at position 0`] : [];
   return {
     action: `${isNew ? "ADD firewall rule" : `${method === "DELETE" ? "DELETE" : "CHANGE"} firewall rule ${nameText(pos)}`} of ${where}`,
-    undo: isNew ? "can be undone by deleting it" : undoable,
+    ...(isNew && { undo: { how: "by deleting it" } }),
     effect: [
-      ...(now === undefined ? [] : [now]),
+      ...(isNew ? [] : [now ?? "the rule is not readable"]),
       ...(isOff(params, "enable") && yes(rule?.["enable"]) ? ["switches it off"] : []),
       ...made,
       ...(change?.effect ?? []),
@@ -65,9 +65,9 @@ function ruleText(rule: Row): string {
 /** Aliases and sets of addresses: the entry as it is in its list, and whether rules use it. */
 export const describeFirewallEntry: Describer = async (context) => {
   const { method, path, look, facts, noEffect, params } = context;
-  const where = await scopeOf(context);
   const at = path.indexOf("firewall") + 1;
   const kind = path[at] === "aliases" ? "alias" : path[at] === "groups" ? "security group" : "IP set";
+  const where = kind === "security group" ? "the cluster" : await scopeOf(context);
   const name = path[at + 1] ?? String(params["name"] ?? params["group"] ?? "");
   const cidr = path[at + 2];
   const key = kind === "security group" ? "group" : "name";
@@ -89,22 +89,25 @@ export const describeFirewallEntry: Describer = async (context) => {
   if (addressed !== undefined) facts.addObject(addressed);
   if (content !== undefined) facts.addRows(`entry of ${name}`, content, (row) => row["cidr"] ?? row["pos"]);
   facts.addDigest(`the ${kind}`, listed?.["digest"]);
-  const uses = (rowsIn(rules) ?? []).filter((row) => usesName(row, name));
+  const ownRules = rowsIn(rules);
+  const uses = (ownRules ?? []).filter((row) => usesName(row, name));
   facts.addRows("rule that uses it", uses, ({ pos }) => pos);
   const change = method === "PUT" ? changeOf(context, `${kind} ${nameText(name)}`, addressed) : undefined;
   const label = cidr === undefined ? `${kind} ${nameText(name)}` : `${nameText(cidr)} of ${kind} ${nameText(name)}`;
-  const now = addressed === undefined ? undefined : nowLine(addressed);
+  const now = addressed === undefined ? undefined : nowLine(context, addressed);
   return {
     action: `${isNew ? "CREATE" : method === "POST" ? "ADD TO" : method === "DELETE" ? "DELETE" : "CHANGE"} ${label} of ${where}`,
-    undo: method === "DELETE" ? "can be undone by creating it again" : undoable,
+    ...(method === "DELETE" && { undo: { how: "by creating it again" } }),
     effect: [
       ...(listed?.["cidr"] === undefined ? [] : [`it is ${valueText(listed["cidr"])}`]),
-      ...(content === undefined || cidr !== undefined
+      ...(isNew || kind === "alias" || cidr !== undefined
         ? []
-        : [
-            `it has ${count(content.length, kind === "security group" ? "rule" : "entry", kind === "security group" ? "rules" : "entries")}`,
-          ]),
-      uses.length === 0 ? "no rule here uses it" : `${count(uses.length, "rule")} here use it`,
+        : content === undefined
+          ? ["its content is not readable"]
+          : [
+              `it has ${count(content.length, kind === "security group" ? "rule" : "entry", kind === "security group" ? "rules" : "entries")}`,
+            ]),
+      ...(isNew ? [] : [useText(ownRules === undefined ? undefined : uses.length, path[0] === "cluster")]),
       ...(change?.effect ?? []),
     ],
     details: [
@@ -116,13 +119,23 @@ export const describeFirewallEntry: Describer = async (context) => {
             `Entry: ${row["cidr"] === undefined ? ruleText(row) : `${yes(row["nomatch"]) ? "not " : ""}${valueText(row["cidr"])}`}.`,
         ),
       ...uses.slice(0, 20).map((row) => `Rule that uses it: ${ruleText(row)}.`),
-      ...(path[0] === "cluster" ? ["Rules of guests, nodes and security groups that use it are not looked for."] : []),
+      ...(path[0] === "cluster" && !isNew
+        ? ["Rules of guests, nodes and security groups that use it are not looked for."]
+        : []),
     ],
     words: [cidr ?? name],
     digest: textIn((entry ?? listed)?.["digest"]),
     told: change?.told ?? [],
   };
 };
+
+/** How many of the rules that were looked at use an entry; those of the cluster are not all that may. */
+function useText(uses: number | undefined, isCluster: boolean): string {
+  if (uses === undefined) return "use by rules not readable";
+  const scope = isCluster ? "cluster rule" : "rule";
+  const known = uses === 0 ? `no ${scope} uses it` : `${count(uses, scope)} ${uses === 1 ? "uses" : "use"} it`;
+  return isCluster ? `${known}, others not looked at` : known;
+}
 
 /** Rules write a set as `+name` or `+dc/name`, an alias as `name` or `dc/name`, a group as their action. */
 function usesName(row: Row, name: string): boolean {
@@ -149,11 +162,10 @@ export const describeFirewallOptions: Describer = async (context) => {
     facts.addDigest("the firewall options", row["digest"]);
   }
   const change = changeOf(context, `the firewall of ${where}`, row);
-  const now = row === undefined ? undefined : nowLine(row);
+  const now = row === undefined ? undefined : nowLine(context, row);
   const turnsOff = isOff(params, "enable");
   return {
     action: `CHANGE firewall of ${where}`,
-    undo: undoable,
     effect: [
       ...(turnsOff && row !== undefined
         ? [`switches the firewall off${canonical(row["enable"]) === "0" ? ", which is off" : ""}`]

@@ -1,4 +1,4 @@
-import { type Context, type Describer, undoable } from "../describer.ts";
+import type { Context, Describer } from "../describer.ts";
 import { findGuest } from "../guest-state.ts";
 import { objectIn, rowsIn, textIn } from "../look.ts";
 import { count, listText, nameText } from "../wording.ts";
@@ -14,12 +14,9 @@ const stateEffects: ReadonlyMap<string, readonly string[]> = new Map([
 /** `/cluster/ha/resources/{sid}`. */
 export const describeHaResource = objectDescriber({
   noun: "HA resource",
-  removed: "can be undone by adding it again",
+  how: "by adding it again",
   removal: (row) => ({
-    effect: [
-      "HA no longer restarts the guest",
-      ...(row === undefined ? [] : [`its state is ${nameText(String(row["state"]))}`]),
-    ],
+    effect: ["HA no longer restarts it", ...(row === undefined ? [] : [`state ${nameText(String(row["state"]))}`])],
   }),
   change: async (_, context) => ({
     effect:
@@ -30,32 +27,32 @@ export const describeHaResource = objectDescriber({
 });
 
 /** Whether the guest of a resource, `vm:100`, is known to be stopped. */
-async function isStopped({ values, planned, look }: Context): Promise<boolean> {
+async function isStopped({ values, planned, look, facts }: Context): Promise<boolean> {
   const vmid = /^(?:(?:vm|ct):)?(\d{1,10})$/.exec(values["sid"] ?? "")?.[1];
   const guest = vmid === undefined ? undefined : await findGuest(vmid, planned);
   if (guest === undefined) return false;
   const status = objectIn(await look(["nodes", guest.node, guest.type, guest.vmid, "status", "current"]));
-  return status?.["status"] === "stopped";
+  const stopped = status?.["status"] === "stopped";
+  facts.add("the guest is stopped", stopped);
+  return stopped;
 }
 
 /** `/cluster/ha/rules/{rule}`. */
 export const describeHaRule = objectDescriber({
   noun: "HA rule",
-  removed: "can be undone by creating it again",
   removal: (row) => ({ effect: row === undefined ? [] : [`places ${nameText(String(row["resources"] ?? ""), 60)}`] }),
 });
 
 /** `/cluster/ha/groups/{group}`, until 8.4. */
 export const describeHaGroup = objectDescriber({
   noun: "HA group",
-  removed: "can be undone by creating it again",
   removal: (row) => ({ effect: row === undefined ? [] : [`nodes ${nameText(String(row["nodes"] ?? ""), 60)}`] }),
 });
 
 /** `POST /cluster/ha/resources`. */
 export const describeHaCreation: Describer = async ({ params }) => ({
   action: `ADD HA resource ${nameText(String(params["sid"] ?? ""))}`,
-  undo: "can be undone by removing it",
+  undo: { how: "by removing it" },
   effect: [],
   words: [String(params["sid"] ?? "")],
   told: ["sid"],
@@ -70,7 +67,6 @@ export const describeHaMove: Describer = async ({ params, path, values, look, fa
   const relocates = path.at(-1) === "relocate";
   return {
     action: `${relocates ? "RELOCATE" : "MIGRATE"} ${nameText(sid)} to node ${nameText(node)}`,
-    undo: undoable,
     effect: [
       relocates ? "stops the guest and starts it there" : "moves the guest there",
       `the node is ${nameText(String(status))}`,
@@ -87,7 +83,7 @@ export const describeHaDisarm: Describer = async ({ look, facts, planned }) => {
   const ids = (rows ?? []).map(({ sid }) => nameText(String(sid))).toSorted();
   return {
     action: "DISARM HA",
-    undo: "can be undone by arming it",
+    undo: { how: "by arming it" },
     effect: [
       rows === undefined
         ? "HA resources not readable"

@@ -1,4 +1,4 @@
-import { type Context, type Describer, final, undoable } from "../describer.ts";
+import type { Context, Describer } from "../describer.ts";
 import type { Row } from "../facts.ts";
 import { objectIn, rowsIn, textIn } from "../look.ts";
 import { quorumWithout } from "../quorum.ts";
@@ -21,6 +21,7 @@ export const describeInterface: Describer = async (context) => {
   const row = objectIn(seen);
   if (row !== undefined) facts.addObject(row, { except: live });
   bindAll(context, rowsIn(all));
+  if ("data" in all) facts.add("pending network changes", all.changes ?? "none");
   const users = (rowsIn(all) ?? []).filter((one) =>
     ["bridge_ports", "slaves", "vlan-raw-device"].some((key) =>
       String(one[key] ?? "")
@@ -29,10 +30,10 @@ export const describeInterface: Describer = async (context) => {
     ),
   );
   const change = method === "PUT" ? changeOf(context, `interface ${nameText(name)}`, row) : undefined;
-  const now = row === undefined ? undefined : nowLine(row);
+  const now = row === undefined ? undefined : nowLine(context, row, live);
   return {
     action: `${method === "DELETE" ? "DELETE" : "CHANGE"} interface ${nameText(name)} of node ${node}`,
-    undo: "can be undone until the network is applied",
+    undo: { how: "until the network is applied" },
     effect: [
       ...(row === undefined ? [] : [interfaceText(row)]),
       ...users.map((one) => `used by ${nameText(String(one["iface"]))}`),
@@ -60,7 +61,7 @@ export const describeNetwork: Describer = async (context) => {
   if (isRead) context.facts.add("pending network changes", seen.changes ?? "none");
   return {
     action: `${reverts ? "DISCARD" : "APPLY"} network changes of node ${nameText(node)}`,
-    undo: reverts ? final : "may cut the node off",
+    undo: { caveat: "may cut the node off" },
     effect: [
       pending.length === 0 ? "no pending changes are shown" : `${pending.length - 1} lines of pending changes`,
       ...(reverts ? [] : ["wrong settings make the node unreachable"]),
@@ -74,7 +75,6 @@ export const describeNetwork: Describer = async (context) => {
 /** `POST /nodes/{node}/network`. */
 export const describeInterfaceCreation: Describer = async ({ params, values }) => ({
   action: `ADD interface ${nameText(String(params["iface"] ?? ""))} of node ${nameText(values["node"] ?? "")}`,
-  undo: undoable,
   effect: [],
   words: [String(params["iface"] ?? "")],
   told: ["iface"],

@@ -1,24 +1,39 @@
-import { type Describer, final } from "../describer.ts";
+import type { Context, Describer } from "../describer.ts";
 import { objectIn, rowsIn, textIn } from "../look.ts";
 import { quorumWithout } from "../quorum.ts";
+import type { UndoNotes } from "../undo.ts";
 import { nameText } from "../wording.ts";
+
+/**
+ * Binds the consent to the state of a node.
+ * @throws {NoEffect} where it is offline or the cluster has none of that name: GET /nodes lists all to everyone.
+ */
+export async function requireNode({ look, facts, noEffect }: Context, node: string): Promise<void> {
+  const rows = rowsIn(await look(["nodes"]))?.filter((row) => textIn(row["node"]) !== undefined);
+  const status = rows?.find((row) => row["node"] === node)?.["status"];
+  if (rows !== undefined && rows.length > 0 && !rows.some((row) => row["node"] === node)) {
+    throw noEffect(`the cluster has no node ${nameText(node)}`);
+  }
+  if (status === "offline") throw noEffect(`node ${nameText(node)} is offline`);
+  facts.add("node status", status ?? "not listed");
+}
 
 /** `POST /nodes/{node}/status`: the node stops, with every guest on it. */
 export const describeNodePower: Describer = async (context) => {
-  const { params, values, look, facts, noEffect } = context;
+  const { params, values } = context;
   const node = values["node"] ?? "";
   const command = String(params["command"] ?? "");
-  const listed = rowsIn(await look(["nodes"]))?.find((row) => row["node"] === node);
-  if (listed?.["status"] === "offline") throw noEffect(`node ${nameText(node)} is offline`);
-  facts.add("node status", listed?.["status"] ?? "not listed");
+  await requireNode(context, node);
   const { line } = await quorumWithout(context, node, false);
   return {
     action: `${command === "reboot" ? "REBOOT" : command === "shutdown" ? "SHUT DOWN" : nameText(command)} NODE ${nameText(node)}`,
-    undo: command === "reboot" ? "running guests are down meanwhile" : "needs power-on by hand or wake-on-LAN",
+    undo: {
+      caveat: command === "reboot" ? "running guests are down meanwhile" : "needs power-on by hand or wake-on-LAN",
+    },
     effect: line === undefined ? [] : [line],
     details: line === undefined ? [] : [`Quorum: ${line}.`],
     words: [node],
-    told: ["command"],
+    ...(command === "reboot" || command === "shutdown" ? { paraphrased: ["command"] } : { told: ["command"] }),
   };
 };
 
@@ -33,10 +48,10 @@ export const describeNodeRemoval: Describer = async (context) => {
   }
   const isOnline =
     rowsIn(await look(["nodes"]))?.some((row) => row["node"] === node && row["status"] === "online") === true;
+  context.facts.add("the node is online", isOnline);
   const { line } = await quorumWithout(context, node, true);
   return {
     action: `REMOVE NODE ${nameText(node)} from the cluster`,
-    undo: final,
     effect: [...(isOnline ? ["the node is ONLINE now"] : []), ...(line === undefined ? [] : [line])],
     details: [
       ...(line === undefined ? [] : [`Quorum: ${line}.`]),
@@ -49,12 +64,20 @@ export const describeNodeRemoval: Describer = async (context) => {
 /** Services whose stop takes the node out of the quorum: corosync itself, and pmxcfs, which runs on it. */
 const membership: ReadonlySet<string> = new Set(["corosync", "pve-cluster"]);
 
+const serviceUndo: Readonly<Record<string, UndoNotes>> = {
+  start: { how: "by stopping it" },
+  stop: { how: "by starting it" },
+  restart: { caveat: "the service is down meanwhile" },
+  reload: { caveat: "it reads its configuration again" },
+};
+
 /** `POST /nodes/{node}/services/{service}/stop` and `restart`. */
 export const describeService: Describer = async (context) => {
   const { values, path, look, facts, noEffect } = context;
   const node = values["node"] ?? "";
   const service = values["service"] ?? "";
   const stops = path.at(-1) === "stop";
+  await requireNode(context, node);
   const state = objectIn(await look([...path.slice(0, 4), "state"]));
   const now = textIn(state?.["state"]);
   if (stops && (now === "dead" || now === "stopped")) {
@@ -64,7 +87,7 @@ export const describeService: Describer = async (context) => {
   const { line } = membership.has(service) ? await quorumWithout(context, node, false) : { line: undefined };
   return {
     action: `${stops ? "STOP" : (path.at(-1) ?? "").toUpperCase()} service ${nameText(service)} of node ${nameText(node)}`,
-    undo: stops ? "can be undone by starting it" : "can be undone",
+    ...(Object.hasOwn(serviceUndo, path.at(-1) ?? "") && { undo: serviceUndo[path.at(-1) ?? ""] ?? {} }),
     effect: [
       ...(line === undefined ? [] : [line]),
       ...(now === undefined ? [] : [`it is ${nameText(now)}`]),

@@ -1,11 +1,13 @@
-import type { Params } from "../../../proxmox/params.ts";
-import type { Classified } from "../../classes/classify.ts";
-import { isIrreversible } from "../../classes/secrets.ts";
+import { masked } from "../../secret-parameters.ts";
 import { wordsOf } from "../../classes/values.ts";
-import { holdsSecret, maskValue } from "../../mask.ts";
-import { type Context, type Describer, final, undoable } from "../describer.ts";
+import { holdsSecret, isHidden, showValue } from "../../mask.ts";
+import type { Context, Describer } from "../describer.ts";
 import { canonical, type FactOptions, type Row } from "../facts.ts";
+import { refuseUnread } from "../guest-state.ts";
 import { objectIn, rowsIn, textIn } from "../look.ts";
+import { isLive, withoutFigures } from "../live-figures.ts";
+import { endpointOf } from "../plan.ts";
+import { undoOfChange } from "../undo.ts";
 import { listText, nameText, pathText, valueText } from "../wording.ts";
 
 /** Parameters of a call that are no settings of the object. */
@@ -21,14 +23,20 @@ export interface ObjectKind extends FactOptions {
   readonly removal?: (row: Row | undefined, context: Context) => Promise<Told> | Told;
   /** What a change does, beside old and new values. */
   readonly change?: (row: Row | undefined, context: Context) => Promise<Told> | Told;
-  /** The end of line 1 where it is removed. */
-  readonly removed?: string;
+  /** How its removal is undone. */
+  readonly how?: string;
+  /** What the token needs to read it, as a sentence. */
+  readonly need?: string;
+  /** Keys that the details leave out, because `removal` and `change` say them in words. */
+  readonly omit?: readonly string[];
 }
 
 /** Parts of line 2 and of the details. */
 export interface Told {
   readonly effect?: readonly string[];
   readonly details?: readonly string[];
+  /** Whether more must be judged than can be said in two lines. */
+  readonly long?: boolean;
 }
 
 /** A describer of `PUT` and `DELETE` of objects of a kind, and of what creates them. */
@@ -40,7 +48,7 @@ export function objectDescriber(kind: ObjectKind): Describer {
     if (method !== "PUT" && method !== "DELETE") {
       return {
         action: `${method === "POST" ? "CREATE" : "READ"} ${label}`,
-        ...(method === "POST" && { undo: "can be undone by deleting it" }),
+        ...(method === "POST" && { undo: { how: "by deleting it" } }),
         effect: [],
         words: [name],
       };
@@ -52,49 +60,54 @@ export function objectDescriber(kind: ObjectKind): Describer {
       facts.addObject(row, kind);
       facts.addDigest(`the ${kind.noun}`, row["digest"]);
     }
+    if (method === "DELETE" && row === undefined) refuseUnread(planned, seen, kind.need ?? needText);
     const told = (method === "DELETE" ? await kind.removal?.(row, context) : await kind.change?.(row, context)) ?? {};
     const change = method === "PUT" ? changeOf(context, label, row) : undefined;
     return {
       action: `${method === "DELETE" ? "DELETE" : "CHANGE"} ${label}`,
-      undo: method === "DELETE" ? undoOfRemoval(kind, planned.classified, row) : undoable,
+      undo: method === "DELETE" ? { how: kind.how ?? "by creating it again", definition: row } : undoOfChange(context),
       effect: [...(told.effect ?? []), ...(change?.effect ?? [])],
       details: [
         ...(told.details ?? []),
-        ...(row === undefined ? [notRead(seen)] : [nowLine(row)]).filter((line) => line !== undefined),
+        ...(change?.details ?? []),
+        ...(row === undefined ? [notRead(seen)] : [nowLine(context, without(row, kind.omit), kind.except)]).filter(
+          (line) => line !== undefined,
+        ),
       ],
       words: [name, ...(planned.classified.template === undefined ? [planned.cluster.name] : [])],
       digest: textIn(row?.["digest"]),
       told: change?.told ?? [],
+      ...(told.long === true && { long: true }),
     };
   };
 }
 
-/** A definition that may have held a secret cannot be created again as it was, whatever its kind usually allows. */
-function undoOfRemoval(
-  { removed = "can be undone by creating it again" }: ObjectKind,
-  classified: Classified,
-  row: unknown,
-) {
-  return removed.startsWith(undoable) && isIrreversible(classified, row) ? final : removed;
+/** What a token needs to read what a call cannot give back. */
+const needText = "The token needs the right to read it, and its node must answer.";
+
+function without(row: Row, keys: readonly string[] = []): Row {
+  return Object.fromEntries(Object.entries(row).filter(([key]) => !keys.includes(key)));
 }
 
 function notRead(seen: Parameters<typeof objectIn>[0]): string | undefined {
   return "missing" in seen ? `It could not be read: ${seen.missing}.` : undefined;
 }
 
-/** `As it is now: schedule sat 03:15, storage backups.` */
-export function nowLine(row: Row): string | undefined {
+/**
+ * `As it is now: schedule sat 03:15, storage backups.`
+ * @param except keys of live figures, to which no consent is bound.
+ */
+export function nowLine(context: Context, row: Row, except: readonly string[] = []): string | undefined {
   const parts = Object.entries(row)
-    .filter(([key, value]) => key !== "digest" && value !== null)
+    .filter(([key, value]) => key !== "digest" && value !== null && !except.includes(key))
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${nameText(key)} ${holdsSecret(key) ? "[masked]" : settingText(key, value, 200)}`);
+    .map(([key, value]) => `${nameText(key)} ${settingText(context, key, value, 200)}`);
   return parts.length === 0 ? undefined : `As it is now: ${listText(parts, 30)}.`;
 }
 
-/** A value of an answer, secrets masked, objects in canonical form. */
-export function settingText(key: string, value: unknown, longest = 60): string {
+/** A value of a parameter, or of the same key in an answer, secrets masked, objects in canonical form. */
+export function settingText({ planned: { classified } }: Context, key: string, value: unknown, longest = 60): string {
   if (value === undefined || value === null) return "not set";
-  if (holdsSecret(key)) return "[masked]";
   const text = Array.isArray(value)
     ? value
         .map((item) => canonical(item, key))
@@ -102,22 +115,27 @@ export function settingText(key: string, value: unknown, longest = 60): string {
         .join(",")
     : typeof value === "object"
       ? Object.entries(value)
-          .map(([name, item]) => `${name}=${holdsSecret(name) ? "[masked]" : canonical(item, name)}`)
+          .map(
+            ([name, item]) =>
+              `${name}=${holdsSecret(name) && typeof item !== "object" ? masked : canonical(item, name)}`,
+          )
           .toSorted()
           .join(",")
       : canonical(value, key);
-  return valueText(maskValue(key, text), longest);
+  // What a GET shows is set by PUT, so both have the same parameters.
+  return valueText(showValue(endpointOf("PUT", classified), key, text), longest);
 }
 
 /**
  * What a `PUT` does to an object: each value, old and new.
  * @throws {NoEffect} where it sets exactly what is set.
  */
-export function changeOf({ params, noEffect }: Context, label: string, row: Row | undefined) {
+export function changeOf(context: Context, label: string, row: Row | undefined) {
+  const { params, noEffect } = context;
   const set = Object.keys(params).filter((key) => !controls.has(key));
   const deleted = wordsOf(params, "delete");
   if (row !== undefined) {
-    if (set.length > 0 && setsNothing(params, set, row)) {
+    if (set.length > 0 && setsNothing(context, set, row)) {
       throw noEffect(`${label} has ${set.length === 1 ? "that value" : "those values"} already: ${listText(set)}`);
     }
     if (set.length === 0 && deleted.length > 0 && !Object.hasOwn(params, "append")) {
@@ -127,12 +145,18 @@ export function changeOf({ params, noEffect }: Context, label: string, row: Row 
   }
   const changes = set.map((key) => ({
     key,
-    text: `${nameText(key)} ${row === undefined ? "" : `${settingText(key, row[key])} `}-> ${settingText(key, params[key])}`,
+    text: `${nameText(key)} ${row === undefined ? "" : `${settingText(context, key, row[key])} `}-> ${settingText(context, key, params[key])}`,
     whole: canonical(params[key], key).length <= 60,
   }));
   return {
+    details: deleted.map(
+      (key) =>
+        `It removes ${nameText(key)}${row === undefined ? "" : ` (${settingText(context, key, row[key], 200)})`}.`,
+    ),
     effect: [
-      ...deleted.map((key) => `removes ${nameText(key)}${row === undefined ? "" : ` (${settingText(key, row[key])})`}`),
+      ...deleted.map(
+        (key) => `removes ${nameText(key)}${row === undefined ? "" : ` (${settingText(context, key, row[key])})`}`,
+      ),
       ...changes.map(({ text }) => text),
     ],
     told: ["delete", ...changes.flatMap(({ key, whole }) => (whole ? [key] : []))],
@@ -140,40 +164,54 @@ export function changeOf({ params, noEffect }: Context, label: string, row: Row 
 }
 
 /** A secret is never shown by Proxmox, so equal text proves nothing of it. */
-function setsNothing(params: Params, set: readonly string[], row: Row): boolean {
+function setsNothing({ params, planned }: Context, set: readonly string[], row: Row): boolean {
+  const endpoint = endpointOf("PUT", planned.classified);
   if (Object.keys(params).some((key) => key === "delete" || key === "append")) return false;
   return set.every(
-    (key) => !holdsSecret(key) && row[key] !== undefined && canonical(params[key], key) === canonical(row[key], key),
+    (key) =>
+      !isHidden(endpoint, key, params[key]) &&
+      row[key] !== undefined &&
+      canonical(params[key], key) === canonical(row[key], key),
   );
 }
 
 /** What no other describer is for: the object under the same path, where Proxmox shows one, and the request as it is. */
 export const describeObject: Describer = async (context) => {
   const { method, path, planned, look, facts } = context;
-  const { template, reason, irreversible } = planned.classified;
+  const { template, reason } = planned.classified;
   const effect = [reason.replace(/^it /, "")];
-  const base = { action: `${method} ${pathText(path)}`, ...(irreversible && { undo: final }), effect };
+  const base = { action: `${method} ${pathText(path)}`, effect };
   // What is only made or done is not there yet, and a GET that is not known may do more than look.
   if ((method !== "PUT" && method !== "DELETE") || template === undefined) return base;
   const seen = await look(path);
   const row = objectIn(seen);
+  if (method === "DELETE" && "missing" in seen) refuseUnread(planned, seen, needText);
   if (row === undefined) {
-    facts.addRows("row", rowsIn(seen) ?? [], idOf);
-    return base;
+    facts.addRows("row", rowsIn({ data: withoutFigures(path, "data" in seen ? seen.data : undefined) }) ?? [], idOf);
+    const value = "data" in seen && !Array.isArray(seen.data) ? textOf(seen.data) : undefined;
+    if (value === undefined) return base;
+    facts.add("present value", value);
+    return { ...base, details: [`As it is now: ${valueText(value)}.`] };
   }
-  facts.addObject(row);
+  const live = Object.keys(row).filter((key) => isLive(path, key));
+  facts.addObject(row, { except: live });
   facts.addDigest("the object", row["digest"]);
   const change = method === "PUT" ? changeOf(context, pathText(path), row) : undefined;
-  const now = nowLine(row);
+  const now = nowLine(context, row, live);
   return {
     ...base,
-    ...(irreversible && !isIrreversible(planned.classified, row) && { undo: undoable }),
+    undo: method === "DELETE" ? { definition: row } : undoOfChange(context),
     effect: [...effect, ...(change?.effect ?? [])],
-    details: now === undefined ? [] : [now],
+    details: [...(change?.details ?? []), ...(now === undefined ? [] : [now])],
     digest: textIn(row["digest"]),
     told: change?.told ?? [],
   };
 };
+
+/** A value that is the whole answer, such as that of a Ceph flag. */
+function textOf(data: unknown): string | undefined {
+  return typeof data === "boolean" ? canonical(data) : textIn(data);
+}
 
 /** What tells a row of an unknown list from the others. */
 function idOf(row: Row): unknown {

@@ -1,21 +1,27 @@
 import { ProxmoxError } from "../../../proxmox/errors.ts";
 import { isOn } from "../../classes/values.ts";
-import { type Context, undoable } from "../describer.ts";
+import type { Context } from "../describer.ts";
 import type { Row } from "../facts.ts";
 import { guestLabel } from "../guest-state.ts";
 import { objectIn, rowsIn, textIn, yes } from "../look.ts";
-import { count, listText, nameText } from "../wording.ts";
+import { count, listText, nameText, shortest } from "../wording.ts";
 import { objectDescriber, type Told } from "./object.ts";
 
-/** `PUT` and `DELETE /storage/{storage}`: the definition, and the guests whose disks are there. */
+/** `PUT` and `DELETE /storage/{storage}`: the definition, the guests whose disks are there, and what else it holds. */
 export const describeStorage = objectDescriber({
   noun: "storage",
-  removed: "can be undone by adding it again",
+  how: "by adding it again",
+  need: "The token needs Datastore.Allocate on the storage.",
   removal: async (row, context) => {
-    const used = await usersOf(row, context);
+    const content = await contentOf(row, context);
+    const [used, held, jobs] = await Promise.all([
+      usersOf(row, context, content),
+      heldText(content, context),
+      jobsOf(context),
+    ]);
     return {
-      effect: ["removes the definition, keeps the data", ...(used.effect ?? ["no guest has disks on it"])],
-      details: used.details ?? [],
+      effect: ["data stays", ...(used.effect ?? ["no guest has disks on it"]), ...held, ...(jobs.effect ?? [])],
+      details: ["It removes the definition and keeps the data.", ...(used.details ?? []), ...(jobs.details ?? [])],
     };
   },
   change: async (row, context) => {
@@ -24,7 +30,7 @@ export const describeStorage = objectDescriber({
     const takes =
       isOn(params, "disable") ||
       ["nodes", "content", "delete", "path", "server", "export", "pool"].some((key) => Object.hasOwn(params, key));
-    return takes ? await usersOf(row, context) : {};
+    return takes ? await usersOf(row, context, await contentOf(row, context)) : {};
   },
 });
 
@@ -34,17 +40,52 @@ const mostConfigs = 60;
 /** Nodes that are asked for a storage's volumes. */
 const mostNodes = 16;
 
+/** What a storage holds beside disks, as GET .../content names the kinds. */
+const kinds = [
+  ["backup", "backup"],
+  ["iso", "ISO image"],
+  ["vztmpl", "template"],
+  ["snippets", "snippet"],
+  ["import", "import image"],
+] as const;
+
+/** How many backups, images and the like a storage holds. */
+function heldText(volumes: readonly Row[] | undefined, { facts }: Context): string[] {
+  if (volumes === undefined) return ["backups and images not readable"];
+  const counts = kinds.map(([content, noun]) => {
+    const number = volumes.filter((volume) => volume["content"] === content).length;
+    facts.add(`${noun}s on it`, number);
+    return number === 0 ? "" : count(number, noun);
+  });
+  return counts.filter((text) => text !== "");
+}
+
+/** The backup jobs that write to a storage, and fail without it. */
+async function jobsOf({ look, values, facts }: Context): Promise<Told> {
+  const rows = rowsIn(await look(["cluster", "backup"]));
+  if (rows === undefined) return { effect: ["backup jobs not readable"] };
+  const ids = rows.flatMap((row) => (row["storage"] === values["storage"] ? [String(row["id"])] : [])).toSorted();
+  facts.add("backup jobs that write to it", ids);
+  if (ids.length === 0) return {};
+  const names = ids.map((id) => nameText(id));
+  return {
+    effect: [shortest(36, `backup job ${names.join(", ")}`, count(ids.length, "backup job"))],
+    details: [`Backup jobs that write to it and fail without it: ${listText(names)}.`],
+  };
+}
+
 /** Which guests have disks on a storage: nothing is said where none has. */
-async function usersOf(row: Row | undefined, context: Context): Promise<Told> {
+async function usersOf(row: Row | undefined, context: Context, volumes: readonly Row[] | undefined): Promise<Told> {
   const { values, facts, planned } = context;
   const storage = values["storage"] ?? "";
   const found =
-    (yes(row?.["disable"]) ? undefined : await fromContent(storage, row, context)) ??
+    (yes(row?.["disable"]) || volumes === undefined || volumes.length === 0 ? undefined : ownersOf(volumes)) ??
     (await fromConfigs(storage, context));
   const guests = found.vmids.toSorted((a, b) => Number(a) - Number(b));
-  facts.add("guests with disks on it", guests.join(","));
   const gap = found.gap === undefined ? [] : [found.gap];
+  facts.add("guests not known", found.gap);
   if (guests.length === 0) {
+    facts.add("guests with disks on it", guests);
     return found.gap === undefined ? {} : { effect: ["guests on it not known"], details: gap };
   }
   let labels = guests;
@@ -57,21 +98,24 @@ async function usersOf(row: Row | undefined, context: Context): Promise<Told> {
   } catch (error) {
     if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
   }
+  facts.add("guests with disks on it", labels);
   const many = guests.length === 1 ? "guest has" : "guests have";
   return {
-    effect: [`${guests.length} ${many} disks on it: ${listText(labels, 3)}`],
+    effect: [shortest(36, `disks of ${labels.join(", ")}`, `disks of ${count(guests.length, "guest")}`)],
     details: [`${guests.length} ${many} disks on it and cannot start without it: ${listText(labels)}.`, ...gap],
   };
 }
 
+/** Guests that have disks on a storage. */
 interface Found {
   readonly vmids: readonly string[];
   /** What was not looked at, as a sentence. */
   readonly gap?: string | undefined;
 }
 
-/** By the volumes that the nodes list; `undefined` where none lists any. */
-async function fromContent(storage: string, row: Row | undefined, { look }: Context): Promise<Found | undefined> {
+/** The volumes that the nodes list, each once; `undefined` where a node does not answer or lists none, as without the right. */
+async function contentOf(row: Row | undefined, { look, values }: Context): Promise<readonly Row[] | undefined> {
+  const storage = values["storage"] ?? "";
   const nodes = (rowsIn(await look(["nodes"])) ?? []).filter(({ status }) => status === "online");
   const allowed = textIn(row?.["nodes"])?.split(",");
   const names = nodes
@@ -82,9 +126,19 @@ async function fromContent(storage: string, row: Row | undefined, { look }: Cont
   const lists = await Promise.all(
     names.map(async (node) => rowsIn(await look(["nodes", node, "storage", storage, "content"]))),
   );
-  const volumes = lists.flatMap((list) => list ?? []);
   // An empty list may be one that the token may not see.
-  if (volumes.length === 0 || lists.includes(undefined)) return undefined;
+  if (lists.includes(undefined) || lists.every((list) => list?.length === 0)) return undefined;
+  const isShared = yes(row?.["shared"]) || !localTypes.has(String(row?.["type"]));
+  const volumes = lists.flatMap((list, at) =>
+    (list ?? []).map((volume) => [`${isShared ? "" : names[at]} ${String(volume["volid"])}`, volume] as const),
+  );
+  return [...new Map(volumes).values()];
+}
+
+/** Storage types whose content is another on each node unless they are marked as shared (PVE::Storage plugins). */
+const localTypes = new Set(["dir", "btrfs", "lvm", "lvmthin", "zfspool"]);
+
+function ownersOf(volumes: readonly Row[]): Found {
   const disks = volumes.filter(({ content }) => content === "images" || content === "rootdir");
   return { vmids: [...new Set(disks.flatMap((disk) => textIn(disk["vmid"]) ?? []))] };
 }
@@ -120,7 +174,6 @@ async function fromConfigs(storage: string, { look, planned }: Context): Promise
 /** `POST /storage`. */
 export const describeStorageCreation = async ({ params }: Context) => ({
   action: `ADD storage ${nameText(String(params["storage"] ?? ""))}`,
-  undo: undoable,
   effect: [],
   told: ["storage"],
   words: [String(params["storage"] ?? "")],

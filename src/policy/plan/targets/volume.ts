@@ -1,9 +1,12 @@
 import { isOff, isOn } from "../../classes/values.ts";
-import { type Context, type Describer, final } from "../describer.ts";
+import type { Context, Describer } from "../describer.ts";
 import type { Row } from "../facts.ts";
-import { findGuest, guestLabel } from "../guest-state.ts";
+import { findGuest, guestLabel, refuseUnread } from "../guest-state.ts";
 import { objectIn, rowsIn, textIn, yes } from "../look.ts";
 import { ageText, count, dateText, listText, nameText, sizeText } from "../wording.ts";
+
+/** What a token needs to read volumes. */
+const volumeRight = "The token needs Datastore.Audit on the storage and VM.Audit or VM.Backup on the guest.";
 
 /** Keys of a volume that stay while it is not changed; `used` grows with what a guest writes. */
 const stable = [
@@ -22,25 +25,40 @@ const stable = [
 
 /** `DELETE .../content/{volume}`: a backup with its date and guest, a disk, or a file. */
 export const describeVolumeDeletion: Describer = async (context) => {
-  const { volid, row, others } = await readVolume(context);
+  const { volid, row, others, seen } = await readVolume(context);
+  if (row === undefined) refuseUnread(context.planned, seen, volumeRight);
   if (yes(row?.["protected"])) {
     throw context.noEffect(`${volid} is protected, and Proxmox deletes no protected backup; set protected=0 first`);
   }
   const backup = isBackup(volid);
   const newest = backup ? rankOf(row, others) : undefined;
   const vmid = textIn(row?.["vmid"]);
+  const [storage = "", file = volid] = [volid.slice(0, volid.indexOf(":")), /[^:/]+$/.exec(volid)?.[0]];
   const uses = backup ? [] : await usesOf(context, volid, vmid);
+  const size = sizeText(row?.["size"]) ?? "size not known";
+  // The name of a backup's file is longer than a line; guest, storage and time tell it from others.
+  if (backup && vmid !== undefined && row?.["ctime"] !== undefined) {
+    const age = ageText(row["ctime"], context.now);
+    return {
+      action: `DELETE backup of guest ${nameText(vmid)} from ${nameText(storage)}`,
+      effect: [
+        `of ${dateText(row["ctime"])}${age === undefined ? "" : ` (${age})`}`,
+        size,
+        ...(newest === undefined ? [] : [newest]),
+      ],
+      details: [`File: ${nameText(volid, 200)}.`, ...detailsOf(row, context.now)],
+      words: [vmid, file],
+    };
+  }
   return {
     action: `DELETE ${backup ? "backup" : "volume"} ${nameText(volid, 110)}`,
-    undo: final,
     effect: [
-      sizeText(row?.["size"]) ?? "size not known",
       ...uses.map((use) => `IN USE as ${use}`),
-      ...(backup ? [madeText(row, context.now)] : []),
-      ...(vmid === undefined ? [] : [`of guest ${nameText(vmid)}`]),
-      ...(newest === undefined ? [] : [newest]),
+      size,
+      ...(vmid === undefined || uses.length > 0 ? [] : [`of guest ${nameText(vmid)}`]),
     ],
     details: detailsOf(row, context.now),
+    words: backup ? [storage, file] : [file, volid],
   };
 };
 
@@ -53,8 +71,10 @@ async function usesOf({ look, facts, planned }: Context, volid: string, vmid: st
     .filter(([, value]) => typeof value === "string" && value.split(",").some((part) => part.endsWith(volid)))
     .map(([key]) => key)
     .toSorted();
-  facts.add("used as", keys);
-  return keys.map((key) => `${nameText(key)} of ${guestLabel(guest)}`);
+  const name = textIn(config?.["name"]) ?? textIn(config?.["hostname"]) ?? guest.name;
+  const uses = keys.map((key) => `${nameText(key)} of ${guestLabel({ ...guest, name })}`);
+  facts.add("used as", uses);
+  return uses;
 }
 
 /** `PUT .../content/{volume}`: notes and protection. */
@@ -72,10 +92,10 @@ export const describeVolumeChange: Describer = async (context) => {
     effect: [
       ...(isFree ? ["takes its protection off: it can be deleted then"] : []),
       ...(isOn(params, "protected") ? ["protects it from deletion"] : []),
-      madeText(row, context.now),
+      ...(row?.["ctime"] === undefined ? [] : [madeText(row, context.now)]),
     ],
     details: detailsOf(row, context.now),
-    told: ["protected"],
+    paraphrased: ["protected"],
   };
 };
 
@@ -84,15 +104,15 @@ export const describePrune: Describer = async (context) => {
   const { path, params, look, facts, values, noEffect, now } = context;
   const seen = await look(path, params);
   const rows = rowsIn(seen);
+  if (rows === undefined) refuseUnread(context.planned, seen, volumeRight);
   const doomed = (rows ?? []).filter(({ mark }) => mark === "remove");
   const kept = (rows ?? []).length - doomed.length;
-  facts.addRows("backup to delete", doomed, ({ volid }) => volid, { only: ["volid", "ctime", "vmid", "mark"] });
+  facts.addRows("backup", rows ?? [], ({ volid }) => volid, { only: ["volid", "ctime", "vmid", "mark"] });
   if (rows !== undefined && rows.length > 0 && doomed.length === 0) {
     throw noEffect(`it would delete no backup; all ${rows.length} are kept`);
   }
   return {
     action: `PRUNE backups on storage ${nameText(values["storage"] ?? "")}`,
-    undo: final,
     effect:
       rows === undefined ? ["backups not readable"] : [`deletes ${count(doomed.length, "backup")}, keeps ${kept}`],
     details: doomed.map(
@@ -113,6 +133,7 @@ export const describeVolumeCopy: Describer = async (context) => {
   const rows = rowsIn(await look(path.slice(0, 4).concat("content"), kind === undefined ? {} : { content: kind }));
   const there = rows?.find((row) => String(row["volid"]).endsWith(target.includes(":") ? target : `/${target}`));
   facts.add("volume at the target", there?.["volid"] ?? "none");
+  facts.add("time of the volume at the target", there?.["ctime"]);
   return {
     action:
       volume === undefined
@@ -139,7 +160,8 @@ async function readVolume(context: Context) {
   const [one, many] = await Promise.all([look(path), look(list, vmid === undefined ? {} : { vmid })]);
   const rows = rowsIn(many);
   const listed = rows?.find((row) => row["volid"] === volid);
-  const row: Row | undefined = listed === undefined ? objectIn(one) : { ...objectIn(one), ...listed };
+  const found: Row | undefined = listed === undefined ? objectIn(one) : { ...objectIn(one), ...listed };
+  const row = found && (await withoutWriteTime(context, found));
   // A list without rows may be one that the token may not see; one with others of the same guest is whole.
   const isGone = "missing" in one && !one.withheld && rows !== undefined && rows.length > 0 && listed === undefined;
   if (isGone) throw noEffect(`volume ${nameText(volid, 200)} does not exist on node ${nameText(path[1] ?? "")}`);
@@ -151,7 +173,17 @@ async function readVolume(context: Context) {
       "backups on the storage",
       kin.map(({ volid }) => String(volid)),
     );
-  return { volid, row, others: kin };
+  return { volid, row, others: kin, seen: one };
+}
+
+/** The ctime of a disk's file moves while its guest writes (PVE::Storage::Plugin, file_size_info): it is no creation time then. */
+async function withoutWriteTime({ look, planned }: Context, row: Row): Promise<Row> {
+  const vmid = textIn(row["vmid"]);
+  if (vmid === undefined || (row["content"] !== "images" && row["content"] !== "rootdir")) return row;
+  const guest = await findGuest(vmid, planned);
+  if (guest === undefined) return row;
+  const status = objectIn(await look(["nodes", guest.node, guest.type, guest.vmid, "status", "current"]));
+  return status?.["status"] === "stopped" ? row : { ...row, ctime: undefined };
 }
 
 function isBackup(volid: string): boolean {
@@ -161,9 +193,9 @@ function isBackup(volid: string): boolean {
 function rankOf(row: Row | undefined, all: readonly Row[]): string | undefined {
   const mine = Number(row?.["ctime"]);
   if (!Number.isFinite(mine) || all.length === 0) return undefined;
-  if (all.length === 1) return "the only backup of the guest on this storage";
+  if (all.length === 1) return "the only one here";
   const newer = all.filter((other) => Number(other["ctime"]) > mine).length;
-  return newer === 0 ? `the newest of ${all.length} backups here` : `${newer} newer of ${all.length} here`;
+  return newer === 0 ? `newest of ${all.length} here` : `${newer} newer of ${all.length} here`;
 }
 
 function madeText(row: Row | undefined, now: number): string {
@@ -174,7 +206,9 @@ function detailsOf(row: Row | undefined, now: number): string[] {
   if (row === undefined) return ["The volume could not be read, or the token may not see it."];
   const notes = textIn(row["notes"]);
   const facts = [
-    `made ${dateText(row["ctime"])} (${ageText(row["ctime"], now) ?? "age not known"})`,
+    ...(row["ctime"] === undefined
+      ? []
+      : [`made ${dateText(row["ctime"])} (${ageText(row["ctime"], now) ?? "age not known"})`]),
     ...(textIn(row["format"]) === undefined ? [] : [`format ${nameText(String(row["format"]))}`]),
     ...(yes(row["protected"]) ? ["protected"] : []),
     ...(notes === undefined ? [] : [`notes ${nameText(notes, 200)}`]),

@@ -1,64 +1,134 @@
 import { isOff, isOn, wordsOf } from "../../../classes/values.ts";
-import { type Context, type Describer, final, undoable } from "../../describer.ts";
+import type { Context, Describer } from "../../describer.ts";
 import type { Row } from "../../facts.ts";
 import { isRow, objectIn, rowsIn, textIn, yes } from "../../look.ts";
 import { count, dateText, listText, nameText } from "../../wording.ts";
 import { objectDescriber, type Told } from "../object.ts";
-import { entryText, type Holder, readAcl } from "./acl.ts";
+import { refuseUnread } from "../../guest-state.ts";
+import { entryText, groupsOfUser, type Holder, readAcl, seesAll } from "./acl.ts";
+import { areKnown, byGravity, readRoles } from "./roles.ts";
 
-/** Rights of a user, group or role for line 2 and the details, bound to the consent. */
+/** What a token needs to read accounts. */
+const accountRight = "The token needs Sys.Audit or User.Modify on the user or its groups.";
+
+/** Rights of a user, group, token or role for line 2 and the details, bound to the consent. */
 async function rightsOf(context: Context, holder: Holder | { readonly role: string }): Promise<Told> {
   const acl = await readAcl(context);
-  if (acl === undefined) return { details: ["Its ACL entries could not be read."] };
+  if (acl === undefined)
+    return { effect: ["ACL entries not readable"], details: ["Its ACL entries are not readable."] };
   const mine = acl.filter((entry) =>
     "role" in holder ? entry.role === holder.role : entry.type === holder.type && entry.id === holder.id,
   );
-  context.facts.add(
-    "ACL entries",
-    mine.map((entry) => entryText(entry, "role" in holder)),
-  );
-  if (mine.length === 0) return { details: ["No ACL entries that the token can see."] };
+  const texts = mine.map((entry) => entryText(entry, "role" in holder));
+  context.facts.add("ACL entries", texts);
+  if (mine.length === 0) {
+    return (await seesAll(context))
+      ? { effect: ["no ACL entries"] }
+      : {
+          effect: ["no ACL entries seen"],
+          details: ["The token does not see all ACL entries (Sys.Audit on /access)."],
+        };
+  }
   return {
-    effect: [
-      `${count(mine.length, "ACL entry", "ACL entries")}: ${listText(
-        mine.map((entry) => entryText(entry, "role" in holder)),
-        3,
-      )}`,
-    ],
-    details: [`ACL entries: ${listText(mine.map((entry) => entryText(entry, "role" in holder)))}.`],
+    effect: [`${count(mine.length, "ACL entry", "ACL entries")}: ${listText(texts, 3)}`],
+    details: [`ACL entries: ${listText(texts)}.`],
   };
+}
+
+/** The rights that somebody gains from others: what their ACL entries grant, with the privileges of roles that are not Proxmox's. */
+async function gainsFrom(context: Context, holders: readonly Holder[]): Promise<Told> {
+  if (holders.length === 0) return {};
+  const acl = await readAcl(context);
+  if (acl === undefined) return { effect: ["rights gained not readable"], long: true };
+  const gained = acl.filter((entry) => holders.some(({ type, id }) => entry.type === type && entry.id === id));
+  context.facts.add(
+    "ACL entries gained",
+    gained.map((entry) => entryText(entry, true)),
+  );
+  const names = gained.map(({ role }) => role);
+  const roles = await readRoles(context, names);
+  return {
+    effect: holders.map(({ type, id }) => {
+      const texts = gained
+        .filter((entry) => entry.type === type && entry.id === id)
+        .map((entry) => entryText(entry, false, roles));
+      return `${type} ${nameText(id)} has ${texts.length === 0 ? "no ACL entries" : listText(texts, 3)}`;
+    }),
+    details: gained.map((entry) => `Gains ${entryText(entry, true, roles)}.`),
+    long: gained.length > 3 || !areKnown(names, roles),
+  };
+}
+
+/** A user and its groups, as holders of rights. */
+async function withGroups(context: Context, user: string): Promise<readonly Holder[]> {
+  const groups = (await groupsOfUser(context, user)) ?? [];
+  return [{ type: "user", id: user }, ...groups.map((id): Holder => ({ type: "group", id }))];
 }
 
 /** `/access/users/{userid}`. */
 export const describeUser = objectDescriber({
   noun: "user",
-  removed: final,
+  need: accountRight,
   removal: async (row, context) => {
     const user = context.values["userid"] ?? "";
     const tokens = tokensIn(row);
     const rights = await rightsOf(context, { type: "user", id: user });
     return {
       effect: [
-        ...(tokens.length === 0
-          ? ["no tokens"]
-          : [
-              `${count(tokens.length, "token")}: ${listText(
+        tokens === undefined
+          ? "tokens not readable"
+          : tokens.length === 0
+            ? "no tokens"
+            : `${count(tokens.length, "token")}: ${listText(
                 tokens.map((one) => nameText(one)),
                 4,
               )}`,
-            ]),
-        ...(rights.effect ?? ["no ACL entries"]),
+        ...(rights.effect ?? []),
       ],
-      details: [...(rights.details ?? []), "Its password, second factors and token secrets are lost."],
+      details: [
+        ...tokensText(row),
+        ...(rights.details ?? []),
+        "Its password, second factors and token secrets are lost.",
+      ],
     };
   },
-  change: (row, { params }) => ({
-    effect: [...(isOff(params, "enable") && yes(row?.["enable"]) ? ["disables the account and its tokens"] : [])],
-  }),
+  omit: ["tokens"],
+  change: async (row, context) => {
+    const { params, values } = context;
+    const present = Array.isArray(row?.["groups"]) ? row["groups"].map(String) : [];
+    const added = wordsOf(params, "groups").filter((id) => !present.includes(id));
+    // An account that was disabled gets back what it has.
+    const enables = isOn(params, "enable") && !yes(row?.["enable"]);
+    const own = enables ? await withGroups(context, values["userid"] ?? "") : [];
+    const gains = await gainsFrom(context, [...own, ...added.map((id): Holder => ({ type: "group", id }))]);
+    return {
+      ...gains,
+      effect: [
+        ...(isOff(params, "enable") && yes(row?.["enable"]) ? ["disables the account and its tokens"] : []),
+        ...(enables ? ["enables the account"] : []),
+        ...(gains.effect ?? []),
+      ],
+      details: [...tokensText(row), ...(gains.details ?? [])],
+    };
+  },
 });
 
-function tokensIn(row: Row | undefined): string[] {
-  const tokens = row?.["tokens"];
+/** `Tokens: ci (limited to its own ACL entries), tok (all rights of the user, expires 2026-12-01 00:00 UTC).` */
+function tokensText(row: Row | undefined): string[] {
+  const texts = (tokensIn(row) ?? []).map((name) => {
+    const token = objectIn({ data: objectIn({ data: row?.["tokens"] })?.[name] });
+    if (token === undefined) return nameText(name);
+    const rights = yes(token["privsep"]) ? "limited to its own ACL entries" : "all rights of the user";
+    const expire = Number(token["expire"] ?? 0) === 0 ? "" : `, expires ${dateText(token["expire"])}`;
+    return `${nameText(name)} (${rights}${expire})`;
+  });
+  return texts.length === 0 ? [] : [`Tokens: ${listText(texts)}.`];
+}
+
+/** The names of a user's tokens; `undefined` where the user could not be read. */
+function tokensIn(row: Row | undefined): string[] | undefined {
+  if (row === undefined) return undefined;
+  const { tokens } = row;
   if (isRow(tokens)) return Object.keys(tokens).toSorted();
   return Array.isArray(tokens)
     ? tokens.flatMap((one) => (isRow(one) ? (textIn(one["tokenid"]) ?? []) : [])).toSorted()
@@ -74,13 +144,20 @@ const creations: ReadonlyMap<string, readonly [noun: string, key: string]> = new
 ]);
 
 /** `POST /access/users`, `groups`, `roles` and `domains`. */
-export const describeAccessCreation: Describer = async ({ path, params }) => {
+export const describeAccessCreation: Describer = async (context) => {
+  const { path, params } = context;
   const [noun, key] = creations.get(path[1] ?? "") ?? ["object", "id"];
   const name = String(params[key] ?? "");
+  const groups = noun === "user" ? wordsOf(params, "groups") : [];
+  const gains = await gainsFrom(
+    context,
+    groups.map((id): Holder => ({ type: "group", id })),
+  );
   return {
     action: `CREATE ${noun} ${nameText(name)}`,
-    undo: "can be undone by deleting it",
-    effect: [],
+    undo: { how: "by deleting it" },
+    ...gains,
+    effect: gains.effect ?? [],
     words: [name],
     told: [key],
   };
@@ -100,51 +177,66 @@ export const describeToken: Describer = async (context) => {
   const isGone = ("missing" in seen && seen.absent) || (listed !== undefined && !Object.hasOwn(listed, token));
   if (method !== "POST" && row === undefined && isGone) throw noEffect(`token ${id} does not exist`);
   if (method === "POST" && row !== undefined) throw noEffect(`token ${id} exists already`);
+  if (method !== "POST" && row === undefined) refuseUnread(context.planned, seen, accountRight);
   if (row !== undefined) facts.addObject(row);
   else facts.add("token", isGone ? "not there" : "not readable");
   const rights = await rightsOf(context, { type: "token", id });
-  const separate = params["privsep"] === undefined ? row === undefined || yes(row["privsep"]) : isOn(params, "privsep");
-  const may = separate
-    ? `limited to its own ACL entries (${(rights.effect ?? ["none"])[0]})`
-    : `has all rights of ${nameText(user)}`;
+  const isNew = method === "POST";
+  // PVE::API2::AccessControl's default for a new token is privsep=1.
+  const separate =
+    params["privsep"] !== undefined
+      ? isOn(params, "privsep")
+      : isNew || (row === undefined ? undefined : yes(row["privsep"]));
+  const gains: Told =
+    separate === false && method !== "DELETE" ? await gainsFrom(context, await withGroups(context, user)) : {};
+  const may =
+    separate === undefined
+      ? "its rights are not readable"
+      : separate
+        ? (rights.effect ?? []).join("; ")
+        : `has all rights of ${nameText(user)}`;
   const verb = { POST: "CREATE", PUT: "CHANGE", DELETE: "DELETE" }[method] ?? method;
   return {
     action: `${verb} token ${nameText(id)}`,
-    undo:
-      method === "DELETE" || isOn(params, "regenerate")
-        ? "its secret cannot be restored"
-        : method === "POST"
-          ? "can be undone by deleting it"
-          : undoable,
-    effect: [may, ...(method === "POST" ? ["the answer shows its secret"] : [])],
+    ...(isNew && { undo: { how: "by deleting it" } }),
+    effect: [
+      may,
+      ...(gains.effect ?? []),
+      ...(method === "DELETE" ? ["its secret is lost"] : []),
+      ...(isOn(params, "regenerate") ? ["its present secret is lost; the answer shows the new one"] : []),
+      ...(isNew ? ["the answer shows its secret"] : []),
+    ],
     details: [
       ...(rights.details ?? []),
+      ...(gains.details ?? []),
       ...(row?.["expire"] === undefined || Number(row["expire"]) === 0
         ? []
         : [`It expires ${dateText(row["expire"])}.`]),
       ...(textIn(row?.["comment"]) === undefined ? [] : [`Comment: ${nameText(String(row?.["comment"]), 200)}.`]),
     ],
     words: [id, token],
-    told: ["privsep"],
+    paraphrased: ["privsep", ...(isOn(params, "regenerate") ? ["regenerate"] : [])],
+    long: gains.long === true,
   };
 };
 
 /** `/access/groups/{groupid}`. */
 export const describeGroup = objectDescriber({
   noun: "group",
-  removed: "can be undone by creating it again",
   removal: async (row, context) => {
     const members = Array.isArray(row?.["members"]) ? row["members"].map(String).toSorted() : [];
     const rights = await rightsOf(context, { type: "group", id: context.values["groupid"] ?? "" });
     return {
       effect: [
-        members.length === 0
-          ? "no members"
-          : `${count(members.length, "member")}: ${listText(
-              members.map((one) => nameText(one)),
-              3,
-            )}`,
-        ...(rights.effect ?? ["no ACL entries"]),
+        row === undefined
+          ? "members not readable"
+          : members.length === 0
+            ? "no members"
+            : `${count(members.length, "member")}: ${listText(
+                members.map((one) => nameText(one)),
+                3,
+              )}`,
+        ...(rights.effect ?? []),
       ],
       details: [
         ...(members.length === 0 ? [] : [`Members: ${listText(members.map((one) => nameText(one)))}.`]),
@@ -171,15 +263,15 @@ export const describeRole: Describer = async (context) => {
   const rights = await rightsOf(context, { role: name });
   const wanted = wordsOf(params, "privs");
   const keeps = isOn(params, "append");
-  const gained = wanted.filter((priv) => now?.includes(priv) !== true);
-  const lost = keeps || method === "DELETE" ? [] : (now ?? []).filter((priv) => !wanted.includes(priv));
+  const gained = byGravity(wanted.filter((priv) => now?.includes(priv) !== true));
+  const lost = keeps || method === "DELETE" ? [] : byGravity((now ?? []).filter((priv) => !wanted.includes(priv)));
   const setsPrivileges = params["privs"] !== undefined;
   if (method === "PUT" && setsPrivileges && now !== undefined && gained.length + lost.length === 0) {
     throw noEffect(`role ${nameText(name)} has those privileges already`);
   }
   return {
     action: `${method === "DELETE" ? "DELETE" : "CHANGE"} role ${nameText(name)}`,
-    undo: method === "DELETE" ? "can be undone by creating it again" : undoable,
+    ...(method === "DELETE" && { undo: { how: "by creating it again" } }),
     effect: [
       ...(setsPrivileges && gained.length > 0
         ? [
@@ -197,11 +289,12 @@ export const describeRole: Describer = async (context) => {
             )}`,
           ]
         : []),
-      ...(rights.effect ?? ["nobody has it by an ACL entry"]),
+      ...(rights.effect ?? []),
     ],
     details: [`Privileges now: ${now === undefined ? "not readable" : listText(now, 60)}.`, ...(rights.details ?? [])],
     words: [name],
-    told: ["privs", "append"],
+    told: ["privs"],
+    paraphrased: ["append"],
     long: gained.length + lost.length > 4,
   };
 };
@@ -226,32 +319,41 @@ export const describeRealm: Describer = async (context) => {
     .toSorted();
   facts.add("users of the realm", mine);
   const told: Told = {
-    effect: [users === undefined ? "users not readable" : `${count(mine.length, "user")} of it cannot log in then`],
+    effect: [
+      users === undefined ? "users not readable" : `${count(mine.length, "user")} of it cannot log in then`,
+      "its credentials are lost",
+    ],
     details: mine.length === 0 ? [] : [`Users of it: ${listText(mine.map((one) => nameText(one)))}.`],
   };
   return await objectDescriber({
     noun: "realm",
-    removed: "can be undone by creating it again, with its secrets",
     removal: () => (mine.length === 0 && users !== undefined ? { effect: ["no users of it"] } : told),
   })(context);
 };
 
 /** `PUT /access/password` and second factors. */
-export const describePassword: Describer = async ({ params, path, method, look, facts, noEffect }) => {
+export const describePassword: Describer = async ({ params, path, method, look, facts, noEffect, planned }) => {
   const user = String(params["userid"] ?? path[2] ?? "");
   const isPassword = path[1] === "password";
-  const list = rowsIn(path[1] === "tfa" && path[3] !== undefined ? await look(path.slice(0, 3)) : { data: undefined });
+  const isUnlock = path[3] === "unlock-tfa";
+  const isFactor = path[1] === "tfa" && path[3] !== undefined;
+  const factors = isFactor ? await look(path.slice(0, 3)) : { data: undefined };
+  const list = rowsIn(factors);
   const factor = list?.find(({ id }) => id === path[3]);
   // A list without rows may be one that the token may not see.
   if (list !== undefined && list.length > 0 && factor === undefined) {
     throw noEffect(`user ${nameText(user)} has no second factor ${nameText(path[3] ?? "")}`);
   }
+  if (method === "DELETE" && factor === undefined) refuseUnread(planned, factors, accountRight);
   if (factor !== undefined) facts.addObject(factor);
   return {
     action: isPassword
       ? `SET PASSWORD of user ${nameText(user)}`
-      : `${method === "DELETE" ? "DELETE" : method === "POST" ? "ADD" : "CHANGE"} SECOND FACTOR of user ${nameText(user)}`,
-    undo: isPassword || method === "DELETE" ? final : undoable,
+      : isUnlock
+        ? `UNLOCK SECOND FACTORS of user ${nameText(user)}`
+        : `${method === "DELETE" ? "DELETE" : method === "POST" ? "ADD" : "CHANGE"} SECOND FACTOR of user ${nameText(user)}`,
+    // No call locks a second factor again.
+    ...(isUnlock && { undo: { caveat: "ends the lockout" } }),
     effect: [
       ...(isPassword ? ["the present password is lost"] : []),
       ...(factor === undefined
@@ -261,6 +363,7 @@ export const describePassword: Describer = async ({ params, path, method, look, 
           ]),
     ],
     words: [user],
-    told: ["userid", "password", "confirmation-password"],
+    ...(path[1] === "password" && { told: ["userid"] }),
+    paraphrased: isPassword ? ["password", "confirmation-password"] : [],
   };
 };

@@ -1,7 +1,9 @@
 import { isOff, isOn, wordsOf } from "../../../classes/values.ts";
-import { type Context, type Describer, undoable } from "../../describer.ts";
+import type { Context, Describer } from "../../describer.ts";
 import { objectIn, rowsIn, textIn, yes } from "../../look.ts";
-import { listText, nameText } from "../../wording.ts";
+import { count, listText, nameText } from "../../wording.ts";
+import { poolsBelow, readPool } from "./pool-members.ts";
+import { areKnown, byGravity, type Roles, readRoles, roleText } from "./roles.ts";
 
 /** Who has rights by an ACL entry. */
 export interface Holder {
@@ -35,15 +37,15 @@ function keyOf({ path, role, type, id }: AclEntry): string {
   return [path, type, id, role].join(" ");
 }
 
-/** `PVEAdmin on /vms/100`, with the holder where that is not said otherwise. */
-export function entryText({ path, role, type, id, propagates }: AclEntry, withHolder = false): string {
+/** `PVEAdmin on /vms/100`, with the holder where that is not said otherwise; with what `roles` grant where they are given. */
+export function entryText({ path, role, type, id, propagates }: AclEntry, withHolder = false, roles?: Roles): string {
   const holder = withHolder ? `${type} ${nameText(id)}: ` : "";
-  return `${holder}${nameText(role)} on ${nameText(path, 120)}${propagates ? "" : " (there only)"}`;
+  return `${holder}${roles === undefined ? nameText(role) : roleText(role, roles)} on ${nameText(path, 120)}${propagates ? "" : " (there only)"}`;
 }
 
 /** `PUT /access/acl`: who gets or loses which role, on what, and what they have there already. */
 export const describeAcl: Describer = async (context) => {
-  const { params, look, facts, noEffect } = context;
+  const { params, facts, noEffect } = context;
   const path = normal(String(params["path"] ?? ""));
   const roles = wordsOf(params, "roles");
   const holders = [
@@ -55,6 +57,8 @@ export const describeAcl: Describer = async (context) => {
   const propagates = !isOff(params, "propagate");
   const acl = await readAcl(context);
   const groups = await groupsOf(context, holders);
+  const members = await membersOf(context, holders);
+  const contents = await contentsOf(context, path, propagates);
   const mine = (acl ?? []).filter((entry) =>
     [...holders, ...groups].some(({ type, id }) => entry.type === type && entry.id === id),
   );
@@ -80,19 +84,7 @@ export const describeAcl: Describer = async (context) => {
       throw noEffect(`there is no such ACL entry on ${nameText(path, 200)}; ${have}`);
     }
   }
-  const privileges = await Promise.all(
-    roles.slice(0, 8).map(async (role) => {
-      const row = objectIn(await look(["access", "roles", role]));
-      const names =
-        row === undefined
-          ? undefined
-          : Object.keys(row)
-              .filter((key) => yes(row[key]))
-              .toSorted();
-      if (names !== undefined) facts.add(`privileges of role ${role}`, names.join(","), "privs");
-      return { role, names };
-    }),
-  );
+  const privileges = await readRoles(context, roles);
   const who = listText(
     holders.map(({ type, id }) => `${type} ${nameText(id)}`),
     3,
@@ -103,53 +95,109 @@ export const describeAcl: Describer = async (context) => {
     ...here.map((entry) => `${nameText(entry.role)} here${by(entry)}`),
     ...inherited.map((entry) => `${nameText(entry.role)} from ${nameText(entry.path)}${by(entry)}`),
   ];
-  const scope = removes ? "" : propagates ? ", also below it" : ", not below it";
+  const scope = removes ? "" : propagates ? " and below" : ", not below";
   const separated = await separation(context, holders);
   return {
     action: `CHANGE rights on ${nameText(path, 80)}`,
-    undo: undoable,
     effect: [
       `${removes ? "takes" : "gives"} ${listText(
-        roles.map((role) => nameText(role)),
+        roles.map((role) => roleText(role, privileges)),
         3,
       )} ${removes ? "from" : "to"} ${who}${scope}`,
       acl === undefined
         ? "present rights not readable"
         : present.length === 0
           ? "nothing there now"
-          : `has now: ${listText(present, 3)}`,
+          : `now: ${listText(present, 3)}`,
+      ...members.effect,
+      ...contents.effect,
     ],
     details: [
-      ...privileges.map(
-        ({ role, names }) =>
-          `Role ${nameText(role)}: ${names === undefined ? "privileges not readable" : listText(names, 60)}.`,
+      ...[...privileges].map(
+        ([role, names]) =>
+          `Role ${nameText(role)}: ${names === undefined ? "privileges not readable" : listText(byGravity(names), 60)}.`,
       ),
+      ...members.details,
+      ...contents.details,
       ...[...here, ...inherited].map((entry) => `Has now: ${entryText(entry, true)}.`),
       ...separated,
     ],
     words: [...holders.map(({ id }) => id), textIn(path) ?? ""].filter((word) => word !== ""),
-    told: ["path", "roles", "users", "groups", "tokens", "propagate", "delete"],
-    long: holders.length > 3 || roles.length > 3,
+    told: ["path", "roles", "users", "groups", "tokens"],
+    paraphrased: ["propagate", "delete"],
+    long: holders.length > 3 || roles.length > 3 || !areKnown(roles, privileges),
   };
 };
 
-/** The groups of the users that rights are given to or taken from. */
-async function groupsOf({ look }: Context, holders: readonly Holder[]): Promise<readonly Holder[]> {
-  const users = holders.filter(({ type }) => type === "user").slice(0, 8);
-  const rows = await Promise.all(users.map(async ({ id }) => objectIn(await look(["access", "users", id]))));
-  return rows.flatMap((row) =>
-    Array.isArray(row?.["groups"]) ? row["groups"].map((id): Holder => ({ type: "group", id: String(id) })) : [],
+/** The members of the groups that rights are given to or taken from. */
+async function membersOf({ look, facts }: Context, holders: readonly Holder[]): Promise<Lines> {
+  const groups = holders.filter(({ type }) => type === "group").slice(0, 8);
+  const lines = await Promise.all(
+    groups.map(async ({ id }) => {
+      const row = objectIn(await look(["access", "groups", id]));
+      const members = Array.isArray(row?.["members"]) ? row["members"].map(String).toSorted() : undefined;
+      facts.add(`members of group ${id}`, members ?? "not readable");
+      const name = nameText(id);
+      return members === undefined
+        ? { effect: `members of group ${name} not readable`, details: `Members of group ${name}: not readable.` }
+        : {
+            effect: `group ${name} has ${count(members.length, "member")}`,
+            details: `Members of group ${name}: ${members.length === 0 ? "none" : listText(members.map((one) => nameText(one)))}.`,
+          };
+    }),
   );
+  return { effect: lines.map(({ effect }) => effect), details: lines.map(({ details }) => details) };
+}
+
+/** The members of the pool that an ACL path names: the rights are about them. */
+async function contentsOf(context: Context, path: string, propagates: boolean): Promise<Lines> {
+  const pool = /^\/pool\/(.+)$/.exec(path)?.[1];
+  if (pool === undefined) return { effect: [], details: [] };
+  const own = await readPool(context, pool);
+  const below = propagates ? await poolsBelow(context, pool) : [];
+  const others = await Promise.all(below.map(async (name) => ({ name, ...(await readPool(context, name)) })));
+  const pools = [{ name: pool, ...own }, ...others];
+  const number = pools.reduce((sum, { members }) => sum + members.length, 0);
+  return {
+    effect: [pools.some(({ row }) => row === undefined) ? "pool members not readable" : count(number, "pool member")],
+    details: pools.map(({ name, row, members }) =>
+      row === undefined
+        ? `Pool ${nameText(name)} could not be read.`
+        : `Members of pool ${nameText(name)}: ${members.length === 0 ? "none" : listText(members)}.`,
+    ),
+  };
+}
+
+/** Parts of line 2 and of the details. */
+interface Lines {
+  readonly effect: readonly string[];
+  readonly details: readonly string[];
+}
+
+/** The groups of the users that rights are given to or taken from. */
+async function groupsOf(context: Context, holders: readonly Holder[]): Promise<readonly Holder[]> {
+  const users = holders.filter(({ type }) => type === "user").slice(0, 8);
+  const groups = await Promise.all(users.map(async ({ id }) => (await groupsOfUser(context, id)) ?? []));
+  return groups.flat().map((id): Holder => ({ type: "group", id }));
+}
+
+/** The groups of a user, sorted and bound; `undefined` where they cannot be read. */
+export async function groupsOfUser({ look, facts }: Context, user: string): Promise<readonly string[] | undefined> {
+  const row = objectIn(await look(["access", "users", user]));
+  const groups = Array.isArray(row?.["groups"]) ? row["groups"].map(String).toSorted() : undefined;
+  facts.add(`groups of user ${user}`, groups);
+  return groups;
 }
 
 /** A token without privilege separation has its user's rights whatever its own entries say (PVE::RPCEnvironment). */
-async function separation({ look }: Context, holders: readonly Holder[]): Promise<string[]> {
+async function separation({ look, facts }: Context, holders: readonly Holder[]): Promise<string[]> {
   const tokens = holders.filter(({ type }) => type === "token").slice(0, 8);
   const told = await Promise.all(
     tokens.map(async ({ id }) => {
       const [user = "", name = ""] = id.split("!");
       const owner = objectIn(await look(["access", "users", user]));
       const token = objectIn({ data: objectIn({ data: owner?.["tokens"] })?.[name] });
+      if (token !== undefined) facts.add(`privilege separation of token ${id}`, yes(token["privsep"]));
       return token !== undefined && !yes(token["privsep"])
         ? [`Token ${nameText(id)} has privsep 0: it has all rights of its user, and its own entries change nothing.`]
         : [];
@@ -159,7 +207,7 @@ async function separation({ look }: Context, holders: readonly Holder[]): Promis
 }
 
 /** GET /access/acl shows everything to whoever has Sys.Audit on /access, else only paths where rights may be modified. */
-async function seesAll({ look }: Context): Promise<boolean> {
+export async function seesAll({ look }: Context): Promise<boolean> {
   const granted = objectIn(await look(["access", "permissions"], { path: "/access" }));
   const rights = objectIn({ data: granted?.["/access"] });
   return rights !== undefined && rights["Sys.Audit"] !== undefined;

@@ -1,34 +1,35 @@
 import { isOn, wordsOf } from "../../../classes/values.ts";
-import { type Describer, undoable } from "../../describer.ts";
-import type { Row } from "../../facts.ts";
-import { isRow, objectIn, rowsIn, textIn } from "../../look.ts";
+import type { Describer } from "../../describer.ts";
 import { count, listText, nameText } from "../../wording.ts";
 import { settingText } from "../object.ts";
-import { entryText, readAcl } from "./acl.ts";
+import { entryText, readAcl, seesAll } from "./acl.ts";
+import { readPool } from "./pool-members.ts";
+import { areKnown, readRoles } from "./roles.ts";
 
 /** `PUT` and `DELETE` of a pool, by the path or by `poolid`: its members, and the rights on it. */
 export const describePool: Describer = async (context) => {
-  const { method, params, values, look, facts, noEffect } = context;
+  const { method, params, values, facts, noEffect } = context;
   const pool = values["poolid"] ?? String(params["poolid"] ?? "");
-  // A nested pool has no path of its own (501), and PVE 8.0 and older know no `poolid` of GET /pools.
-  const seen = await (pool.includes("/") ? look(["pools"], { poolid: pool }) : look(["pools", pool]));
+  const { seen, row, members } = await readPool(context, pool);
   if ("missing" in seen && seen.absent) throw noEffect(`pool ${nameText(pool)} does not exist`);
-  const row = rowsIn(seen)?.[0] ?? objectIn(seen);
-  const members = Array.isArray(row?.["members"]) ? row["members"].filter(isRow).map(memberText).toSorted() : [];
-  if (row !== undefined) {
-    facts.add("comment", row["comment"]);
-    facts.add("members", members);
-  }
-  const acl = (await readAcl(context))?.filter(({ path }) => path === `/pool/${pool}`) ?? [];
+  facts.add("comment", row?.["comment"]);
+  const entries = await readAcl(context);
+  const acl = (entries ?? []).filter(({ path }) => path === `/pool/${pool}`);
+  const isWhole = acl.length > 0 || (entries !== undefined && (await seesAll(context)));
   facts.add(
     "ACL entries",
     acl.map((entry) => entryText(entry, true)),
+  );
+  // Who gets the members gets what the roles grant.
+  const roles = await readRoles(
+    context,
+    acl.map(({ role }) => role),
   );
   const details = [
     row === undefined
       ? "The pool could not be read."
       : `Members: ${members.length === 0 ? "none" : listText(members)}.`,
-    ...(acl.length === 0 ? [] : [`Rights on it: ${listText(acl.map((entry) => entryText(entry, true)))}.`]),
+    ...(acl.length === 0 ? [] : [`Rights on it: ${listText(acl.map((entry) => entryText(entry, true, roles)))}.`]),
   ];
   if (method === "DELETE") {
     if (members.length > 0) {
@@ -36,10 +37,12 @@ export const describePool: Describer = async (context) => {
     }
     return {
       action: `DELETE pool ${nameText(pool)}`,
-      undo: "can be undone by creating it again",
+      undo: { how: "by creating it again" },
       effect: [
         row === undefined ? "members not readable" : "no members",
-        `${count(acl.length, "ACL entry", "ACL entries")} on it`,
+        entries === undefined
+          ? "ACL entries not readable"
+          : `${count(acl.length, "ACL entry", "ACL entries")}${isWhole ? "" : " seen"} on it`,
       ],
       details,
       words: [pool],
@@ -59,10 +62,14 @@ export const describePool: Describer = async (context) => {
   ) {
     throw noEffect(`pool ${nameText(pool)} has ${listText(named)} already`);
   }
+  // The list of members is never filtered, and Proxmox refuses to take out what is not in it (PVE::API2::Pool).
+  const strangers = row === undefined ? [] : named.filter((name) => !isMember(name));
+  if (removes && strangers.length > 0) {
+    throw noEffect(`pool ${nameText(pool)} does not have ${listText(strangers.map((name) => nameText(name)))}`);
+  }
   const comment = params["comment"];
   return {
     action: `CHANGE pool ${nameText(pool)}`,
-    undo: undoable,
     effect: [
       ...(named.length === 0
         ? []
@@ -71,28 +78,28 @@ export const describePool: Describer = async (context) => {
           ]),
       ...(comment === undefined
         ? []
-        : [`comment ${settingText("comment", row?.["comment"])} -> ${settingText("comment", comment)}`]),
-      `${count(members.length, "member")} now`,
+        : [
+            `comment ${settingText(context, "comment", row?.["comment"])} -> ${settingText(context, "comment", comment)}`,
+          ]),
+      row === undefined ? "members not readable" : `${count(members.length, "member")} now`,
       ...(acl.length === 0
         ? []
         : [
             `rights on it: ${listText(
-              acl.map((entry) => entryText(entry, true)),
+              acl.map((entry) => entryText(entry, true, roles)),
               2,
             )}`,
           ]),
     ],
     details,
     words: [pool],
-    told: ["poolid", "vms", "storage", "delete", ...(String(comment ?? "").length <= 60 ? ["comment"] : [])],
-    long: named.length > 4,
+    told: ["poolid", "vms", "storage", ...(String(comment ?? "").length <= 60 ? ["comment"] : [])],
+    paraphrased: ["delete"],
+    long:
+      named.length > 4 ||
+      !areKnown(
+        acl.map(({ role }) => role),
+        roles,
+      ),
   };
 };
-
-/** `VM 100 web-01`, `storage local on pve1`: without its figures. */
-function memberText(row: Row): string {
-  const type = row["type"] === "qemu" ? "VM" : row["type"] === "lxc" ? "CT" : String(row["type"]);
-  if (row["vmid"] !== undefined)
-    return `${type} ${String(row["vmid"])} ${nameText(textIn(row["name"]) ?? "")}`.trimEnd();
-  return `storage ${nameText(textIn(row["storage"]) ?? "")}${row["node"] === undefined ? "" : ` on ${nameText(String(row["node"]))}`}`;
-}

@@ -1,26 +1,42 @@
-import { type Context, type Describer, final } from "../../describer.ts";
-import { readTarget } from "../../guest-state.ts";
+import type { Context, Describer } from "../../describer.ts";
+import { type GuestState, readTarget } from "../../guest-state.ts";
 import { fitsLine, lengthOf } from "../../parameters.ts";
 import { nameText, quote } from "../../wording.ts";
+
+/**
+ * A guest whose agent is called.
+ * @throws {NoEffect} where it is stopped or has no agent configured: Proxmox refuses the call
+ * (PVE::QemuServer::Agent, assert_agent_available).
+ */
+async function readAgent(context: Context): Promise<GuestState> {
+  const state = await readTarget(context);
+  const { config, label } = state;
+  if (state.running === false) throw context.noEffect(`${label} is ${state.power}: its guest agent cannot answer`);
+  // With agent=0 a guest that was started with an agent still has it.
+  if (config !== undefined && config["agent"] === undefined) {
+    throw context.noEffect(`no guest agent is configured for ${label} (agent=1)`);
+  }
+  return state;
+}
 
 /** `POST .../agent/exec`: the command itself where it can be read on one line, else its length. */
 export const describeCommand: Describer = async (context) => {
   const { params } = context;
-  const state = await readTarget(context);
+  const state = await readAgent(context);
   const command = params["command"] ?? "";
   const text = commandText(command);
   const fits = fitsLine(text);
   const input = params["input-data"];
   return {
     action: `RUN COMMAND in ${state.label}`,
-    undo: final,
     effect: [
       fits ? text : `command of ${lengthOf(command)} characters`,
       ...(input === undefined ? [] : [`input of ${lengthOf(input)} characters`]),
     ],
     details: [...state.lines, "It runs inside the guest with all rights (root or SYSTEM)."],
     words: state.words,
-    told: ["command", "input-data"],
+    // What is too long for the line makes the plan `long`.
+    paraphrased: ["command", "input-data"],
     long: !fits || input !== undefined,
   };
 };
@@ -34,18 +50,17 @@ function commandText(command: Context["params"][string]): string {
 /** `POST .../agent/file-write` and `GET .../agent/file-read`. */
 export const describeAgentFile: Describer = async (context) => {
   const { params, method } = context;
-  const state = await readTarget(context);
+  const state = await readAgent(context);
   const file = String(params["file"] ?? "");
   const content = params["content"];
   const isRead = method === "GET";
   const name = /^[\w.:@/+\\-]+$/.test(file) ? file : quote(file);
   return {
     action: `${isRead ? "READ" : "OVERWRITE"} A FILE in ${state.label}`,
-    ...(!isRead && { undo: final }),
     effect: [name, ...(content === undefined ? [] : [`new content of ${lengthOf(content)} characters`])],
     details: state.lines,
     words: state.words,
-    told: ["file", "content"],
+    paraphrased: ["file", "content"],
     long: !isRead || !fitsLine(name),
   };
 };
@@ -53,7 +68,7 @@ export const describeAgentFile: Describer = async (context) => {
 /** Any other command of the guest agent. */
 export const describeAgentCall: Describer = async (context) => {
   const { params, path, planned } = context;
-  const state = await readTarget(context);
+  const state = await readAgent(context);
   const what = path[5] ?? String(params["command"] ?? "");
   const user = params["username"];
   const isPassword = what === "set-user-password";
@@ -64,6 +79,7 @@ export const describeAgentCall: Describer = async (context) => {
     effect: isPassword ? ["the present password is lost"] : [planned.classified.reason.replace(/^it /, "")],
     details: state.lines,
     words: state.words,
-    told: isPassword ? ["username", "password"] : ["command"],
+    told: isPassword ? ["username"] : ["command"],
+    paraphrased: isPassword ? ["password"] : [],
   };
 };

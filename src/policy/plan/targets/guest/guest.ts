@@ -1,7 +1,8 @@
 import { isOn, wordsOf } from "../../../classes/values.ts";
 import { findBackups } from "../../backups.ts";
-import { type Context, type Describer, type Description, final, undoable } from "../../describer.ts";
+import type { Context, Describer, Description } from "../../describer.ts";
 import {
+  bindVolumes,
   diskOf,
   disksOf,
   diskText,
@@ -11,10 +12,12 @@ import {
   readGuest,
   readTarget,
   refuseBlind,
+  refuseProtected,
   snapshotsText,
 } from "../../guest-state.ts";
 import { objectIn, rowsIn, textIn, yes } from "../../look.ts";
-import { listText, nameText, valueText } from "../../wording.ts";
+import { count, listText, nameText, shortest, valueText } from "../../wording.ts";
+import { purgedWith } from "./purge.ts";
 
 /** `DELETE /nodes/{node}/qemu/{vmid}`: the guest with all its disks and snapshots. */
 export const describeDeletion: Describer = async (context) => {
@@ -31,25 +34,50 @@ export const describeDeletion: Describer = async (context) => {
   if (state.managedByHa && !isOn(params, "purge")) {
     throw noEffect(`${state.label} is managed by HA, and Proxmox deletes such a guest only with purge=1`);
   }
-  const loss = await lossOf(context, state);
+  if (!isOn(params, "purge")) {
+    const jobs = rowsIn(await context.look(["cluster", "replication"]));
+    const job = jobs?.find((row) => String(row["guest"]) === state.guest.vmid);
+    if (job !== undefined) {
+      throw noEffect(
+        `${state.label} has the replication job ${nameText(String(job["id"]))}, and Proxmox deletes such a guest only with purge=1`,
+      );
+    }
+  }
+  // PVE::QemuServer::destroy_vm deletes one that is hibernated, PVE::API2::LXC none that is locked.
+  const lock = textIn(state.config?.["lock"]);
+  if (lock !== undefined && (isContainer || lock !== "suspended") && !isOn(params, "skiplock")) {
+    throw noEffect(`${state.label} is locked (${nameText(lock)}), and Proxmox deletes no locked guest`);
+  }
+  const [loss, purged] = await Promise.all([lossOf(context, state), purgedWith(context, state)]);
   return {
     action: `DELETE ${state.label}`,
-    undo: final,
-    ...loss,
-    details: [...state.lines, ...loss.details, "Its ACL entries, pool membership and firewall rules are removed too."],
+    effect: [...loss.effect, ...purged.effect],
+    details: [
+      ...state.lines,
+      ...loss.details,
+      ...purged.details,
+      "Its ACL entries, pool membership and firewall rules are removed too.",
+    ],
     words: state.words,
     digest: state.digest,
+    paraphrased: isOn(params, "purge") ? ["purge"] : [],
+    explains: ["purge"],
   };
 };
 
 /** What goes with a guest: disks, snapshots, and what is left of it in backups. */
 async function lossOf(context: Context, state: GuestState) {
-  const backups = await findBackups(context, state.guest);
+  const [backups] = await Promise.all([findBackups(context, state.guest), bindVolumes(context, state)]);
   const disks = state.config === undefined ? undefined : disksOf(state.config);
-  const short = disks === undefined ? "disks not readable" : disks.map((disk) => diskText(disk)).join(", ");
   return {
     effect: [
-      disks?.length === 0 ? "no disks" : `${disks?.length === 1 ? "disk" : "disks"} ${short}`,
+      disks === undefined
+        ? "disks not readable"
+        : shortest(
+            36,
+            `disk${disks.length === 1 ? "" : "s"} ${disks.map((disk) => diskText(disk)).join(", ")}`,
+            count(disks.length, "disk"),
+          ),
       snapshotsText(state.snapshots),
       backups.short,
     ],
@@ -75,34 +103,52 @@ export const describeCreation: Describer = async (context) => {
     const name = textIn(params["name"]) ?? textIn(params["hostname"]);
     return {
       action: `${source === undefined ? "CREATE" : "RESTORE"} ${kind} ${nameText(vmid)}${name === undefined ? "" : ` ${nameText(name, 63)}`}`,
-      undo: "can be undone by deleting it",
+      undo: { how: "by deleting it" },
       effect: [],
       words: [vmid, planned.cluster.name].filter((word) => word !== ""),
       told: ["vmid", "name", "hostname"],
     };
   }
   const state = await readGuest(context, there);
+  // PVE::API2::Qemu and PVE::API2::LXC create_vm.
+  const why = yes(state.config?.["protection"])
+    ? "has Proxmox's protection flag"
+    : state.running === true
+      ? `is ${state.power}`
+      : undefined;
+  if (why !== undefined) throw context.noEffect(`${state.label} ${why}, and Proxmox overwrites no such guest`);
   const loss = await lossOf(context, state);
   return {
     action: `OVERWRITE ${state.label}${source === undefined ? "" : ` from ${nameText(source, 200)}`}`,
-    undo: final,
     effect: loss.effect,
     details: [`The new guest replaces ${state.label}, with all its disks.`, ...state.lines, ...loss.details],
     words: state.words,
     digest: state.digest,
-    told: ["vmid", "force", "archive"],
+    told: ["vmid", "archive"],
+    paraphrased: ["force"],
   };
 };
 
-/** `POST .../template`: no call turns a template back into a guest. */
+/**
+ * `POST .../template`: no call turns the base images back; a full clone of the template is a guest again.
+ * @throws {NoEffect} for what Proxmox refuses to convert (PVE::API2::Qemu and PVE::API2::LXC, template).
+ */
 export const describeTemplate: Describer = async (context) => {
   const state = await readTarget(context);
   const { label, words, digest, lines, config } = state;
   if (yes(config?.["template"])) throw context.noEffect(`${label} is a template already`);
+  if (state.running === true)
+    throw context.noEffect(`${label} is ${state.power}, and Proxmox converts no running guest`);
+  const snapshots = state.snapshots ?? [];
+  if (snapshots.length > 0) {
+    throw context.noEffect(
+      `${label} has ${count(snapshots.length, "snapshot")}, and Proxmox converts no guest with snapshots`,
+    );
+  }
   return {
     action: `CONVERT ${label} TO A TEMPLATE`,
-    undo: final,
-    effect: [`it is ${state.power} and cannot be started again`, "its disks become read-only base images"],
+    undo: { how: "only by a full clone" },
+    effect: ["it cannot start again; its disks become read-only base images"],
     details: lines,
     words,
     digest,
@@ -118,6 +164,8 @@ export const describeResize: Describer = async (context) => {
   const to = String(params["size"] ?? "");
   return {
     action: `RESIZE disk ${nameText(key)} of ${state.label}`,
+    // PVE::API2::Qemu and PVE::API2::LXC refuse to shrink ("shrinking disks is not supported").
+    undo: { caveat: "cannot be shrunk again" },
     effect: [`${disk?.size ?? "size not known"} -> ${to.startsWith("+") ? `${valueText(to)} more` : valueText(to)}`],
     details: [...state.lines, ...(disk === undefined ? [] : [`Disk: ${diskText(disk, true)}.`])],
     words: state.words,
@@ -135,7 +183,8 @@ export const describeDiskMove: Describer = async (context) => {
   const vmid = textIn(params["target-vmid"]);
   const other = vmid === undefined ? undefined : await findGuest(vmid, planned);
   if (vmid !== undefined)
-    facts.add("target guest", other === undefined ? "not listed" : `${other.type} on ${other.node}`);
+    facts.add("target guest", other === undefined ? "not listed" : `${guestLabel(other)} on ${other.node}`);
+  if (isOn(params, "delete")) await bindVolumes(context, state, [key]);
   const storage = textIn(params["storage"]);
   return {
     action: `MOVE disk ${nameText(key)} of ${state.label}`,
@@ -150,7 +199,8 @@ export const describeDiskMove: Describer = async (context) => {
     details: state.lines,
     words: state.words,
     digest: state.digest,
-    told: ["disk", "volume", "target-vmid", "storage", ...(isOn(params, "delete") ? ["delete"] : [])],
+    told: ["disk", "volume", "target-vmid", "storage"],
+    paraphrased: isOn(params, "delete") ? ["delete"] : [],
   };
 };
 
@@ -166,20 +216,29 @@ export const describeUnlink: Describer = async (context) => {
     );
   }
   const force = isOn(params, "force");
+  refuseProtected(context, state, keys);
+  const lost = keys.filter((key) => isDeleted(key, force));
+  if (lost.length > 0) await bindVolumes(context, state, lost);
   return {
-    action: `${force ? "DELETE" : "DETACH"} disks of ${state.label}`,
-    effect: keys.map((key) => describeLostDisk(key, state, force)),
+    action: `${lost.length > 0 ? "DELETE" : "DETACH"} ${keys.length === 1 ? "disk" : "disks"} of ${state.label}`,
+    effect: [...lost, ...keys.filter((key) => !lost.includes(key))].map((key) => describeLostDisk(key, state, force)),
     details: state.lines,
     words: state.words,
     digest: state.digest,
-    told: ["idlist", "force"],
+    told: ["idlist"],
+    paraphrased: ["force"],
   };
 };
 
 function describeLostDisk(key: string, state: GuestState, force: boolean): string {
   const disk = diskAt(state, key);
-  const verb = force || key.startsWith("unused") ? "deletes" : "detaches";
+  const verb = isDeleted(key, force) ? "deletes" : "detaches";
   return `${verb} ${disk === undefined ? nameText(key) : diskText(disk, true)}`;
+}
+
+/** Whether a disk's volume goes with its key. */
+function isDeleted(key: string, force: boolean): boolean {
+  return force || key.startsWith("unused");
 }
 
 function diskAt({ config }: GuestState, key: string) {
@@ -200,7 +259,7 @@ export const describePlacement: Describer = async (context) => {
     const source = textIn(params["snapname"]);
     return {
       action: `CLONE ${state.label} to ${nameText(newid ?? "a new guest")}`,
-      undo: "can be undone by deleting the copy",
+      undo: { how: "by deleting the copy" },
       effect: [
         `on node ${nameText(node ?? "")}${target ?? ""}`,
         ...(source === undefined ? [] : [`from snapshot ${nameText(source)}`]),
@@ -216,9 +275,12 @@ export const describePlacement: Describer = async (context) => {
     });
     const local = disks?.filter((disk) => !yes(disk["shared"])) ?? [];
     facts.add("target node", node);
+    facts.add(
+      "local disks",
+      local.map(({ volid }) => volid),
+    );
     return {
       action: `MIGRATE ${state.label} from ${nameText(state.guest.node)} to ${nameText(node)}`,
-      undo: undoable,
       effect: [
         `it is ${state.power}${target ?? ""}`,
         ...(local.length === 0 ? [] : [`${local.length} local ${local.length === 1 ? "disk is" : "disks are"} copied`]),
@@ -229,7 +291,12 @@ export const describePlacement: Describer = async (context) => {
       told: ["target"],
     };
   }
-  return { ...general(context, state), action: `MIGRATE ${state.label} to another cluster`, undo: final };
+  if (isOn(params, "delete")) await bindVolumes(context, state);
+  return {
+    ...general(context, state),
+    action: `MIGRATE ${state.label} to another cluster`,
+    undo: { how: "only from there" },
+  };
 };
 
 /** A remark on a node that a guest is to run on, where it is not online. */

@@ -1,6 +1,5 @@
 import { findBackups } from "../../backups.ts";
 import type { Context, Describer } from "../../describer.ts";
-import { final } from "../../describer.ts";
 import {
   disksOf,
   diskText,
@@ -11,7 +10,7 @@ import {
   snapshotText,
 } from "../../guest-state.ts";
 import { yes } from "../../look.ts";
-import { ageText, count, dateText, listText, nameText } from "../../wording.ts";
+import { ageText, dateText, listText, nameText, shortest } from "../../wording.ts";
 
 /** `DELETE .../snapshot/{snapname}`. */
 export const describeSnapshotDeletion: Describer = async (context) => {
@@ -19,15 +18,16 @@ export const describeSnapshotDeletion: Describer = async (context) => {
   const children = (state.snapshots ?? []).filter(({ parent }) => parent === name);
   return {
     action: `DELETE snapshot ${nameText(name)} of ${state.label}`,
-    undo: final,
     effect: [
       ...(snapshot === undefined ? [] : [takenText(snapshot, context.now)]),
-      ...(snapshot?.hasMemory === true ? ["its memory state is lost too"] : []),
-      "the guest keeps its present state",
-      `${count(Math.max((state.snapshots?.length ?? 1) - 1, 0), "other snapshot")} left`,
+      ...(snapshot?.hasMemory === true ? ["with memory"] : []),
+      state.snapshots === undefined
+        ? "snapshots not readable"
+        : `${Math.max(state.snapshots.length - 1, 0)} other left`,
     ],
     details: [
       ...state.lines,
+      "The guest keeps its present state.",
       ...(children.length === 0
         ? []
         : [`Snapshots based on it stay: ${listText(children.map((one) => nameText(one.name)))}.`]),
@@ -47,19 +47,13 @@ export const describeRollback: Describer = async (context) => {
   const backups = await findBackups(context, state.guest);
   const age = snapshot === undefined ? undefined : ageText(snapshot.time, context.now);
   return {
-    action: `ROLL BACK ${state.label} to snapshot ${nameText(name)}`,
-    undo: final,
+    action: `ROLL BACK ${state.label} to ${nameText(name)}`,
     effect: [
-      age === undefined ? "all changes since the snapshot are lost" : `all changes since ${age} are lost`,
+      age === undefined ? "loses all changes since" : `loses all since ${age}`,
       ...(newer.length === 0
         ? []
-        : [
-            `newer: ${listText(
-              newer.map((one) => nameText(one.name)),
-              3,
-            )}`,
-          ]),
-      `it is ${state.power}`,
+        : [shortest(20, `newer: ${listText(newer.map((one) => nameText(one.name)))}`, `${newer.length} newer`)]),
+      ...(state.running === false ? [] : [state.power]),
       backups.short,
     ],
     details: [
