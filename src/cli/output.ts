@@ -29,6 +29,15 @@ function send(stream: NodeJS.WriteStream, text: string): Promise<void> {
   });
 }
 
+/** Resolves when all that was written to a stream is out, or cannot be, or after `ms`. */
+export async function flush(stream: NodeJS.WriteStream, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  stream.write("", () => resolve());
+  await promise;
+  clearTimeout(timer);
+}
+
 /** What a terminal would obey or be misled by: control characters, and those that turn the direction of writing. */
 const unsafe = /\p{Cc}|\p{Bidi_Control}/gu;
 

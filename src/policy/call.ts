@@ -17,6 +17,8 @@ export interface Call {
   readonly reply?: Reply | undefined;
   /** The `consent` argument: a code that a human read, or the value of a two-step answer. */
   readonly consent?: string | undefined;
+  /** Collects the names of the clusters that the call uses. */
+  readonly clusters?: Set<string> | undefined;
 }
 
 /** An answer to a question, and the state that went with it. Both come through the client and prove nothing by themselves. */

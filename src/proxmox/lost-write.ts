@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Cancellation } from "./cancellation.ts";
 import type { ProxmoxAnswer, ProxmoxRequest } from "./client.ts";
 import type { ProxmoxError } from "./errors.ts";
 import { findTasks, NodeLog, type Sought } from "./node-log.ts";
@@ -46,7 +47,8 @@ const pausesMs = [50, 200, 500, 1_000, 2_000];
 
 /**
  * Finds out what became of a write whose answer was lost, by its task or by the values that it set; it is never sent
- * again. An abort by its caller ends the search.
+ * again. An abort by its caller ends the search; when this server ended the call, one quick look tells whether its task
+ * can be named.
  * @throws {ProxmoxError} the same one, that then says that it was not done, or what was looked for.
  */
 export async function recover(lost: LostWrite, options: LookUpOptions): Promise<ProxmoxAnswer> {
@@ -64,6 +66,7 @@ export async function recover(lost: LostWrite, options: LookUpOptions): Promise<
 
 /** `undefined` where there is nothing to look at, or the caller gave up. */
 async function lookUp(lost: LostWrite, options: LookUpOptions): Promise<Outcome | undefined> {
+  if (lost.request.signal?.reason instanceof Cancellation) return await lookOnce(lost, options);
   const { signal: caller } = lost.request;
   const wasClosed = ["unreachable", "broken-answer"].includes(lost.error.kind);
   const forMs = wasClosed ? options.forMs : options.forMs / 4;
@@ -85,6 +88,15 @@ async function lookUp(lost: LostWrite, options: LookUpOptions): Promise<Outcome 
     if (caller?.aborted) return undefined;
     throw error;
   }
+}
+
+/** How long the look takes at most that a call gets which this server ends, in milliseconds: clients kill it after 2 s. */
+const onceMs = 300;
+
+async function lookOnce(lost: LostWrite, options: LookUpOptions): Promise<Outcome | undefined> {
+  const signal = AbortSignal.timeout(onceMs);
+  const seen = await lookFor(lost, { ...options, readMs: onceMs }, signal)?.();
+  return seen?.done === "not yet" ? { done: "unknown", how: `So far ${seen.how}.` } : seen;
 }
 
 /**

@@ -69,6 +69,13 @@ export class Consents {
     return [...this.#questions.values()].filter((question) => this.#isOpen(question)).map((one) => toOpen(one, now));
   }
 
+  /** Ends the open questions of callers and clusters that a new configuration does not have any more. */
+  revoke(isRevoked: (question: Pick<Question, "caller" | "cluster">) => boolean): void {
+    for (const question of this.#questions.values()) {
+      if (this.#isOpen(question) && isRevoked(question)) question.ending = "revoked";
+    }
+  }
+
   /**
    * Returns the consent of this call, or throws what has to be done to get one.
    * @throws {ConsentNeeded} to ask by form, {NotExecuted} with the plan and another way, {PolicyRefusal} when a human
@@ -170,6 +177,7 @@ export class Consents {
     }
     if (ending === "used" || ending === "answered") return "it was used already; a consent counts once";
     if (ending === "declined") return "a human declined it";
+    if (ending === "revoked") return "its caller or its cluster was removed from the configuration meanwhile";
     if (ending === "unanswered") return "the client answered before that nobody was there";
     if (question.askedAt + consentMs < this.#now()) return "it came more than ten minutes after the question";
     if (!sameFacts(plan.facts, asked.plan.facts)) {
