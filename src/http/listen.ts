@@ -16,7 +16,7 @@ import { hostGate } from "./host.ts";
 import { originGate, preflight, withCors } from "./origin.ts";
 import { SessionIds } from "./session-id.ts";
 import type { SessionOptions } from "./sessions.ts";
-import { type SseOptions, sseEndpoint } from "./sse.ts";
+import { type Address, type SseOptions, sseEndpoint } from "./sse.ts";
 import { streamableEndpoint } from "./streamable.ts";
 
 /** What is served over HTTP. */
@@ -56,6 +56,9 @@ export interface Listening {
   /** Stops listening, ends all streams and sessions, and lets what was answered reach its clients, within a second. */
   close(): Promise<void>;
 }
+
+/** Answers a request that passed the gates. */
+type Route = (request: Request, caller: Caller, address: Address) => Promise<Response> | Response;
 
 /** Where each transport is reached. */
 export const paths = { streamable: "/mcp", sse: "/sse", messages: "/messages" } as const;
@@ -101,14 +104,14 @@ export function listen(
     if (seconds !== undefined) return tooMany(caller, seconds);
     // Only now: whoever did not pass the gates is cut off after Bun's 10 s of silence.
     server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
-    return await serve(request, caller);
+    return await serve(request, caller, () => server.requestIP(request)?.address);
   };
-  const routes: Readonly<Record<string, (request: Request, caller: Caller) => Promise<Response> | Response>> = {
+  const routes: Readonly<Record<string, Route>> = {
     [paths.streamable]: (request, caller) => mcp.serve(request, caller),
-    [paths.sse]: (request, caller) =>
-      request.method === "GET" ? sse.open(request, caller) : onlyMethod("GET", paths.sse),
-    [paths.messages]: (request, caller) =>
-      request.method === "POST" ? sse.post(request, caller) : onlyMethod("POST", paths.messages),
+    [paths.sse]: (request, caller, address) =>
+      request.method === "GET" ? sse.open(request, caller, address) : onlyMethod("GET", paths.sse),
+    [paths.messages]: (request, caller, address) =>
+      request.method === "POST" ? sse.post(request, caller, address) : onlyMethod("POST", paths.messages),
   };
 
   const bind = (port: number, tls: TlsPair | undefined) =>

@@ -35,12 +35,15 @@ interface Session {
   readonly caller: Caller;
 }
 
+/** The address of a request's client; `undefined` when it is gone already. */
+export type Address = () => string | undefined;
+
 /** HTTP+SSE as the routes see it. */
 export interface SseEndpoint {
   /** `GET /sse`: opens a stream with a server of its own. */
-  open(request: Request, caller: Caller): Promise<Response>;
+  open(request: Request, caller: Caller, address?: Address): Promise<Response>;
   /** `POST /messages?sessionId=...`: a message for the server behind that stream. */
-  post(request: Request, caller: Caller): Promise<Response>;
+  post(request: Request, caller: Caller, address?: Address): Promise<Response>;
   /** How many streams are open. */
   count(): number;
   /** Tells all clients that tools/list changed. */
@@ -51,6 +54,11 @@ export interface SseEndpoint {
   endRevoked(knows: (caller: Caller) => boolean): void;
   /** Ends all streams. */
   close(): Promise<void>;
+}
+
+/** Who sends a request, as far as can be seen: two clients of one caller on one machine are one peer if one program. */
+function peerOf({ headers }: Request, { id }: Caller, address: Address = () => undefined): string {
+  return JSON.stringify([id, address(), headers.get("user-agent")]);
 }
 
 const streamHeaders = {
@@ -84,7 +92,7 @@ export function sseEndpoint(
   pings.unref();
 
   return {
-    async open(request, caller) {
+    async open(request, caller, address) {
       const lastEventId = request.headers.get("last-event-id");
       if (isRefusing) return lastEventId === null ? refuseStopping() : endedStream();
       if (sessions.size >= mostSessions) {
@@ -112,13 +120,20 @@ export function sseEndpoint(
       if (introduction !== undefined) {
         transport.introduce(introduction);
         transport.nameNextEvent(ids.mint(introduction, caller, transport.sessionId));
+        if (isFree) reopening.reopened(transport.sessionId);
       }
-      reopening.opened(transport.sessionId);
+      // The version was agreed on in a handshake, so this is no first stream; what was said in it is lost.
+      const agreed = request.headers.get("mcp-protocol-version");
+      if (introduction === undefined && agreed !== null) {
+        const name = request.headers.get("user-agent") ?? "unknown";
+        transport.introduce({ protocolVersion: agreed, capabilities: {}, clientInfo: { name, version: "" } });
+        reopening.reopenedBy(peerOf(request, caller, address), transport.sessionId);
+      }
       log.debug(`SSE stream ${transport.sessionId} opened, ${sessions.size} open`);
       return new Response(transport.stream, { headers: streamHeaders });
     },
 
-    async post(request, caller) {
+    async post(request, caller, address) {
       const id = new URL(request.url).searchParams.get("sessionId") ?? "";
       const body = await readJson(request);
       if ("refusal" in body) return body.refusal;
@@ -130,8 +145,9 @@ export function sseEndpoint(
       }
       if (isRefusing && isJSONRPCRequest(message)) return refuseStopping();
       // After a restart of this server the client reopens its stream within a moment.
-      if (!sessions.has(id)) await reopening.wait(id, request.signal);
-      const session = sessions.get(id);
+      const known = sessions.has(id) ? id : reopening.continuationOf(id);
+      const streamId = known ?? (await reopening.wait(id, peerOf(request, caller, address), request.signal)) ?? id;
+      const session = sessions.get(streamId);
       if (session?.caller.id !== caller.id) {
         return refuse(404, "There is no SSE stream of this sessionId (any more). Open a new one with GET /sse.");
       }
