@@ -98,7 +98,7 @@ export async function setUp({
 
   const revoke = (before: Config) => {
     const revoked = revocation(before, fleet.config);
-    const ended = calls.cancel(({ caller, clusters }) => revoked(caller, clusters));
+    const ended = calls.cancel(revoked);
     if (ended > 0)
       log.info(`${ended} running calls ended: their caller or cluster is not in the configuration any more`);
     consents.revoke(({ caller, cluster }) => revoked(caller, [cluster]) !== undefined);

@@ -8,13 +8,23 @@ export interface CallScope {
   readonly signal: AbortSignal;
   /** Aborted when the server stops: waits for tasks and for humans then end early. */
   readonly stopping: AbortSignal;
-  /** The names of the clusters that the call has used so far. */
-  readonly clusters: Set<string>;
+  /**
+   * Notes that the call uses a cluster.
+   * @throws {Cancellation} when a reload took that cluster away since the call began.
+   */
+  readonly use: (cluster: string) => void;
 }
 
-interface RunningCall extends Pick<CallScope, "clusters"> {
+/** Why a call must end, as a clause such as `the server stopped`; `undefined` when it may go on. */
+export type ReasonToEnd = (caller: Caller, clusters: Iterable<string>) => string | undefined;
+
+interface RunningCall {
   readonly caller: Caller;
   readonly controller: AbortController;
+  /** The clusters that it has used so far. */
+  readonly clusters: Set<string>;
+  /** What it was judged by and passed: it may yet use a cluster for which it must end. */
+  readonly judgedBy: ReasonToEnd[];
 }
 
 /** The tool calls that this process runs, on all transports: what a shutdown waits for and a reload may end. */
@@ -42,13 +52,17 @@ export class RunningCalls {
     };
     if (client.aborted) cancel();
     client.addEventListener("abort", cancel, { once: true });
-    const call = { caller, controller, clusters: new Set<string>() };
+    const call: RunningCall = { caller, controller, clusters: new Set(), judgedBy: [] };
     this.#running.add(call);
     try {
       return await work({
         signal: controller.signal,
         stopping: this.#stopping.signal,
-        clusters: call.clusters,
+        use: (cluster) => {
+          call.clusters.add(cluster);
+          for (const reasonOf of call.judgedBy) end(call, reasonOf(caller, [cluster]));
+          controller.signal.throwIfAborted();
+        },
       });
     } finally {
       client.removeEventListener("abort", cancel);
@@ -63,20 +77,17 @@ export class RunningCalls {
   }
 
   /**
-   * Ends the calls for which there is a reason, a clause such as `the server stopped`.
-   * @returns how many.
+   * Ends the calls for which there is a reason, now or once they use another cluster.
+   * @returns how many ended now.
    */
-  cancel(
-    reasonOf: (call: { readonly caller: Caller; readonly clusters: ReadonlySet<string> }) => string | undefined,
-  ): number {
-    let cancelled = 0;
+  cancel(reasonOf: ReasonToEnd): number {
+    let ended = 0;
     for (const call of this.#running) {
-      const reason = reasonOf(call);
-      if (reason === undefined || call.controller.signal.aborted) continue;
-      call.controller.abort(new Cancellation(reason));
-      cancelled += 1;
+      if (call.controller.signal.aborted) continue;
+      call.judgedBy.push(reasonOf);
+      if (end(call, reasonOf(call.caller, call.clusters))) ended += 1;
     }
-    return cancelled;
+    return ended;
   }
 
   /** Resolves when no call runs that fits; without a condition, when none does. */
@@ -89,4 +100,10 @@ export class RunningCalls {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
   }
+}
+
+function end({ controller }: RunningCall, reason: string | undefined): boolean {
+  if (reason === undefined) return false;
+  controller.abort(new Cancellation(reason));
+  return true;
 }

@@ -64,10 +64,10 @@ export function serverFactory({ tools, guard, limits, calls, version, log, redac
       const { name: client, hasForms, isModern } = clientOf(server, mcpReq);
       const prompt = hasForms ? "form" : "none";
       const consent = givenConsent(params.arguments);
-      return await calls.run(caller, mcpReq.signal, async ({ signal, stopping, clusters }) => {
+      return await calls.run(caller, mcpReq.signal, async ({ signal, stopping, use }) => {
         const attempt = async (reply: Reply | undefined) => {
           const open = () => ({
-            proxmox: guard()({ caller, client, prompt, reply, consent, clusters }),
+            proxmox: guard()({ caller, client, prompt, reply, consent, use }),
             signal,
             stopping,
             ...progressOf(mcpReq, signal, redactor),

@@ -209,7 +209,7 @@ export class GuardedCall implements Proxmox {
     const { clusters } = this.#options;
     if (name === undefined ? this.names.length === 1 : this.names.includes(name)) {
       const cluster = clusters.pick(name ?? this.names[0]);
-      this.#call.clusters?.add(cluster.name);
+      this.#call.use?.(cluster.name);
       return cluster;
     }
     throw new ClusterChoiceError(name, this.names);

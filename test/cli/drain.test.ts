@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { settings } from "../../src/config/settings.ts";
 import { httpClient, type McpClient, modernClient, sseClient, type Target } from "../support/clients.ts";
 import { endsOf, type HeldCluster, heldCluster, write } from "../support/held-cluster.ts";
 import { until } from "../support/listening.ts";
@@ -228,3 +229,11 @@ test("a time to drain that is no number of seconds is refused", async () => {
     expect(stderr).toContain("MCP_DRAIN_SECONDS: must be a whole number of seconds, from 0 to 3600.");
   }
 }, 60_000);
+
+test("the unit and the compose file wait longer than the server does by default", async () => {
+  const fallback = Number(settings.find(({ variable }) => variable === "MCP_DRAIN_SECONDS")?.default);
+  const read = async (file: string) => await Bun.file(new URL(`../../deploy/${file}`, import.meta.url)).text();
+  const unit = Number(/^TimeoutStopSec=(\d+)$/m.exec(await read("proxmox-mcp.service"))?.[1]);
+  const compose = Number(/^ +stop_grace_period: (\d+)s$/m.exec(await read("compose.yaml"))?.[1]);
+  expect([unit, compose]).toEqual([fallback + 10, fallback + 10]);
+});
