@@ -1,6 +1,6 @@
-import { writeSync } from "node:fs";
 import { type ConsolaReporter, createConsola, LogLevels } from "consola/core";
 import type { LogConfig } from "./config/types.ts";
+import { LineQueue } from "./line-queue.ts";
 import { plain, plainJson } from "./plain.ts";
 import type { Redactor } from "./redact/redactor.ts";
 
@@ -24,17 +24,23 @@ const levels = {
 } as const satisfies Record<LogConfig["level"], number>;
 
 /** `text` for people, `json` a line an entry for machines; neither sends what a terminal would obey or not show. */
-const reporters: Readonly<Record<LogConfig["format"], ConsolaReporter>> = {
-  text: { log: ({ type, args }) => write(plain(`[${type}] ${args.join(" ")}`)) },
-  json: {
-    log: ({ date, type, args }) =>
-      write(plainJson(JSON.stringify({ time: date.toISOString(), level: type, message: args.join(" ") }))),
-  },
+const formats: Readonly<Record<LogConfig["format"], (date: Date, level: string, message: string) => string>> = {
+  text: (_, level, message) => plain(`[${level}] ${message}`),
+  json: (date, level, message) => plainJson(JSON.stringify({ time: date.toISOString(), level, message })),
 };
 
-/** A log of this level and format, without what `redactor` takes out. */
-export function createLog({ level, format }: LogConfig, redactor: Redactor): Log {
-  const consola = createConsola({ level: levels[level], reporters: [reporters[format]] });
+/**
+ * A log of this level and format, without what `redactor` takes out.
+ * @param lines where it is written; by default stderr, past `process.stderr`, whose first use costs a start 10 ms.
+ */
+export function createLog({ level, format }: LogConfig, redactor: Redactor, lines = new LineQueue(2)): Log {
+  const lineOf = formats[format];
+  const reporter: ConsolaReporter = {
+    log: ({ date, type, args }) => lines.write(lineOf(date, type, args.join(" "))),
+  };
+  lines.reportDropped = (count) =>
+    lineOf(new Date(), "warn", `${count} lines were dropped here: stderr could not be written as fast as they came`);
+  const consola = createConsola({ level: levels[level], reporters: [reporter] });
   const text = (message: string, cause?: unknown) =>
     redactor.outgoing(cause === undefined ? message : `${message}: ${trace(cause)}`);
   return {
@@ -44,15 +50,6 @@ export function createLog({ level, format }: LogConfig, redactor: Redactor): Log
     debug: (message) => consola.debug(text(message)),
     warns: levels[level] >= levels.warn,
   };
-}
-
-/** Past `process.stderr`, whose first use costs a start 10 ms. */
-function write(line: string): void {
-  try {
-    writeSync(2, `${line}\n`);
-  } catch {
-    // Who closed our stderr does not want to read it; that must not end the server.
-  }
 }
 
 /**

@@ -7,7 +7,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url));
 
 /** The house from the ground up: a floor imports itself and those before it. What stands in one list is one floor. */
 const floors = [
-  ["config", "descriptors.ts", "log.ts", "plain.ts", "version.ts", "seal.ts", "redact"],
+  ["config", "descriptors.ts", "line-queue.ts", "log.ts", "plain.ts", "version.ts", "seal.ts", "redact"],
   ["proxmox"],
   ["clusters.ts", "demo", "apidoc"],
   ["policy"],
@@ -61,7 +61,7 @@ test("only the command line imports the demo", () => {
 
 test("no tool sees the clusters but through the policy", () => {
   const allowed =
-    /^(config\/|policy\/|apidoc\/(?!library)|proxmox\/(errors|message|params|path|stable-order|task|upid|waiting)\.ts$|(clusters|plain)\.ts$)/;
+    /^(config\/|policy\/|apidoc\/(?!library)|proxmox\/(cancellation|errors|message|params|path|stable-order|task|upid|waiting)\.ts$|(clusters|plain)\.ts$)/;
   const around = imports.filter(
     ({ from, to }) => roomOf(from) === "tools" && roomOf(to) !== "tools" && !allowed.test(to),
   );
@@ -83,8 +83,13 @@ test("only config reads the environment, only main and cli exit", async () => {
 
 /** Where texts leave this process, and nowhere else: each of these files redacts what it writes. */
 const outlets: readonly (readonly [what: string, pattern: RegExp, files: readonly string[]])[] = [
-  ["writes to a file descriptor", /\bwriteSync\(/, ["log.ts", "policy/audit.ts", "control/code-display.ts"]],
-  ["writes to a stream", /\b(?:stream|stdout|stderr)\.(?:write|end)\(/, ["cli/output.ts"]],
+  [
+    "writes to a file descriptor",
+    /\bwriteSync\(|\bwrite\(descriptor|\bfile\.write\(/,
+    ["line-queue.ts", "policy/audit.ts"],
+  ],
+  ["queues lines for stderr", /\b(?:lines|stderr)\.write\(/, ["log.ts", "policy/audit.ts", "control/code-display.ts"]],
+  ["writes to a stream", /\b(?:stream|stdout)\.(?:write|end)\(/, ["cli/output.ts"]],
   ["prints", /\bconsole\.\w+\(|\bBun\.(?:write|stdout|stderr)\b/, []],
   ["makes a log", /\bcreateConsola\(/, ["log.ts"]],
   ["prompts on a terminal", /\bcreateInterface\(/, ["cli/consent.ts"]],
@@ -105,9 +110,9 @@ test("texts leave through few places only, and each of them redacts", async () =
     }
   }
   expect(found).toEqual([]);
-  // What reaches the disk cache was redacted where it came in; the control socket and the terminal are where the operator
-  // reads codes, and plans have lost the secrets that came from Proxmox.
-  const elsewhere = ["apidoc/disk-cache.ts", "control/code-display.ts", "control/listen.ts"];
+  // A queue gets lines that were redacted; what reaches the disk cache was redacted where it came in; the control socket
+  // and the terminal are where the operator reads codes, and plans have lost the secrets that came from Proxmox.
+  const elsewhere = ["line-queue.ts", "apidoc/disk-cache.ts", "control/code-display.ts", "control/listen.ts"];
   for (const file of new Set(outlets.flatMap(([, , files]) => files)).difference(new Set(elsewhere))) {
     expect(await Bun.file(join(src, file)).text()).toContain("redactor.outgoing(");
   }

@@ -47,10 +47,10 @@ export const call = command({
     json: { type: "boolean", description: "print JSON, on a terminal too" },
     table: { type: "boolean", description: "print a table, in a pipe too" },
   },
-  run: async ({ flags, words, redactor, write }) => {
+  run: async ({ flags, words, redactor, write, stderr }) => {
     const request = readRequest(words);
     const asTable = wantsTable(flags);
-    const { guard, clusters, config } = await openQuietly(flags, redactor);
+    const { guard, clusters, config } = await openQuietly({ flags, redactor, stderr });
     for (const warning of config.warnings) await write(process.stderr, warning);
     const { cluster } = flags;
     const name = typeof cluster === "string" ? cluster : undefined;

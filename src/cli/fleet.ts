@@ -11,6 +11,7 @@ import { noCodeDisplay } from "../policy/consent/code-display.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { type Guard, type GuardOptions, guard } from "../policy/guard.ts";
 import type { Redactor } from "../redact/redactor.ts";
+import type { Invocation } from "./edge.ts";
 
 /** The clusters of one configuration, and the policy around them. */
 export interface Fleet {
@@ -75,12 +76,16 @@ export function openFleet(
  * configuration names a place for that, and nowhere else.
  * @throws {ConfigError} when the configuration cannot be used, {AuditError} when its audit cannot be opened.
  */
-export async function openQuietly(flags: Flags, redactor: Redactor): Promise<Fleet> {
+export async function openQuietly({
+  flags,
+  redactor,
+  stderr,
+}: Pick<Invocation, "flags" | "redactor" | "stderr">): Promise<Fleet> {
   const source = await loadSource(flags, redactor);
   return openFleet(source, {
     redactor,
     library: new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) }),
     consents: new Consents(noCodeDisplay),
-    audit: source.config.auditLog === undefined ? noAudit : openAudit(source.config.auditLog, redactor),
+    audit: source.config.auditLog === undefined ? noAudit : await openAudit(source.config.auditLog, redactor, stderr),
   });
 }

@@ -31,6 +31,15 @@ export function writeOwn(stream: NodeJS.WriteStream, text: string): Promise<void
   });
 }
 
+/** Resolves when all that was written to a stream is out, or cannot be, or after `ms`. */
+export async function flush(stream: NodeJS.WriteStream, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  stream.write("", () => resolve());
+  await promise;
+  clearTimeout(timer);
+}
+
 /** A value as indented JSON, with what is unseen escaped. */
 export function json(value: unknown): string {
   return plainJson(JSON.stringify(value, undefined, 2));

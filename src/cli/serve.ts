@@ -1,3 +1,4 @@
+import { loadDrainMs } from "../config/drain.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
 import { loadServerConfig } from "../config/server.ts";
@@ -7,32 +8,40 @@ import { version } from "../version.ts";
 import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
 import { type Setup, setUp } from "./setup.ts";
+import { drain, stopSignals } from "./shutdown.ts";
 
 /** `serve`: MCP over HTTP+SSE and Streamable HTTP, until it is told to end. */
 export const serve = command({
   name: "serve",
   description: "serve MCP over HTTP (the default command)",
   examples: ["proxmox-mcp serve --demo"],
-  args: flagsOf("source", "server", "cache", "control", "log"),
-  run: async ({ flags, redactor }) => {
-    const setup = await setUp(flags, redactor);
+  args: flagsOf("source", "server", "cache", "control", "shutdown", "log"),
+  run: async ({ flags, redactor, stderr }) => {
+    const finishMs = loadDrainMs({ flags, env: environment() });
+    const setup = await setUp({ flags, redactor, stderr });
     const server = loadServerConfig({ flags, env: environment() }, setup.callers().length > 0);
     redactor.add(server);
     for (const warning of server.warnings) setup.log.warn(warning);
     const listening = start(server, setup);
     setup.onToolsChange(listening.toolsChanged);
+    setup.onRevocation(() => void listening.endRevoked());
     // Heard before anybody is told that it runs: a supervisor may end it at once.
-    const ended = Promise.race([once("SIGINT"), once("SIGTERM")]);
+    const signals = stopSignals();
     const url = reachable(listening.url, server);
     const isControlled = setup.openControl("serve", () => ({ transport: "http", url, sessions: listening.sessions() }));
     setup.log.info(welcome(url, server, setup, isControlled));
-    const signal = await ended;
-    setup.log.info(`${signal}: ending`);
+    const signal = await signals.first;
+    setup.log.info(`${signal}: stopping; ${setup.calls.size} calls run and have ${finishMs / 1000} s to finish`);
+    listening.refuse();
+    const code = await drain(setup.calls, { finishMs, endMs }, signals.second);
     await listening.close();
     await setup.close();
-    return 0;
+    return code;
   },
 });
+
+/** How long calls may take to answer that the server stopped, in milliseconds: Proxmox is asked for their tasks once. */
+const endMs = 2000;
 
 function start(server: ServerConfig, setup: Setup): Listening {
   try {
@@ -69,8 +78,4 @@ function welcome(url: string, server: ServerConfig, { config }: Setup, isControl
     `  Others:  ${url}${paths.streamable} (Streamable HTTP) or ${url}${paths.sse} (SSE)`,
     ...(isControlled ? ["  On this machine:  proxmox-mcp status, proxmox-mcp consents"] : []),
   ].join("\n");
-}
-
-function once(signal: NodeJS.Signals): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => process.once(signal, () => resolve(signal)));
 }

@@ -4,27 +4,32 @@ import { loadCacheFolder } from "../config/cache.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
 import { isInheritedPipe } from "../config/file.ts";
-import type { Flags } from "../config/given.ts";
 import { loadLogConfig } from "../config/log.ts";
 import { loadRuntimeFolders } from "../config/runtime.ts";
 import type { CallerConfig, Config } from "../config/types.ts";
 import { onFileChange } from "../config/watch.ts";
-import { codeDisplay } from "../control/code-display.ts";
+import { codeDisplay, stderrTerminal } from "../control/code-display.ts";
 import { ControlError } from "../control/folder.ts";
 import { type ControlSocket, openControl } from "../control/listen.ts";
 import type { ServerStatus } from "../control/protocol.ts";
+import type { LineQueue } from "../line-queue.ts";
 import { createLog, type Log } from "../log.ts";
+import { RunningCalls } from "../mcp/running-calls.ts";
 import { type ServerFactory, serverFactory } from "../mcp/server.ts";
 import { type Audit, AuditError, openAudit } from "../policy/audit.ts";
+import { type Caller, rightsOf } from "../policy/caller.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { CallLimits } from "../policy/limits.ts";
+import { revocation } from "../policy/revocation.ts";
 import { idlePatterns } from "../policy/warnings.ts";
 import { warmUp } from "../proxmox/warm-up.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import { Seal } from "../seal.ts";
 import { tools } from "../tools/index.ts";
 import { version } from "../version.ts";
+import type { Invocation } from "./edge.ts";
 import { loadSource, openFleet } from "./fleet.ts";
+import { stopped } from "./shutdown.ts";
 
 /** What `serve` and `stdio` have in common: clusters behind the policy, and servers that offer the tools over them. */
 export interface Setup {
@@ -33,6 +38,9 @@ export interface Setup {
   readonly createServer: ServerFactory;
   /** Of the moment. */
   readonly callers: () => readonly CallerConfig[];
+  /** Whether the configuration of the moment has a caller, under this name and with this token. */
+  readonly knows: (caller: Caller) => boolean;
+  readonly calls: RunningCalls;
   readonly limits: CallLimits;
   readonly seal: Seal;
   readonly log: Log;
@@ -44,7 +52,12 @@ export interface Setup {
   readonly redactor: Redactor;
   /** Calls back when a reload changed what tools/list shows: clusters, callers, levels. */
   onToolsChange(listener: () => void): void;
-  /** Ends the watch over the configuration, closes the connections to the clusters and the control socket. */
+  /** Calls back after each reload, when the calls of callers and clusters that are gone were told to end. */
+  onRevocation(listener: () => void): void;
+  /**
+   * Ends the watch over the configuration, closes the connections to the clusters, the audit and the control socket.
+   * Requests that still have no outcome are written down as unknown.
+   */
   close(): Promise<void>;
 }
 
@@ -57,35 +70,59 @@ export type TransportStatus = Pick<ServerStatus, "transport" | "url" | "sessions
  * @param redactor learns the secrets of every configuration that is read, and the codes of open questions.
  * @throws {ConfigError} when the configuration cannot be used.
  */
-export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
-  const log = createLog(loadLogConfig({ flags, env: environment() }), redactor);
+export async function setUp({
+  flags,
+  redactor,
+  stderr,
+}: Pick<Invocation, "flags" | "redactor" | "stderr">): Promise<Setup> {
+  const log = createLog(loadLogConfig({ flags, env: environment() }), redactor, stderr);
   const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
   const source = await loadSource(flags, redactor);
   warmUp(environment());
   const seal = new Seal(source.config);
   let control: ControlSocket | undefined;
-  const consents = new Consents(codeDisplay(() => control !== undefined, log));
+  const consents = new Consents(codeDisplay(() => control !== undefined, log, stderrTerminal(stderr)));
   redactor.followCodes(() => consents.codes());
   let lastReload: { readonly at: number; readonly error?: string } | undefined;
-  let audit = auditOf(source.config, redactor);
+  let audit = await openAuditOf(source.config, redactor, stderr);
+  /** All that are open: a call that began before a reload still writes to the one of before. */
+  const audits = new Set([audit]);
   let fleet = openFleet(source, { library, consents, audit, redactor });
   warn(fleet.config, log);
   const listeners: (() => void)[] = [];
+  const revocationListeners: (() => void)[] = [];
+  const calls = new RunningCalls();
+
+  const retire = async (old: Audit) => {
+    audits.delete(old);
+    await old.close("its audit was closed an hour after a reload");
+  };
+
+  const revoke = (before: Config) => {
+    const revoked = revocation(before, fleet.config);
+    const ended = calls.cancel(revoked);
+    if (ended > 0)
+      log.info(`${ended} running calls ended: their caller or cluster is not in the configuration any more`);
+    consents.revoke(({ caller, cluster }) => revoked(caller, [cluster]) !== undefined);
+    for (const listener of revocationListeners) listener();
+  };
 
   const reload = async (why: string) => {
     try {
       const next = await loadSource(flags, redactor);
-      const nextAudit = next.config.auditLog === fleet.config.auditLog ? audit : auditOf(next.config, redactor);
+      const nextAudit =
+        next.config.auditLog === fleet.config.auditLog ? audit : await openAuditOf(next.config, redactor, stderr);
       const before = { ...fleet, audit };
+      audits.add(nextAudit);
       fleet = openFleet(next, { library, consents, audit: nextAudit, redactor }, before.clusters);
       audit = nextAudit;
       for (const name of rotatedClusters(before.config, next.config)) consents.endAfterRotation(name);
       warn(fleet.config, log);
       before.clusters.close();
-      // A call that is under way still has lines to write.
-      if (before.audit !== audit) setTimeout(before.audit.close, oldAuditMs).unref();
+      if (before.audit !== audit) setTimeout(() => void retire(before.audit), oldAuditMs).unref();
       seal.renew(next.config);
       lastReload = { at: performance.now() };
+      revoke(before.config);
       log.info(`${why}: now with ${fleet.clusters.names.join(", ")} from ${next.config.source}`);
       if (shown(fleet.config) !== shown(before.config)) for (const listener of listeners) listener();
     } catch (error) {
@@ -108,8 +145,10 @@ export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
   const limits = new CallLimits(() => fleet.config);
   return {
     config: fleet.config,
-    createServer: serverFactory({ tools, guard: () => fleet.guard, limits, version, log, redactor }),
+    createServer: serverFactory({ tools, guard: () => fleet.guard, limits, calls, version, log, redactor }),
     callers: () => fleet.config.callers,
+    knows: (caller) => rightsOf(caller, fleet.config) !== undefined,
+    calls,
     limits,
     seal,
     log,
@@ -140,11 +179,12 @@ export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
     },
     redactor,
     onToolsChange: (listener) => listeners.push(listener),
+    onRevocation: (listener) => revocationListeners.push(listener),
     async close() {
       unwatch();
       process.off("SIGHUP", onHangup);
       fleet.clusters.close();
-      audit.close();
+      await Promise.all([...audits].map((each) => each.close(stopped)));
       await control?.close();
     },
   };
@@ -154,9 +194,9 @@ export async function setUp(flags: Flags, redactor: Redactor): Promise<Setup> {
 const oldAuditMs = 3_600_000;
 
 /** @throws {ConfigError} when its file cannot be opened: found out now, and not at the first change that it should tell of. */
-function auditOf(config: Config, redactor: Redactor): Audit {
+async function openAuditOf(config: Config, redactor: Redactor, stderr: LineQueue): Promise<Audit> {
   try {
-    return openAudit(loadAuditTarget(config, environment()).target, redactor);
+    return await openAudit(loadAuditTarget(config, environment()).target, redactor, stderr);
   } catch (error) {
     if (!(error instanceof AuditError)) throw error;
     throw new ConfigError(`${config.source}: ${error.message}`);

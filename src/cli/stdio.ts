@@ -1,26 +1,41 @@
+import { PassThrough } from "node:stream";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "@modelcontextprotocol/server";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
+import { loadDrainMs } from "../config/drain.ts";
+import { environment } from "../config/environment.ts";
 import { fixedPart } from "../log.ts";
 import { local } from "../policy/caller.ts";
 import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
+import { flush } from "./output.ts";
 import { setUp } from "./setup.ts";
+import { type DrainTimes, drain, stopSignals } from "./shutdown.ts";
+
+/** Once stdin is closed: the SDKs' clients send SIGTERM 2 s later, and SIGKILL after 2 s more. */
+const closedTimes: DrainTimes = { finishMs: 900, endMs: 400 };
+
+/** How long a client may take to read the last answers, in milliseconds. */
+const flushMs = 200;
 
 /** `stdio`: MCP on stdin and stdout, for clients that start the server themselves. All else goes to stderr. */
 export const stdio = command({
   name: "stdio",
   description: "serve MCP on stdin and stdout",
   examples: ["proxmox-mcp stdio --demo"],
-  args: flagsOf("source", "cache", "control", "log"),
-  run: async ({ flags, redactor }) => {
-    const { createServer, log, onToolsChange, openControl, close } = await setUp(flags, redactor);
+  args: flagsOf("source", "cache", "control", "shutdown", "log"),
+  run: async ({ flags, redactor, stderr }) => {
+    const finishMs = loadDrainMs({ flags, env: environment() });
+    const { createServer, calls, log, onToolsChange, openControl, close } = await setUp({ flags, redactor, stderr });
     let server: Server | undefined;
     const create = () => {
       server = createServer(local);
       return server;
     };
     let lastError = "";
-    const transport = new StdioServerTransport();
+    // The SDK's transport aborts what runs when its input ends; this one's does not end.
+    const input = process.stdin.pipe(new PassThrough(), { end: false });
+    const transport = new StdioServerTransport(input);
     const handle = serveStdio(create, {
       transport,
       onerror: (error) => {
@@ -30,26 +45,37 @@ export const stdio = command({
     });
     onToolsChange(() => void server?.sendToolListChanged().catch((error: Error) => log.debug(fixedPart(error))));
     openControl("stdio", () => ({ transport: "stdio" }));
-    const isMeant = await ended(transport);
-    if (!isMeant) log.error(`The connection on stdin and stdout broke: ${lastError}`);
+    const signals = stopSignals();
+    const connection = connectionEnd(transport);
+    const end = await Promise.race([connection, signals.first]);
+    if (end === "broken") log.error(`The connection on stdin and stdout broke: ${lastError}`);
+    // What came before the end is handed to the server first.
+    while (end === "closed" && input.readableLength > 0) await nextTurn();
+    await nextTurn();
+    log.debug(`${end === "closed" ? "stdin was closed" : end}: stopping; ${calls.size} calls run`);
+    const isSignal = end !== "closed" && end !== "broken";
+    const times = isSignal ? { finishMs, endMs: closedTimes.endMs } : closedTimes;
+    const gone = isSignal ? connection.then(async () => await sleep(closedTimes.finishMs)) : undefined;
+    const code = await drain(calls, times, signals.second, gone);
     await handle.close();
-    await close();
-    return isMeant ? 0 : 1;
+    await Promise.all([flush(process.stdout, flushMs), close()]);
+    return end === "broken" ? 1 : code;
   },
 });
 
 /**
- * Resolves when the connection is over: `true` when the client closed our stdin or told us to end, `false` when it broke,
- * such as by a message that is too large. The transport then pauses stdin, which never ends after that.
+ * How the connection ended: `closed` when the client closed our stdin, `broken` otherwise, such as by a message that is
+ * too large. The transport then pauses stdin, which never ends after that.
  */
-function ended(transport: StdioServerTransport): Promise<boolean> {
+function connectionEnd(transport: StdioServerTransport): Promise<"closed" | "broken"> {
   return new Promise((resolve) => {
     const onclose = transport.onclose;
     transport.onclose = () => {
       onclose?.();
-      resolve(process.stdin.readableEnded);
+      resolve("broken");
     };
-    process.stdin.once("end", () => resolve(true));
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(true));
+    process.stdin.once("end", () => resolve("closed"));
+    process.stdin.once("error", () => resolve("broken"));
+    process.stdin.once("close", () => resolve("broken"));
   });
 }

@@ -2,9 +2,9 @@
 export interface Setting {
   /**
    * What it is about: where clusters come from, the one cluster of the environment, the HTTP server, what is
-   * kept on disk, the control socket, the log.
+   * kept on disk, the control socket, the end of the server, the log.
    */
-  readonly group: "source" | "cluster" | "server" | "cache" | "control" | "log";
+  readonly group: "source" | "cluster" | "server" | "cache" | "control" | "shutdown" | "log";
   readonly variable: string;
   /** The flag without its dashes; `undefined` where a value must not stand in the process list, or no flag is needed. */
   readonly flag: string | undefined;
@@ -215,6 +215,17 @@ export const settings = define([
     meaning:
       "the folder of the control socket, which `consents` and `status` use; it must belong to the server's user, mode 700. " +
       "Default: the first of these that is usable",
+  },
+  {
+    group: "shutdown",
+    variable: "MCP_DRAIN_SECONDS",
+    flag: "drain-seconds",
+    kind: "text",
+    hint: "SECONDS",
+    default: "30",
+    meaning:
+      "how long running calls may take to finish after SIGTERM or SIGINT, 0 to 3600; waits for tasks end at once with the task's handle, " +
+      "and a second signal ends everything at once. `TimeoutStopSec` and `stop_grace_period` must be 10 s longer",
   },
   {
     group: "log",

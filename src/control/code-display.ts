@@ -1,5 +1,5 @@
-import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
+import type { LineQueue } from "../line-queue.ts";
 import type { Log } from "../log.ts";
 import type { CodeDisplay } from "../policy/consent/code-display.ts";
 import { questionText } from "./question-text.ts";
@@ -7,6 +7,7 @@ import { questionText } from "./question-text.ts";
 /** The terminal that a server's stderr may be. */
 export interface Terminal {
   readonly columns: number | undefined;
+  /** Writes a text with a line end. */
   write(text: string): void;
 }
 
@@ -14,11 +15,12 @@ export interface Terminal {
  * Shows consent codes over the control socket, and on stderr where that is a terminal; anything else that stderr can be
  * (systemd's journal, a client's log file, a container's log) may be read by a model.
  * @param isSocketOpen whether the control socket is open at this moment.
+ * @param terminal the one that stderr is, if it is one.
  */
 export function codeDisplay(
   isSocketOpen: () => boolean,
   log: Pick<Log, "info">,
-  terminal: Terminal | undefined = stderrTerminal(),
+  terminal: Terminal | undefined,
 ): CodeDisplay {
   return {
     get how() {
@@ -27,23 +29,18 @@ export function codeDisplay(
     },
     announce(question) {
       if (terminal === undefined) log.info(`Question ${question.id} waits for a human.`);
-      else terminal.write(`${questionText(question, terminal.columns)}\n`);
+      else terminal.write(questionText(question, terminal.columns));
     },
   };
 }
 
-function stderrTerminal(): Terminal | undefined {
+/** The terminal that stderr is, if it is one; a terminal that was stopped with Ctrl-S stops nothing else. */
+export function stderrTerminal(lines: LineQueue): Terminal | undefined {
   if (!isatty(2)) return undefined;
   return {
     get columns() {
       return process.stderr.columns;
     },
-    write(text) {
-      try {
-        writeSync(2, text);
-      } catch {
-        // The terminal was closed; that must not end the server.
-      }
-    },
+    write: (text) => lines.write(text),
   };
 }

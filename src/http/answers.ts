@@ -8,6 +8,11 @@ export function refuse(status: number, message: string, headers: Record<string, 
   return Response.json({ jsonrpc: "2.0", error: { code, message }, id: null }, { status, headers });
 }
 
+/** The refusal of new work by a server that is about to end; another one may be there soon. */
+export function refuseStopping(): Response {
+  return refuse(503, "The server is stopping. Nothing was done; try again in a few seconds.", { "Retry-After": "5" });
+}
+
 /**
  * A response whose body, where it is an error's, went through `redactor`: it may quote what the client sent, and the
  * SDK's own errors do. What is no error is a stream or a result, whose texts have passed it already.

@@ -8,6 +8,9 @@ export const keepAliveMs = 5000;
 /** An answer that takes longer than this, in milliseconds, is framed as an event stream. */
 const slowMs = 3000;
 
+/** How soon an EventSource reconnects after its stream ended, in milliseconds: its default is 3 s (HTML, 9.2.2). */
+export const retryMs = 250;
+
 const comment = new TextEncoder().encode(": waiting\n\n");
 
 /**
@@ -38,15 +41,17 @@ async function* framed(answer: Promise<Response>): AsyncGenerator<Uint8Array | s
 }
 
 /** What is promised, if it comes in time. */
-async function within<T>(ms: number, promised: Promise<T>): Promise<T | undefined> {
+export async function within<T>(ms: number, promised: Promise<T>): Promise<T | undefined> {
   const late = Promise.withResolvers<undefined>();
   const timer = setTimeout(late.resolve, ms, undefined);
   return await Promise.race([promised, late.promise]).finally(() => clearTimeout(timer));
 }
 
-/** Sends the head of a stream that may stay silent at once, by a comment before everything else. */
+const beginning = new TextEncoder().encode(`retry: ${retryMs}\n: waiting\n\n`);
+
+/** Sends the head of a stream that may stay silent at once, by the time after which to reconnect. */
 export function withHeadAtOnce(response: Response): Response {
   if (!response.ok || response.body === null) return response;
-  const body = response.body.pipeThrough(new TransformStream({ start: (controller) => controller.enqueue(comment) }));
+  const body = response.body.pipeThrough(new TransformStream({ start: (controller) => controller.enqueue(beginning) }));
   return new Response(body, { status: response.status, headers: response.headers });
 }

@@ -5,8 +5,7 @@ import type { Introduction } from "./session-id.ts";
 export const introductionId = "proxmox-mcp/rebuilt";
 
 /** The messages with which a client of this introduction would begin. */
-export function introductionMessages({ protocolVersion, capabilities }: Introduction) {
-  const clientInfo = { name: "a client from before", version: "unknown" };
+export function introductionMessages({ protocolVersion, capabilities, clientInfo }: Introduction) {
   return [
     {
       jsonrpc: "2.0",

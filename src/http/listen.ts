@@ -1,6 +1,7 @@
 import type { CallerConfig, ServerConfig } from "../config/types.ts";
 import { moreDescriptors } from "../descriptors.ts";
 import type { Log } from "../log.ts";
+import type { RunningCalls } from "../mcp/running-calls.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { CallLimits } from "../policy/limits.ts";
@@ -11,12 +12,13 @@ import { bodySizeGate, mostBodyBytes } from "./body.ts";
 import { authenticator } from "./caller.ts";
 import { loadCertificate, onNewCertificate, type TlsPair } from "./certificate.ts";
 import { watchDescriptors } from "./descriptor-watch.ts";
+import { within } from "./event-stream.ts";
 import { firstRefusal } from "./gate.ts";
 import { hostGate } from "./host.ts";
 import { originGate, preflight, withCors } from "./origin.ts";
 import { SessionIds } from "./session-id.ts";
 import type { SessionOptions } from "./sessions.ts";
-import { type SseOptions, sseEndpoint } from "./sse.ts";
+import { type Address, type SseOptions, sseEndpoint } from "./sse.ts";
 import { streamableEndpoint } from "./streamable.ts";
 
 /** What is served over HTTP. */
@@ -24,6 +26,9 @@ export interface Served {
   readonly createServer: ServerFactory;
   /** Who may call, at this moment. */
   readonly callers: () => readonly CallerConfig[];
+  /** Whether a caller is one of them, under this name and with this token. */
+  readonly knows: (caller: Caller) => boolean;
+  readonly calls: Pick<RunningCalls, "settled">;
   readonly limits: CallLimits;
   /** Signs session ids. */
   readonly seal: Seal;
@@ -46,9 +51,16 @@ export interface Listening {
   sessions(): { readonly sse: number; readonly streamable: number };
   /** Tells clients on all transports that tools/list changed. */
   toolsChanged(): void;
-  /** Ends all streams and sessions and stops listening. */
+  /** Refuses new requests and streams with 503 and Retry-After from now on; what runs can finish. */
+  refuse(): void;
+  /** Ends the streams and sessions of callers that are gone, once their calls have answered that they were ended. */
+  endRevoked(): Promise<void>;
+  /** Stops listening, ends all streams and sessions, and lets what was answered reach its clients, within a second. */
   close(): Promise<void>;
 }
+
+/** Answers a request that passed the gates. */
+type Route = (request: Request, caller: Caller, address: Address) => Promise<Response> | Response;
 
 /** Where each transport is reached. */
 export const paths = { streamable: "/mcp", sse: "/sse", messages: "/messages" } as const;
@@ -56,13 +68,19 @@ export const paths = { streamable: "/mcp", sse: "/sse", messages: "/messages" } 
 /** How long a POST may stay silent before Bun cuts it, in seconds. Slow answers send comments, so only dead ones do. */
 const postTimeoutSeconds = 255;
 
+/** How long the calls of a caller that is gone may take to end before its streams end, in milliseconds. */
+const revocationMs = 500;
+
+/** How long answers may take to reach their clients before their connections are cut, in milliseconds. */
+const closeMs = 1000;
+
 /**
  * Serves all HTTP transports from one `Bun.serve`.
  * @throws {Error} when the address is taken or not ours, or the certificate cannot be used.
  */
 export function listen(
   config: ServerConfig,
-  { createServer, callers, limits, seal, log, redactor }: Served,
+  { createServer, callers, knows, calls, limits, seal, log, redactor }: Served,
   options: ListenOptions = {},
 ): Listening {
   const ids = new SessionIds(seal);
@@ -70,6 +88,7 @@ export function listen(
   const sse = sseEndpoint(createServer, log, ids, paths.messages, options.sse);
   const refusedEarly = firstRefusal([hostGate(config.allowedHosts, config.host), originGate(config.allowedOrigins)]);
   const authenticate = authenticator(config.authToken, callers);
+  let isRefusing = false;
 
   const route = async (request: Request, path: string, server: Bun.Server<undefined>): Promise<Response> => {
     const serve = routes[path];
@@ -87,14 +106,14 @@ export function listen(
     if (seconds !== undefined) return tooMany(caller, seconds);
     // Only now: whoever did not pass the gates is cut off after Bun's 10 s of silence.
     server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
-    return await serve(request, caller);
+    return await serve(request, caller, () => server.requestIP(request)?.address);
   };
-  const routes: Readonly<Record<string, (request: Request, caller: Caller) => Promise<Response> | Response>> = {
+  const routes: Readonly<Record<string, Route>> = {
     [paths.streamable]: (request, caller) => mcp.serve(request, caller),
-    [paths.sse]: (request, caller) =>
-      request.method === "GET" ? sse.open(request, caller) : onlyMethod("GET", paths.sse),
-    [paths.messages]: (request, caller) =>
-      request.method === "POST" ? sse.post(request, caller) : onlyMethod("POST", paths.messages),
+    [paths.sse]: (request, caller, address) =>
+      request.method === "GET" ? sse.open(request, caller, address) : onlyMethod("GET", paths.sse),
+    [paths.messages]: (request, caller, address) =>
+      request.method === "POST" ? sse.post(request, caller, address) : onlyMethod("POST", paths.messages),
   };
 
   const bind = (port: number, tls: TlsPair | undefined) =>
@@ -108,6 +127,7 @@ export function listen(
         // A Host header that is none, or missing, leaves no URL; its gate refuses it.
         const pathname = URL.parse(request.url)?.pathname ?? "";
         // Probes come by address, and learn nothing.
+        if (pathname === "/readyz" && isRefusing) return new Response("stopping\n", { status: 503 });
         if (pathname === "/healthz" || pathname === "/readyz") return new Response("ok\n");
         const refusal = refusedEarly(request);
         if (refusal !== undefined) return await redacted(refusal, redactor);
@@ -164,11 +184,29 @@ export function listen(
       mcp.toolsChanged();
       sse.toolsChanged();
     },
+    refuse() {
+      isRefusing = true;
+      mcp.refuse();
+      sse.refuse();
+    },
+    async endRevoked() {
+      await within(
+        revocationMs,
+        calls.settled((caller) => !knows(caller)),
+      );
+      mcp.endRevoked(knows);
+      sse.endRevoked(knows);
+    },
     async close() {
       stopWatchingFiles();
       stopWatchingDescriptors();
+      const servers = [...ending, ...(current === undefined ? [] : [current])];
+      // First of all: a client whose stream ends reconnects at once, and an EventSource gives up for good when it gets
+      // an error in place of a connection refused.
+      const ended = Promise.all(servers.map((server) => server.stop()));
       await Promise.all([mcp.close(), sse.close()]);
-      await Promise.all([...ending, ...(current === undefined ? [] : [current])].map((server) => server.stop(true)));
+      await within(closeMs, ended);
+      await Promise.all(servers.map((server) => server.stop(true)));
     },
   };
 }

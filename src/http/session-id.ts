@@ -1,4 +1,4 @@
-import type { ClientCapabilities } from "@modelcontextprotocol/server";
+import type { ClientCapabilities, Implementation } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Caller } from "../policy/caller.ts";
 import type { Seal } from "../seal.ts";
@@ -9,12 +9,16 @@ export interface Introduction {
   readonly protocolVersion: string;
   /** Only what this server may ask of a client: the rest would make the id long. */
   readonly capabilities: ClientCapabilities;
+  /** The client program, for the audit; as it names itself. */
+  readonly clientInfo: Pick<Implementation, "name" | "version">;
 }
 
 /** What an id of ours says. */
 export interface ReadId extends Introduction {
   /** When it ends, in milliseconds since 1970. */
   readonly until: number;
+  /** What sets it apart from other ids: the id of an SSE stream, or random. */
+  readonly nonce: string;
 }
 
 /** Session ids are good for this long, in milliseconds. */
@@ -24,6 +28,9 @@ const validMs = 7 * 24 * 60 * 60_000;
 const longestVersion = 32;
 
 const empty = z.object({}).optional();
+
+/** Maximum characters of a client's name and version. */
+const longestName = 40;
 
 /** What this server may ask of a client, and nothing else that a client may say of itself. */
 const askable = z.object({
@@ -44,6 +51,8 @@ const content = z.object({
   t: z.number(),
   /** Caller's name. */
   w: z.string(),
+  /** Client's name and version; ids of older versions have none. */
+  i: z.tuple([z.string(), z.string()]).default(["unknown", ""]),
   /** Nonce: two clients that say the same get different ids. */
   n: z.string(),
 });
@@ -63,11 +72,19 @@ export class SessionIds {
     this.#now = now;
   }
 
-  /** A new id for a client that introduced itself. */
-  mint({ protocolVersion, capabilities }: Introduction, caller: Caller): string {
+  /**
+   * A new id for a client that introduced itself.
+   * @param nonce the id of its SSE stream; random by default.
+   */
+  mint(
+    { protocolVersion, capabilities, clientInfo }: Introduction,
+    caller: Caller,
+    nonce: string = crypto.randomUUID(),
+  ): string {
     const c = askable.safeParse(capabilities).data ?? {};
     const v = protocolVersion.slice(0, longestVersion);
-    const issued = { v, c, t: this.#now(), w: caller.name, n: crypto.randomUUID() };
+    const i = [shortened(clientInfo.name), shortened(clientInfo.version)];
+    const issued = { v, c, t: this.#now(), w: caller.name, i, n: nonce };
     return this.#seal.close("session", issued, caller.id);
   }
 
@@ -76,7 +93,14 @@ export class SessionIds {
     if (this.#ended.has(signature(id))) return undefined;
     const { data } = content.safeParse(this.#seal.open("session", id, caller.id));
     if (data === undefined || this.isOver(data.t + validMs)) return undefined;
-    return { protocolVersion: data.v, capabilities: data.c as ClientCapabilities, until: data.t + validMs };
+    const [name, version] = data.i;
+    return {
+      protocolVersion: data.v,
+      capabilities: data.c as ClientCapabilities,
+      clientInfo: { name, version },
+      until: data.t + validMs,
+      nonce: data.n,
+    };
   }
 
   /** Whether the time of an id is over. */
@@ -90,6 +114,11 @@ export class SessionIds {
     const [oldest] = this.#ended;
     if (this.#ended.size > mostEnded && oldest !== undefined) this.#ended.delete(oldest);
   }
+}
+
+/** ASCII only: other characters take up to three bytes each, and the id goes into a header. */
+function shortened(text: string): string {
+  return text.slice(0, longestName).replaceAll(/[^\x20-\x7e]/g, "?");
 }
 
 function signature(id: string): string {

@@ -24,7 +24,7 @@ export interface SessionOptions {
 interface Session {
   readonly server: Server;
   readonly transport: WebStandardStreamableHTTPServerTransport;
-  readonly callerId: string;
+  readonly caller: Caller;
   /** When its id ends, in milliseconds since 1970. */
   readonly until: number;
   readonly running: ReadonlySet<RequestId>;
@@ -43,6 +43,8 @@ export interface SessionEndpoint {
   count(): number;
   /** Tells the clients of all sessions in memory that tools/list changed. */
   toolsChanged(): void;
+  /** Frees the sessions of callers that are not known any more. */
+  endRevoked(knows: (caller: Caller) => boolean): void;
   /** Frees all sessions. */
   close(): Promise<void>;
 }
@@ -99,7 +101,7 @@ export function sessionEndpoint(
     server.onerror = (error) => log.debug(`session ${short(id)}: ${fixedPart(error)}`);
     await server.connect(transport);
     const running = runningRequests(transport);
-    const session = { server, transport, running, callerId: caller.id, until, lastUsed: Date.now(), openStreams: 0 };
+    const session = { server, transport, running, caller, until, lastUsed: Date.now(), openStreams: 0 };
     sessions.set(id, session);
     return session;
   }
@@ -122,7 +124,7 @@ export function sessionEndpoint(
     const known = sessions.get(id);
     const isReady = known !== undefined && !rebuilding.has(id);
     // In memory it outlives a change of the key, but neither its time nor its caller.
-    if (isReady && known.callerId === caller.id && !ids.isOver(known.until)) return known;
+    if (isReady && known.caller.id === caller.id && !ids.isOver(known.until)) return known;
     const said = isReady ? undefined : ids.read(id, caller);
     if (said === undefined) {
       return refuse(404, "Session not found: it ended, is too old, or never was yours. Initialize anew.", {}, -32001);
@@ -179,6 +181,11 @@ export function sessionEndpoint(
     toolsChanged() {
       // A client without an open stream cannot be told; it sees the new list when it asks.
       for (const { server } of sessions.values()) void server.sendToolListChanged().catch(() => undefined);
+    },
+
+    endRevoked(knows) {
+      // A caller that was renamed goes on with its id: the session is rebuilt under its new name.
+      for (const [id, session] of sessions) if (!knows(session.caller)) free(id, session, "its caller is gone");
     },
 
     async close() {

@@ -1,4 +1,5 @@
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/server";
+import { retryMs } from "./event-stream.ts";
 import { introductionId, introductionMessages } from "./introduction.ts";
 import type { Introduction } from "./session-id.ts";
 
@@ -12,7 +13,7 @@ export class SseTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: Transport["onmessage"];
-  readonly sessionId = crypto.randomUUID();
+  readonly sessionId: string;
   /** The body of the stream's response. */
   readonly stream: ReadableStream<Uint8Array>;
   readonly #mostWaitingBytes: number;
@@ -22,14 +23,16 @@ export class SseTransport implements Transport {
   /**
    * @param messagesPath where the client shall post, without the session.
    * @param mostWaitingBytes how much may wait for a client that does not read before it is cut off.
+   * @param sessionId that of an earlier stream which this one continues; a new one by default.
    */
-  constructor(messagesPath: string, mostWaitingBytes: number) {
+  constructor(messagesPath: string, mostWaitingBytes: number, sessionId: string = crypto.randomUUID()) {
     this.#mostWaitingBytes = mostWaitingBytes;
+    this.sessionId = sessionId;
     this.stream = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
           this.#controller = controller;
-          this.#write(`event: endpoint\ndata: ${messagesPath}?sessionId=${this.sessionId}\n\n`);
+          this.#write(`event: endpoint\ndata: ${messagesPath}?sessionId=${this.sessionId}\nretry: ${retryMs}\n\n`);
         },
         cancel: () => this.#end(),
       },

@@ -1,5 +1,6 @@
 import {
   isInitializeRequest,
+  isJSONRPCRequest,
   type JSONRPCMessage,
   parseJSONRPCMessage,
   type Server,
@@ -7,8 +8,9 @@ import {
 import { fixedPart, type Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import type { Caller } from "../policy/caller.ts";
-import { refuse } from "./answers.ts";
+import { refuse, refuseStopping } from "./answers.ts";
 import { readJson } from "./body.ts";
+import { Reopening } from "./reopening.ts";
 import type { SessionIds } from "./session-id.ts";
 import { SseTransport } from "./sse-transport.ts";
 
@@ -20,26 +22,57 @@ export interface SseOptions {
   readonly pingMs?: number;
   /** How much may wait for a client that does not read, in bytes, before it is cut off. Default 8 MiB. */
   readonly mostWaitingBytes?: number;
+  /**
+   * How long a message for a stream that is not open waits for the client to open it again, in milliseconds. Default
+   * 4000: streams of older versions are reopened after EventSource's own 3 s.
+   */
+  readonly holdMs?: number;
 }
 
 interface Session {
   readonly server: Server;
   readonly transport: SseTransport;
-  readonly callerId: string;
+  readonly caller: Caller;
 }
+
+/** The address of a request's client; `undefined` when it is gone already. */
+export type Address = () => string | undefined;
 
 /** HTTP+SSE as the routes see it. */
 export interface SseEndpoint {
   /** `GET /sse`: opens a stream with a server of its own. */
-  open(request: Request, caller: Caller): Promise<Response>;
+  open(request: Request, caller: Caller, address?: Address): Promise<Response>;
   /** `POST /messages?sessionId=...`: a message for the server behind that stream. */
-  post(request: Request, caller: Caller): Promise<Response>;
+  post(request: Request, caller: Caller, address?: Address): Promise<Response>;
   /** How many streams are open. */
   count(): number;
   /** Tells all clients that tools/list changed. */
   toolsChanged(): void;
+  /** Refuses new streams and requests; answers and cancellations for what runs still pass. */
+  refuse(): void;
+  /** Ends the streams of callers that are not known any more. */
+  endRevoked(knows: (caller: Caller) => boolean): void;
   /** Ends all streams. */
   close(): Promise<void>;
+}
+
+/** Who sends a request, as far as can be seen: two clients of one caller on one machine are one peer if one program. */
+function peerOf({ headers }: Request, { id }: Caller, address: Address = () => undefined): string {
+  return JSON.stringify([id, address(), headers.get("user-agent")]);
+}
+
+const streamHeaders = {
+  "Content-Type": "text/event-stream",
+  "Cache-Control": "no-cache, no-transform",
+  "X-Accel-Buffering": "no",
+} as const;
+
+/** How soon a client reconnects that came back to a server that is stopping, in milliseconds. */
+const stoppingRetryMs = 1000;
+
+/** For a reconnecting EventSource: any status but 200 would make it give up for good (HTML, 9.2.3). */
+function endedStream(): Response {
+  return new Response(`retry: ${stoppingRetryMs}\n\n`, { headers: streamHeaders });
 }
 
 /** HTTP+SSE of MCP 2024-11-05, what Gemini CLI's `"type": "sse"` speaks. `messagesPath` is told to clients. */
@@ -48,16 +81,20 @@ export function sseEndpoint(
   log: Log,
   ids: SessionIds,
   messagesPath: string,
-  { mostSessions = 256, pingMs = 15_000, mostWaitingBytes = 8 * 1024 * 1024 }: SseOptions = {},
+  { mostSessions = 256, pingMs = 15_000, mostWaitingBytes = 8 * 1024 * 1024, holdMs = 4_000 }: SseOptions = {},
 ): SseEndpoint {
   const sessions = new Map<string, Session>();
+  const reopening = new Reopening(holdMs);
+  let isRefusing = false;
   const pings = setInterval(() => {
     for (const { transport } of sessions.values()) transport.ping();
   }, pingMs);
   pings.unref();
 
   return {
-    async open(request, caller) {
+    async open(request, caller, address) {
+      const lastEventId = request.headers.get("last-event-id");
+      if (isRefusing) return lastEventId === null ? refuseStopping() : endedStream();
       if (sessions.size >= mostSessions) {
         return refuse(
           503,
@@ -67,9 +104,12 @@ export function sseEndpoint(
           },
         );
       }
-      const transport = new SseTransport(messagesPath, mostWaitingBytes);
+      // A client that reconnects does not initialize again: it says by Last-Event-ID what it said the first time.
+      const introduction = lastEventId === null ? undefined : ids.read(lastEventId, caller);
+      const isFree = introduction !== undefined && !sessions.has(introduction.nonce);
+      const transport = new SseTransport(messagesPath, mostWaitingBytes, isFree ? introduction.nonce : undefined);
       const server = createServer(caller);
-      sessions.set(transport.sessionId, { server, transport, callerId: caller.id });
+      sessions.set(transport.sessionId, { server, transport, caller });
       server.onclose = () => {
         sessions.delete(transport.sessionId);
         log.debug(`SSE stream ${transport.sessionId} closed, ${sessions.size} open`);
@@ -77,28 +117,24 @@ export function sseEndpoint(
       server.onerror = (error) => log.debug(`SSE stream ${transport.sessionId}: ${fixedPart(error)}`);
       await server.connect(transport);
       transport.ping();
-      // A client that reconnects does not initialize again: it says by Last-Event-ID what it said the first time.
-      const introduction = ids.read(request.headers.get("last-event-id") ?? "", caller);
       if (introduction !== undefined) {
         transport.introduce(introduction);
-        transport.nameNextEvent(ids.mint(introduction, caller));
+        transport.nameNextEvent(ids.mint(introduction, caller, transport.sessionId));
+        if (isFree) reopening.reopened(transport.sessionId);
+      }
+      // The version was agreed on in a handshake, so this is no first stream; what was said in it is lost.
+      const agreed = request.headers.get("mcp-protocol-version");
+      if (introduction === undefined && agreed !== null) {
+        const name = request.headers.get("user-agent") ?? "unknown";
+        transport.introduce({ protocolVersion: agreed, capabilities: {}, clientInfo: { name, version: "" } });
+        reopening.reopenedBy(peerOf(request, caller, address), transport.sessionId);
       }
       log.debug(`SSE stream ${transport.sessionId} opened, ${sessions.size} open`);
-      return new Response(transport.stream, {
-        headers: {
-          "Content-Type": "text/event-stream",
-          "Cache-Control": "no-cache, no-transform",
-          "X-Accel-Buffering": "no",
-        },
-      });
+      return new Response(transport.stream, { headers: streamHeaders });
     },
 
-    async post(request, caller) {
-      const id = new URL(request.url).searchParams.get("sessionId");
-      const session = id === null ? undefined : sessions.get(id);
-      if (session?.callerId !== caller.id) {
-        return refuse(404, "There is no SSE stream of this sessionId (any more). Open a new one with GET /sse.");
-      }
+    async post(request, caller, address) {
+      const id = new URL(request.url).searchParams.get("sessionId") ?? "";
       const body = await readJson(request);
       if ("refusal" in body) return body.refusal;
       let message: JSONRPCMessage;
@@ -107,7 +143,17 @@ export function sseEndpoint(
       } catch {
         return refuse(400, "Invalid request: the body is not one JSON-RPC message.", {}, -32600);
       }
-      if (isInitializeRequest(message)) session.transport.nameNextEvent(ids.mint(message.params, caller));
+      if (isRefusing && isJSONRPCRequest(message)) return refuseStopping();
+      // After a restart of this server the client reopens its stream within a moment.
+      const known = sessions.has(id) ? id : reopening.continuationOf(id);
+      const streamId = known ?? (await reopening.wait(id, peerOf(request, caller, address), request.signal)) ?? id;
+      const session = sessions.get(streamId);
+      if (session?.caller.id !== caller.id) {
+        return refuse(404, "There is no SSE stream of this sessionId (any more). Open a new one with GET /sse.");
+      }
+      if (isInitializeRequest(message)) {
+        session.transport.nameNextEvent(ids.mint(message.params, caller, session.transport.sessionId));
+      }
       session.transport.receive(message, request);
       return new Response("Accepted", { status: 202 });
     },
@@ -117,6 +163,14 @@ export function sseEndpoint(
     toolsChanged() {
       // A stream that ends meanwhile needs no news.
       for (const { server } of sessions.values()) void server.sendToolListChanged().catch(() => undefined);
+    },
+
+    refuse() {
+      isRefusing = true;
+    },
+
+    endRevoked(knows) {
+      for (const { caller, transport } of sessions.values()) if (!knows(caller)) void transport.close();
     },
 
     async close() {

@@ -3,16 +3,18 @@ import {
   createMcpHandler,
   type InitializeRequest,
   isInitializeRequest,
+  isJSONRPCRequest,
   isLegacyRequest,
 } from "@modelcontextprotocol/server";
 import { fixedPart, type Log } from "../log.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import { anonymous, type Caller } from "../policy/caller.ts";
-import { refuse } from "./answers.ts";
+import { refuse, refuseStopping } from "./answers.ts";
 import { readJson } from "./body.ts";
 import { keepAliveMs, streamedIfSlow } from "./event-stream.ts";
 import type { SessionIds } from "./session-id.ts";
 import { type SessionOptions, sessionEndpoint } from "./sessions.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** Streamable HTTP as the routes see it. */
 export interface StreamableEndpoint {
@@ -22,6 +24,10 @@ export interface StreamableEndpoint {
   count(): number;
   /** Tells all clients that listen that tools/list changed. */
   toolsChanged(): void;
+  /** Refuses new streams and requests; answers and cancellations for what runs still pass. */
+  refuse(): void;
+  /** Ends the sessions and subscriptions of callers that are not known any more. */
+  endRevoked(knows: (caller: Caller) => boolean): void;
   /** Ends what is open. */
   close(): Promise<void>;
 }
@@ -39,10 +45,13 @@ export function streamableEndpoint(
   const onerror = (error: Error) => log.debug(`/mcp: ${fixedPart(error)}`);
   const sessionless = createMcpHandler(({ authInfo }) => createServer(callerOf(authInfo)), { keepAliveMs, onerror });
   const sessions = sessionEndpoint(createServer, log, ids, options);
+  const subscriptions = new Subscriptions();
+  let isRefusing = false;
 
   return {
     async serve(request, caller) {
       const sessionId = request.headers.get("mcp-session-id");
+      if (request.method === "GET" && isRefusing) return refuseStopping();
       if (request.method === "GET" || request.method === "DELETE") {
         if (sessionId !== null) return await sessions.serve(sessionId, request, caller);
         return refuse(400, `${request.method} /mcp belongs to a session: send its Mcp-Session-Id header.`);
@@ -53,11 +62,13 @@ export function streamableEndpoint(
       const body = await readJson(request);
       if ("refusal" in body) return body.refusal;
       const { json } = body;
+      if (isRefusing && hasRequest(json)) return refuseStopping();
       if (await isLegacyRequest(request, json)) {
         if (beginsSession(json)) return await sessions.begin(request, json, caller);
         if (sessionId !== null) return await sessions.serve(sessionId, request, caller, json);
       }
-      return await streamedIfSlow(sessionless.fetch(request, { parsedBody: json, authInfo: infoOf(caller) }));
+      const fetch = (given: Request) => sessionless.fetch(given, { parsedBody: json, authInfo: infoOf(caller) });
+      return await streamedIfSlow(isSubscription(json) ? subscriptions.serve(request, caller, fetch) : fetch(request));
     },
 
     count: () => sessions.count(),
@@ -65,6 +76,15 @@ export function streamableEndpoint(
     toolsChanged() {
       sessionless.notify.toolsChanged();
       sessions.toolsChanged();
+    },
+
+    refuse() {
+      isRefusing = true;
+    },
+
+    endRevoked(knows) {
+      subscriptions.endRevoked(knows);
+      sessions.endRevoked(knows);
     },
 
     async close() {
@@ -77,6 +97,16 @@ export function streamableEndpoint(
 function beginsSession(message: unknown): message is InitializeRequest {
   const { method } = (message ?? {}) as { method?: unknown };
   return method === "initialize" && isInitializeRequest(message);
+}
+
+/** Whether a message, or one of a batch, wants an answer. */
+function hasRequest(json: unknown): boolean {
+  return Array.isArray(json) ? json.some(isJSONRPCRequest) : isJSONRPCRequest(json);
+}
+
+/** Whether a request opens a stream of notifications that has no end of its own (2026-07-28). */
+function isSubscription(json: unknown): boolean {
+  return (json as { method?: unknown } | null)?.method === "subscriptions/listen";
 }
 
 /** How a caller gets through the SDK, which hands this on as it is. */

@@ -51,7 +51,7 @@ export function replyInRequest({ inputResponses, requestState }: ServerContext["
  */
 export async function askByRequest(
   needed: ConsentNeeded,
-  { send, signal }: ServerContext["mcpReq"],
+  { send, signal }: Pick<ServerContext["mcpReq"], "send" | "signal">,
   redactor: Redactor,
 ): Promise<Reply> {
   try {

@@ -8,10 +8,11 @@ const mostCharacters = 300;
 
 /**
  * Progress for a client that gave a token with its request. The notification belongs to the request, so it travels on
- * its answer's stream, or on the session's where the transport has one.
+ * its answer's stream, or on the session's where the transport has one. None is sent once `signal` is aborted.
  */
 export function progressOf(
-  { _meta, notify, signal }: ServerContext["mcpReq"],
+  { _meta, notify }: ServerContext["mcpReq"],
+  signal: AbortSignal,
   redactor: Redactor,
 ): Pick<ToolContext, "progress"> {
   const progressToken = _meta?.progressToken;

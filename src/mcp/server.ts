@@ -10,11 +10,13 @@ import { givenConsent } from "../tools/arguments.ts";
 import { failureText } from "../tools/failure.ts";
 import type { Tool } from "../tools/tool.ts";
 import { NotExecuted } from "../policy/refusal.ts";
+import { Cancellation } from "../proxmox/cancellation.ts";
 import { clientOf } from "./client.ts";
 import { askByRequest, askInResult, replyInRequest } from "./elicitation.ts";
 import { Offers } from "./offer.ts";
 import { progressOf } from "./progress.ts";
 import { answer, failure } from "./result.ts";
+import type { RunningCalls } from "./running-calls.ts";
 
 /** Makes a fresh MCP server for a caller's connection, session or single request; all serve the same tools. */
 export type ServerFactory = (caller: Caller) => Server;
@@ -25,6 +27,8 @@ export interface ServerOptions {
   /** The clusters of the moment behind the policy: another one once the configuration was reloaded. */
   readonly guard: () => Guard;
   readonly limits: CallLimits;
+  /** Where every call is registered while it runs. */
+  readonly calls: RunningCalls;
   readonly version: string;
   readonly log: Log;
   /** What every answer, question and notification passes. */
@@ -35,7 +39,7 @@ export interface ServerOptions {
 const jsonSchemaValidator = new AjvJsonSchemaValidator();
 
 /** Prepares what is the same for all servers, tools/list above all, and returns their factory. */
-export function serverFactory({ tools, guard, limits, version, log, redactor }: ServerOptions): ServerFactory {
+export function serverFactory({ tools, guard, limits, calls, version, log, redactor }: ServerOptions): ServerFactory {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const offers = new Offers(tools);
   return (caller) => {
@@ -56,29 +60,38 @@ export function serverFactory({ tools, guard, limits, version, log, redactor }: 
         const message = `There is no tool "${params.name}". Tools: ${names}.`;
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, redactor.outgoing(message));
       }
-      const { signal } = mcpReq;
+      if (calls.isStopping) return failure(notStarted(tool), redactor);
       const { name: client, hasForms, isModern } = clientOf(server, mcpReq);
       const prompt = hasForms ? "form" : "none";
       const consent = givenConsent(params.arguments);
-      const attempt = async (reply: Reply | undefined) => {
-        const open = () => ({
-          proxmox: guard()({ caller, client, prompt, reply, consent }),
-          signal,
-          ...progressOf(mcpReq, redactor),
-        });
-        const run = () => limits.within(caller, () => tool.call(params.arguments, open()));
-        return await answerOf(tool, run, signal, { log, redactor });
-      };
-      if (isModern) {
-        const outcome = await attempt(replyInRequest(mcpReq));
-        return outcome instanceof ConsentNeeded ? askInResult(outcome, redactor) : outcome;
-      }
-      let outcome = await attempt(undefined);
-      for (let round = 0; outcome instanceof ConsentNeeded; round++) {
-        if (round === maxRounds) return failure(tooManyRounds(tool), redactor);
-        outcome = await attempt(await askByRequest(outcome, mcpReq, redactor));
-      }
-      return outcome;
+      return await calls.run(caller, mcpReq.signal, async ({ signal, stopping, use }) => {
+        const attempt = async (reply: Reply | undefined) => {
+          const open = () => ({
+            proxmox: guard()({ caller, client, prompt, reply, consent, use }),
+            signal,
+            stopping,
+            ...progressOf(mcpReq, signal, redactor),
+          });
+          const run = () => limits.within(caller, () => tool.call(params.arguments, open()));
+          return await answerOf(tool, run, signal, { log, redactor });
+        };
+        if (isModern) {
+          const outcome = await attempt(replyInRequest(mcpReq));
+          return outcome instanceof ConsentNeeded ? askInResult(outcome, redactor) : outcome;
+        }
+        let outcome = await attempt(undefined);
+        for (let round = 0; outcome instanceof ConsentNeeded; round++) {
+          if (round === maxRounds) return failure(tooManyRounds(tool), redactor);
+          const asking = { send: mcpReq.send, signal: AbortSignal.any([signal, stopping]) };
+          const reply = await askByRequest(outcome, asking, redactor).catch((error: unknown) => {
+            if (mcpReq.signal.aborted) throw error;
+            return undefined;
+          });
+          if (reply === undefined) return failure(unasked(tool, signal), redactor);
+          outcome = await attempt(reply);
+        }
+        return outcome;
+      });
     });
     return server;
   };
@@ -91,6 +104,16 @@ function tooManyRounds({ name }: Tool): string {
   return `${name}: not executed. Its target changed each time a human was asked; call again when nothing else changes it.`;
 }
 
+function notStarted({ name }: Tool): string {
+  return `${name}: not executed. The server is stopping; call again in a few seconds.`;
+}
+
+/** The call was ended while a human was asked. */
+function unasked({ name }: Tool, { aborted, reason }: AbortSignal): string {
+  const why = aborted && reason instanceof Cancellation ? reason.message : "the server is stopping";
+  return `${name}: not executed, because ${why}. Its question to the human is void.`;
+}
+
 /** The one place where what a tool throws becomes an answer. A question that a human must answer is returned. */
 async function answerOf(
   tool: Tool,
@@ -101,13 +124,15 @@ async function answerOf(
   try {
     return answer(await run(), redactor);
   } catch (error) {
-    // A cancelled call is not answered; the SDK drops what is thrown.
-    if (signal.aborted) throw error;
+    const { reason } = signal;
+    // A call that its client cancelled is not answered; the SDK drops what is thrown.
+    if (signal.aborted && !(reason instanceof Cancellation)) throw error;
     if (error instanceof ConsentNeeded) return error;
     // A plan that waits for consent is an answer: Gemini CLI 0.61 does not show a tool's errors to its user.
     if (error instanceof NotExecuted) return answer(error.message, redactor);
     const text = failureText(error);
     if (text !== undefined) return failure(text, redactor);
+    if (signal.aborted) return failure(`${tool.name} was ended: ${reason.message}.`, redactor);
     log.error(`${tool.name} failed`, error);
     const doubt = tool.annotations.readOnlyHint
       ? ""

@@ -1,4 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { trustFault } from "../config/file-trust.ts";
 
 /** Why a file must not be used as the audit. The message is the end of a sentence that begins with its path. */
@@ -18,25 +19,25 @@ const shortest = '{"time":"'.length;
  * hold text that a shell or another program would read.
  * @throws AuditFileError where it must not be used; the system's error where it cannot be opened.
  */
-export function openAuditFile(path: string): number {
+export async function openAuditFile(path: string): Promise<FileHandle> {
   // Not blocking, since opening a pipe would wait for its reader.
   const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | (constants.O_NONBLOCK ?? 0);
-  const there = statSync(path, { throwIfNoEntry: false });
+  const there = await stat(path).catch(ignoreMissing);
   if (there !== undefined && !there.isDirectory()) refuseOther(there);
   // Before it is opened, too: that may make it, where a link of somebody else's points.
   refuseUntrusted(path, true);
-  const descriptor = openSync(path, flags, 0o600);
+  const file = await open(path, flags, 0o600);
   try {
-    refuseOther(fstatSync(descriptor));
+    refuseOther(await file.stat());
     refuseUntrusted(path, false);
-    if (!beginsAsAudit(descriptor)) {
+    if (!(await beginsAsAudit(file))) {
       throw new AuditFileError(
         "is not appended to: it holds something else than an audit. Name another file, or move it away",
       );
     }
-    return descriptor;
+    return file;
   } catch (error) {
-    closeSync(descriptor);
+    await file.close();
     throw error;
   }
 }
@@ -50,23 +51,27 @@ function refuseUntrusted(path: string, mayBeMissing: boolean): void {
     const fault = trustFault(path, "named");
     if (fault !== undefined) throw new AuditFileError(`is not used: ${fault}`);
   } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    if (!(mayBeMissing && isMissing)) throw error;
+    if (!mayBeMissing) throw error;
+    ignoreMissing(error);
   }
 }
 
-/** Whether the last record has no line end, since a full disk took only a part of it. */
-export function endsInsideLine(descriptor: number): boolean {
-  const { size } = fstatSync(descriptor);
-  const last = Buffer.alloc(1);
-  return size > 0 && readSync(descriptor, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
+function ignoreMissing(error: unknown): undefined {
+  if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
 }
 
-function beginsAsAudit(descriptor: number): boolean {
-  const bytes = Buffer.alloc(beginning.length);
-  const length = readSync(descriptor, bytes, 0, bytes.length, 0);
-  if (length === 0) return true;
-  const [line = ""] = bytes.toString("latin1", 0, length).split("\n", 1);
+/** Whether the last record has no line end, since a full disk took only a part of it. */
+export async function endsInsideLine(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size === 0) return false;
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  return bytesRead === 1 && buffer[0] !== 0x0a;
+}
+
+async function beginsAsAudit(file: FileHandle): Promise<boolean> {
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(beginning.length), 0, beginning.length, 0);
+  if (bytesRead === 0) return true;
+  const [line = ""] = buffer.toString("latin1", 0, bytesRead).split("\n", 1);
   const isRecord = [...line].every((char, at) => char === beginning[at] || (beginning[at] === "d" && /\d/.test(char)));
   return isRecord && line.length >= shortest;
 }

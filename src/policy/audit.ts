@@ -1,5 +1,6 @@
-import { closeSync, writeSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { isExhausted, moreDescriptors } from "../descriptors.ts";
+import type { LineQueue } from "../line-queue.ts";
 import { plainJson } from "../plain.ts";
 import type { ParamValue } from "../proxmox/params.ts";
 import type { Redactor } from "../redact/redactor.ts";
@@ -44,61 +45,109 @@ export interface AuditEntry {
 
 /** Where audit lines go. */
 export interface Audit {
-  /** @throws {AuditError} when the line cannot be written to the file that was configured. */
-  write(entry: AuditEntry): void;
+  /**
+   * Resolves once the line is written; nothing blocks the event loop meanwhile.
+   * @throws {AuditError} when the line cannot be written to the file that was configured.
+   */
+  write(entry: AuditEntry): Promise<void>;
   /** Opens the file anew, so that it can be rotated away. */
   reopen(): void;
-  close(): void;
+  /** Ends each request that was sent and has no end yet as `unknown`, with this reason, then closes; within one second. */
+  close(reason: string): Promise<void>;
 }
 
 /** Whoever looks at the clusters from their own terminal sees what they do. */
-export const noAudit: Audit = { write: () => undefined, reopen: () => undefined, close: () => undefined };
+export const noAudit: Audit = { write: async () => undefined, reopen: () => undefined, close: async () => undefined };
+
+/** How long closing waits for a file that takes no writes, in milliseconds. */
+const closeMs = 1000;
 
 /**
  * Opens the audit at `stderr` or in a file, which is made for its owner alone (mode 600) if there is none.
  * Lines are written without what `redactor` takes out.
+ * @param stderr the queue of all that this process writes to stderr.
  * @throws {AuditError} when the file cannot be opened.
  */
-export function openAudit(target: string, redactor: Redactor): Audit {
-  return target === "stderr" ? stderrAudit(redactor) : fileAudit(target, redactor);
+export async function openAudit(target: string, redactor: Redactor, stderr: LineQueue): Promise<Audit> {
+  return withEnds(target === "stderr" ? stderrAudit(redactor, stderr) : await fileAudit(target, redactor));
 }
 
-function stderrAudit(redactor: Redactor): Audit {
+/** What an audit does for one kind of target. */
+type Target = Pick<Audit, "write" | "reopen"> & { close(): Promise<void> };
+
+/** Remembers what was sent, so that closing can write down what has no end. */
+function withEnds({ write, reopen, close }: Target): Audit {
+  const open = new Map<string, AuditEntry>();
   return {
-    write(entry) {
+    async write(entry) {
+      if (entry.event === "ended") open.delete(entry.id);
+      // Before it is written: it may be sent as soon as it is.
+      if (entry.event === "sent") open.set(entry.id, entry);
       try {
-        writeSync(2, toLine(entry, redactor));
-      } catch {
-        // Who closed our stderr does not want to read it, and a client may do that; only a file is a promise.
+        await write(entry);
+      } catch (error) {
+        open.delete(entry.id);
+        throw error;
       }
     },
-    reopen: () => undefined,
-    close: () => undefined,
+    reopen,
+    async close(reason) {
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, closeMs);
+      const ends = [...open.values()].map((sent) => write({ ...sent, event: "ended", outcome: "unknown", reason }));
+      open.clear();
+      // What cannot be written now cannot be told to anybody any more.
+      const closed = Promise.allSettled(ends).then(close);
+      await Promise.race([closed, late.promise]).finally(() => clearTimeout(timer));
+    },
   };
 }
 
-function fileAudit(path: string, redactor: Redactor): Audit {
-  let descriptor: number | undefined = open(path);
+/** A reader that does not read stderr, or closed it, stops nothing; only a file is a promise. */
+function stderrAudit(redactor: Redactor, stderr: LineQueue): Target {
   return {
-    write(entry) {
-      descriptor ??= open(path);
-      writeWhole(descriptor, toLine(entry, redactor), path);
+    write: async (entry) => stderr.write(toLine(entry, redactor)),
+    reopen: () => undefined,
+    close: async () => undefined,
+  };
+}
+
+async function fileAudit(path: string, redactor: Redactor): Promise<Target> {
+  let file: FileHandle | undefined = await openFile(path);
+  let isStale = false;
+  let last: Promise<unknown> = Promise.resolve();
+  /** One after the other: lines of a file must not mix, and each request waits for its own. */
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  };
+  const closeFile = async () => {
+    const old = file;
+    file = undefined;
+    isStale = false;
+    await old?.close();
+  };
+  return {
+    async write(entry) {
+      const line = `${toLine(entry, redactor)}\n`;
+      await inTurn(async () => {
+        if (isStale) await closeFile();
+        file ??= await openFile(path);
+        await writeWhole(file, line, path);
+      });
     },
     reopen() {
-      if (descriptor !== undefined) closeSync(descriptor);
-      // Before the next line, if it cannot be opened now: the error belongs to whoever wants to write.
-      descriptor = undefined;
+      // Before the next line: an error belongs to whoever wants to write.
+      isStale = true;
     },
-    close() {
-      if (descriptor !== undefined) closeSync(descriptor);
-      descriptor = undefined;
-    },
+    close: () => inTurn(closeFile),
   };
 }
 
-function open(path: string): number {
+async function openFile(path: string): Promise<FileHandle> {
   try {
-    return openAuditFile(path);
+    return await openAuditFile(path);
   } catch (error) {
     if (error instanceof AuditFileError) throw new AuditError(unusable(path, error.message));
     throw new AuditError(unwritable(path, "opened", error));
@@ -109,11 +158,11 @@ function open(path: string): number {
  * Writes a record on a line of its own. A file system that is full takes a part of one, and says so by the number of bytes
  * alone.
  */
-function writeWhole(descriptor: number, line: string, path: string): void {
+async function writeWhole(file: FileHandle, line: string, path: string): Promise<void> {
   try {
     // Another process may append to the file, too, so it is looked at each time.
-    const bytes = Buffer.from(endsInsideLine(descriptor) ? `\n${line}` : line);
-    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+    const bytes = Buffer.from((await endsInsideLine(file)) ? `\n${line}` : line);
+    for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
   } catch (error) {
     throw new AuditError(unwritable(path, "written", error));
   }
@@ -133,5 +182,5 @@ function unwritable(path: string, what: string, error: unknown): string {
 function toLine(entry: AuditEntry, redactor: Redactor): string {
   const { event, ...rest } = entry;
   const json = JSON.stringify({ time: new Date().toISOString(), audit: event, ...redactor.outgoing(rest) });
-  return `${plainJson(json)}\n`;
+  return plainJson(json);
 }

@@ -17,6 +17,11 @@ export interface Call {
   readonly reply?: Reply | undefined;
   /** The `consent` argument: a code that a human read, or the value of a two-step answer. */
   readonly consent?: string | undefined;
+  /**
+   * Told the name of each cluster that the call uses, before it does.
+   * @throws {Cancellation} when a reload took that cluster away since the call began.
+   */
+  readonly use?: ((cluster: string) => void) | undefined;
 }
 
 /** An answer to a question, and the state that went with it. Both come through the client and prove nothing by themselves. */

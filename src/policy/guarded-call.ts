@@ -112,7 +112,7 @@ export class GuardedCall implements Proxmox {
       const agreed = asks(law.access, classified) ? await this.#consent(matter, known) : undefined;
       return await this.#send({ ...matter, request: agreed?.request ?? request }, known, record, agreed?.consent);
     } catch (error) {
-      record.refused(error);
+      await record.refused(error);
       throw error;
     }
   }
@@ -180,18 +180,18 @@ export class GuardedCall implements Proxmox {
     record: Record,
     consent: Consent | undefined,
   ): Promise<ProxmoxAnswer> {
-    record.sent(consent);
+    await record.sent(consent, request.signal);
     try {
       const answer =
         known === undefined
           ? await cluster.client.request(request)
           : await sendChecked(cluster, request, known, mayList(law));
       const upid = typeof answer.data === "string" && parseUpid(answer.data) !== undefined ? answer.data : undefined;
-      record.ended("done", upid === undefined ? {} : { upid });
+      await record.ended("done", upid === undefined ? {} : { upid });
       return answer;
     } catch (error) {
       const isDoubt = error instanceof ProxmoxError && error.sent === "maybe";
-      record.ended(isDoubt ? "unknown" : "failed", {
+      await record.ended(isDoubt ? "unknown" : "failed", {
         reason: error instanceof ProxmoxError ? error.what : "a fault of this server",
       });
       throw error;
@@ -210,7 +210,9 @@ export class GuardedCall implements Proxmox {
   #pick(name: string | undefined): Cluster {
     const { clusters } = this.#options;
     if (name === undefined ? this.names.length === 1 : this.names.includes(name)) {
-      return clusters.pick(name ?? this.names[0]);
+      const cluster = clusters.pick(name ?? this.names[0]);
+      this.#call.use?.(cluster.name);
+      return cluster;
     }
     throw new ClusterChoiceError(name, this.names);
   }

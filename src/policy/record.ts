@@ -1,6 +1,7 @@
 import type { Cluster } from "../clusters.ts";
 import type { ProxmoxRequest } from "../proxmox/client.ts";
 import { formatPath } from "../proxmox/path.ts";
+import { until } from "../proxmox/until.ts";
 import { type Audit, type AuditEntry, AuditError } from "./audit.ts";
 import { type Call, ConsentNeeded } from "./call.ts";
 import { CheckRefusal } from "./check.ts";
@@ -9,6 +10,15 @@ import type { Classified } from "./classes/classify.ts";
 import { maskParams } from "./mask.ts";
 import { NoEffect } from "./plan/no-effect.ts";
 import { NotExecuted, PolicyRefusal } from "./refusal.ts";
+
+/** How long a request waits until it is written down that it leaves, in milliseconds. */
+const sentMs = 10_000;
+
+/** How long an answer waits until its outcome is written down, in milliseconds. */
+const endedMs = 2_000;
+
+/** What the lines of one request do not have in common. */
+type Line = Pick<AuditEntry, "event"> & Partial<AuditEntry>;
 
 /** What is written down of one request: nothing of a plain read, unless it is refused. */
 export class Record {
@@ -43,48 +53,85 @@ export class Record {
   }
 
   /**
-   * The request is about to leave.
-   * @throws {AuditError} when that cannot be written down: then it must not leave.
+   * The request is about to leave, once this resolves.
+   * @param signal the request's own: it does not wait longer for a file than it would for Proxmox.
+   * @throws {AuditError} when that cannot be written down, or not within ten seconds: then it must not leave. Else the
+   * signal's reason.
    */
-  sent(consent: Consent | undefined): void {
+  async sent(consent: Consent | undefined, signal: AbortSignal | undefined): Promise<void> {
     if (!this.#isRead) {
       const given = consent && { consent: { how: consent.how, by: this.#client }, question: consent.question };
-      this.#write({ event: "sent", ...given });
+      await this.#writeInTime({ event: "sent", ...given }, signal);
     }
     this.#left = true;
   }
 
-  /** What became of it. It happened whether or not that can be written down, so a failure here stops nothing. */
-  ended(outcome: "done" | "failed" | "unknown", more: { readonly upid?: string; readonly reason?: string }): void {
-    if (!this.#isRead) this.#tryWrite({ event: "ended", outcome, ...more });
+  /**
+   * What became of it. It happened whether or not that can be written down, so a failure here stops nothing, and a file
+   * that takes no lines holds nothing up for longer than two seconds.
+   */
+  async ended(
+    outcome: "done" | "failed" | "unknown",
+    more: { readonly upid?: string; readonly reason?: string },
+  ): Promise<void> {
+    if (!this.#isRead) await this.#tryWrite({ event: "ended", outcome, ...more });
   }
 
   /** It was not sent, if it was not; whoever asks for consent is told of in the same place. */
-  refused(error: unknown): void {
+  async refused(error: unknown): Promise<void> {
     if (this.#left || error instanceof AuditError) return;
     if (error instanceof ConsentNeeded) {
-      this.#tryWrite({ event: "asked", reason: "consent is needed (form)", question: error.question.id });
+      await this.#tryWrite({ event: "asked", reason: "consent is needed (form)", question: error.question.id });
     } else if (error instanceof NotExecuted) {
-      this.#tryWrite({ event: "asked", reason: error.reason, ...withQuestion(error) });
+      await this.#tryWrite({ event: "asked", reason: error.reason, ...withQuestion(error) });
     } else if (error instanceof PolicyRefusal) {
-      this.#tryWrite({ event: "refused", rule: error.rule, reason: error.message, ...withQuestion(error) });
+      await this.#tryWrite({ event: "refused", rule: error.rule, reason: error.message, ...withQuestion(error) });
     } else if (error instanceof NoEffect) {
-      this.#tryWrite({ event: "refused", rule: "no-effect", reason: error.message });
+      await this.#tryWrite({ event: "refused", rule: "no-effect", reason: error.message });
     } else if (error instanceof CheckRefusal && !this.#isRead) {
-      this.#tryWrite({ event: "refused", rule: "schema", reason: error.message });
+      await this.#tryWrite({ event: "refused", rule: "schema", reason: error.message });
     }
   }
 
-  #write(more: Pick<AuditEntry, "event"> & Partial<AuditEntry>): void {
-    this.#audit.write({ ...this.#entry, ...more });
+  async #writeInTime(more: Line, signal: AbortSignal | undefined): Promise<void> {
+    const written = this.#write(more);
+    let isFailed = false;
+    written.catch(() => {
+      isFailed = true;
+    });
+    try {
+      await inTime(sentMs, signal, written);
+    } catch (error) {
+      // The file may take the line later: then it takes its end, too.
+      if (!isFailed) void this.#tryWrite({ event: "ended", outcome: "failed", reason: "given up before it was sent" });
+      throw error;
+    }
   }
 
-  #tryWrite(more: Pick<AuditEntry, "event"> & Partial<AuditEntry>): void {
+  async #tryWrite(more: Line): Promise<void> {
     try {
-      this.#write(more);
+      await inTime(endedMs, undefined, this.#write(more));
     } catch (error) {
       if (!(error instanceof AuditError)) throw error;
     }
+  }
+
+  async #write(more: Line): Promise<void> {
+    await this.#audit.write({ ...this.#entry, ...more });
+  }
+}
+
+/** Rejects with the signal's reason when it is aborted, and with AuditError after `ms`. */
+async function inTime(ms: number, signal: AbortSignal | undefined, written: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new AuditError(`audit_log: the file took no line within ${ms / 1000} s, so nothing was sent.`));
+  }, ms);
+  try {
+    const first = Promise.race([written, late.promise]);
+    await (signal === undefined ? first : until(signal, first));
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -139,7 +139,9 @@ export class ProxmoxClient {
     } catch (error) {
       if (error instanceof ProxmoxError) throw error;
       // An asker that left while others still wait for the answer; or something that is no request.
-      const fault = signal?.aborted ? aborted({ stage: "sent" }) : unexpected(error, { stage: "waiting" });
+      const fault = signal?.aborted
+        ? aborted({ stage: "sent" }, signal.reason)
+        : unexpected(error, { stage: "waiting" });
       throw new ProxmoxError(this.#attempted(request), fault.problem);
     }
   }
@@ -236,7 +238,7 @@ export class ProxmoxClient {
       } catch (error) {
         // Which of the two came first: the signal of both keeps the first one's reason.
         if (error instanceof Fault || !signal.aborted) throw error;
-        throw signal.reason === limit.reason ? timedOut(timeoutMs, progress) : aborted(progress);
+        throw signal.reason === limit.reason ? timedOut(timeoutMs, progress) : aborted(progress, signal.reason);
       }
     } catch (error) {
       throw new ProxmoxError(attempted, (error instanceof Fault ? error : unexpected(error, progress)).problem);

@@ -1,3 +1,4 @@
+import { Cancellation } from "./cancellation.ts";
 import { Fault } from "./errors.ts";
 
 /** How far a message has come; where its failure does not say it, this tells whether it may have been carried out. */
@@ -33,14 +34,12 @@ export function timedOut(ms: number, progress: Progress): Fault {
   }
 }
 
-/** The caller gave up. */
-export function aborted(progress: Progress): Fault {
+/** The caller gave up, or this server ended the call: `reason` is the abort signal's. */
+export function aborted(progress: Progress, reason: unknown): Fault {
   const sent = sentBy(progress);
-  return new Fault({
-    kind: "aborted",
-    sent,
-    what: `given up by the caller ${sent === "no" ? "before it was sent" : "before the answer came"}`,
-  });
+  const when = sent === "no" ? "before it was sent" : "before the answer came";
+  const why = reason instanceof Cancellation ? reason.message : "given up by the caller";
+  return new Fault({ kind: "aborted", sent, what: `${why} ${when}` });
 }
 
 /**

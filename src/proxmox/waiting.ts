@@ -6,6 +6,8 @@ import { isUnknownTask, readLog, readTask, type Send, type TaskId, type TaskStat
 export interface Patience {
   /** Ends the waiting; the task goes on. */
   readonly signal: AbortSignal;
+  /** Ends the waiting early, as if the time were over. */
+  readonly stopping?: AbortSignal | undefined;
   /** How long is waited, in milliseconds; an answer that is under way then is given two seconds more. */
   readonly timeoutMs: number;
   /** Called at every look while the task runs, with its log's last line or an empty text; without it no log is read. */
@@ -40,7 +42,21 @@ const passing: readonly ProxmoxErrorKind[] = [
  * Waits until a task ends, or the time is over. A node that does not answer is asked again until then.
  * @throws {ProxmoxError} when the task was never known or may not be read; an AbortError, or the signal's reason, when it is aborted.
  */
-export async function waitForTask(send: Send, task: TaskId, { signal, timeoutMs, onLine }: Patience): Promise<Waited> {
+export async function waitForTask(
+  send: Send,
+  task: TaskId,
+  { signal: caller, stopping, timeoutMs, onLine }: Patience,
+): Promise<Waited> {
+  const signal = stopping === undefined ? caller : AbortSignal.any([caller, stopping]);
+  try {
+    return await lookUntilEnd(send, task, { signal, timeoutMs, onLine });
+  } catch (error) {
+    if (caller.aborted || stopping?.aborted !== true) throw error;
+    return { running: true };
+  }
+}
+
+async function lookUntilEnd(send: Send, task: TaskId, { signal, timeoutMs, onLine }: Patience): Promise<Waited> {
   const deadline = performance.now() + timeoutMs;
   let seenRunning = false;
   let lines = 0;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Cancellation } from "./cancellation.ts";
 import type { ProxmoxAnswer, ProxmoxRequest } from "./client.ts";
 import { isUnshown, matchesConfig } from "./config-match.ts";
 import type { ProxmoxError } from "./errors.ts";
@@ -58,7 +59,8 @@ const maxCandidates = 8;
 
 /**
  * Finds out what became of a write whose answer was lost, by its task or by the values that it set; it is never sent
- * again. An abort by its caller ends the search.
+ * again. An abort by its caller ends the search; when this server ended the call, one quick look tells whether its task
+ * can be named.
  * @throws {ProxmoxError} the same one, that then says what was found and how to check.
  */
 export async function recover(lost: LostWrite, options: LookUpOptions): Promise<ProxmoxAnswer> {
@@ -76,6 +78,7 @@ export async function recover(lost: LostWrite, options: LookUpOptions): Promise<
 
 /** `undefined` where there is nothing to look at, or the caller gave up. */
 async function lookUp(lost: LostWrite, options: LookUpOptions): Promise<Outcome | undefined> {
+  if (lost.request.signal?.reason instanceof Cancellation) return await lookOnce(lost, options);
   const { signal: caller } = lost.request;
   const wasClosed = ["unreachable", "broken-answer"].includes(lost.error.kind);
   const forMs = wasClosed ? options.forMs : options.forMs / 4;
@@ -91,12 +94,24 @@ async function lookUp(lost: LostWrite, options: LookUpOptions): Promise<Outcome 
       if (left > 0) await sleep(Math.min(pausesMs[round] ?? 2_000, left), undefined, { signal });
       seen = await look();
       if (seen.word !== "not yet") return seen;
-      if (left <= 0) return { word: "unknown", how: `So far ${seen.how}; it may still be carried out.` };
+      if (left <= 0) return soFar(seen.how);
     }
   } catch (error) {
     if (caller?.aborted) return undefined;
     throw error;
   }
+}
+
+/** How long the look takes at most that a call gets which this server ends, in milliseconds: clients kill it after 2 s. */
+const onceMs = 300;
+
+async function lookOnce(lost: LostWrite, options: LookUpOptions): Promise<Outcome | undefined> {
+  const seen = await lookFor(lost, { ...options, readMs: onceMs }, AbortSignal.timeout(onceMs))?.();
+  return seen?.word === "not yet" ? soFar(seen.how) : seen;
+}
+
+function soFar(how: string): Outcome {
+  return { word: "unknown", how: `So far ${how}; it may still be carried out.` };
 }
 
 function lookFor({ request, write }: LostWrite, options: LookUpOptions, signal: AbortSignal): Look | undefined {

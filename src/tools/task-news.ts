@@ -1,4 +1,5 @@
 import { plainLine } from "../plain.ts";
+import { Cancellation } from "../proxmox/cancellation.ts";
 import { decisiveLines, explainTask, readLog } from "../proxmox/task.ts";
 import { type Waited, waitForTask } from "../proxmox/waiting.ts";
 import { failureText, ToolFailure } from "./failure.ts";
@@ -47,10 +48,11 @@ export async function watchTask(
   context: ToolContext,
   { timeoutMs, tail }: Watch,
 ): Promise<TaskNews> {
-  const { signal, progress } = context;
+  const { signal, stopping, progress } = context;
   const onLine = progress && ((line: string) => progress(line === "" ? `${titleOf(handle)} is running` : line));
-  const waited = await waitForTask(senderOf(context, handle), handle, { signal, timeoutMs, onLine });
+  const waited = await waitForTask(senderOf(context, handle), handle, { signal, stopping, timeoutMs, onLine });
   if (waited.running === "vanished") return vanished(handle);
+  if (waited.running && stopping?.aborted === true) return cutShort(handle, "the server is stopping");
   // A node that does not tell a task's state does not tell its log either.
   if (waited.running) return stillRunning(handle, waited, await lastLines(handle, context, waited.trouble ? 0 : 1));
   const { result } = waited;
@@ -65,8 +67,10 @@ export async function watchStarted(handle: TaskHandle, context: ToolContext): Pr
   try {
     return await watchTask(handle, context, { timeoutMs: momentMs, tail: 0 });
   } catch (error) {
+    const { aborted, reason: cause } = context.signal;
+    if (aborted && cause instanceof Cancellation) return cutShort(handle, cause.message);
     const reason = failureText(error);
-    if (reason === undefined || context.signal.aborted) throw error;
+    if (reason === undefined || aborted) throw error;
     const text = `${titleOf(handle)} was started; how it gets on cannot be read: ${reason}\n${named(handle)}`;
     return { outcome: "running", text };
   }
@@ -116,6 +120,12 @@ function stillRunning(
   const next = `It goes on by itself; wait_for_task waits for its end.`;
   const line = last === undefined ? [] : [`Its log ends in: ${last}`];
   return { outcome: "running", text: [state, ...line, next, named(handle)].join("\n") };
+}
+
+/** A wait that ended before its time; `why` is a clause. */
+function cutShort(handle: TaskHandle, why: string): TaskNews {
+  const text = `${titleOf(handle)} goes on by itself; the wait for it ended early, because ${why}. wait_for_task waits for its end later.`;
+  return { outcome: "running", text: `${text}\n${named(handle)}` };
 }
 
 function vanished(handle: TaskHandle): TaskNews {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setSystemTime, test } from "bun:test";
-import { type ClientCapabilities, type InitializeRequest, Server } from "@modelcontextprotocol/server";
+import { type InitializeRequest, Server } from "@modelcontextprotocol/server";
 import { Secret } from "../../src/config/secret.ts";
 import { createDemo } from "../../src/demo/index.ts";
 import { listen } from "../../src/http/listen.ts";
-import { SessionIds } from "../../src/http/session-id.ts";
+import { type Introduction, SessionIds } from "../../src/http/session-id.ts";
 import { sessionEndpoint } from "../../src/http/sessions.ts";
 import { sseEndpoint } from "../../src/http/sse.ts";
 import type { Caller } from "../../src/policy/caller.ts";
@@ -219,11 +219,13 @@ test("an id is good for seven days, for its caller, and carries what the client 
     { name: "default", id: "2" },
   ];
   const capabilities = { elicitation: { form: {} }, experimental: { large: { text: "x".repeat(9000) } } };
-  const id = ids.mint({ protocolVersion: "2025-11-25", capabilities }, one);
+  const clientInfo = { name: "tests", version: "1.2.3" };
+  const id = ids.mint({ protocolVersion: "2025-11-25", capabilities, clientInfo }, one);
   expect(id.length).toBeLessThan(1000);
   expect(ids.read(id, one)).toMatchObject({
     protocolVersion: "2025-11-25",
     capabilities: { elicitation: { form: {} } },
+    clientInfo,
   });
   expect(ids.read(id, other)).toBeUndefined();
   now += 7 * 24 * 3600_000 - 1;
@@ -235,11 +237,12 @@ test("an id is good for seven days, for its caller, and carries what the client 
 test("an id stays short, whatever a client says of itself", () => {
   const ids = new SessionIds(new Seal(emptyConfig));
   const long = "x".repeat(900_000);
+  const clientInfo = { name: "\u{1f600}".repeat(1000), version: `"${long}` };
   const said = [
-    { protocolVersion: long, capabilities: {} },
-    { protocolVersion: "2025-06-18", capabilities: { elicitation: { form: { x: long } } } },
-    { protocolVersion: "2025-06-18", capabilities: { roots: { x: long }, sampling: { x: long } } },
-  ] as unknown as { protocolVersion: string; capabilities: ClientCapabilities }[];
+    { protocolVersion: long, capabilities: {}, clientInfo },
+    { protocolVersion: "2025-06-18", capabilities: { elicitation: { form: { x: long } } }, clientInfo },
+    { protocolVersion: "2025-06-18", capabilities: { roots: { x: long }, sampling: { x: long } }, clientInfo },
+  ] as unknown as Introduction[];
   for (const introduction of said) expect(ids.mint(introduction, { name: "default", id: "" }).length).toBeLessThan(600);
 });
 

@@ -11,7 +11,7 @@ const mostWaitingBytes = 32 * 1024;
 let server: Listening & { readonly log: KeptLog };
 
 beforeAll(() => {
-  server = listenToDemo({ sse: { mostSessions, pingMs: 100, mostWaitingBytes } });
+  server = listenToDemo({ sse: { mostSessions, pingMs: 100, mostWaitingBytes, holdMs: 50 } });
 });
 
 afterAll(async () => {
@@ -54,7 +54,9 @@ test("the stream begins with where to post, is pinged at once and again, and is 
   expect(stream.response.headers.get("content-type")).toBe("text/event-stream");
   expect(stream.response.headers.get("x-accel-buffering")).toBe("no");
   await until(() => stream.text().split(": ping\n\n").length > 3);
-  expect(stream.text()).toMatch(/^event: endpoint\ndata: \/messages\?sessionId=[0-9a-f-]{36}\n\n: ping\n\n/);
+  expect(stream.text()).toMatch(
+    /^event: endpoint\ndata: \/messages\?sessionId=[0-9a-f-]{36}\nretry: 250\n\n: ping\n\n/,
+  );
   stream.close();
   await until(() => openCount() === 0);
 });

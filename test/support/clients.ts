@@ -82,10 +82,7 @@ export interface Target {
 
 /** The SDK's v1 client over HTTP+SSE, as most of today's clients are built. */
 export async function sseClient({ url, headers = {}, human }: Target): Promise<McpClient> {
-  return await connectV1(
-    new SSEClientTransport(new URL("/sse", url), { requestInit: { headers }, eventSourceInit: eventSource(headers) }),
-    human,
-  );
+  return await connectV1(new SSEClientTransport(new URL("/sse", url), { requestInit: { headers } }), human);
 }
 
 /** The SDK's v1 client over Streamable HTTP, with a session. */
@@ -195,12 +192,4 @@ async function connectV1(transport: Transport, human?: Human): Promise<McpClient
 function toAnswer(result: Readonly<Record<string, unknown>>): ToolAnswer {
   const content = result["content"] as readonly { type: string; text: string }[];
   return { text: content.map((part) => part.text).join("\n"), isError: result["isError"] === true };
-}
-
-/** The v1 SSE client sends its `requestInit` with POSTs only; the stream itself needs a fetch that adds the headers. */
-function eventSource(headers: Record<string, string>) {
-  return {
-    fetch: (url: string | URL | Request, init?: RequestInit) =>
-      fetch(url, { ...init, headers: { ...(init?.headers as Record<string, string>), ...headers } }),
-  };
 }

@@ -4,6 +4,7 @@ import { ClusterManager } from "../../src/clusters.ts";
 import type { Config, ServerConfig } from "../../src/config/types.ts";
 import { type Listening, type ListenOptions, listen } from "../../src/http/listen.ts";
 import type { Log } from "../../src/log.ts";
+import { RunningCalls } from "../../src/mcp/running-calls.ts";
 import { serverFactory } from "../../src/mcp/server.ts";
 import { noAudit } from "../../src/policy/audit.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
@@ -42,6 +43,8 @@ export const loopback: ServerConfig = {
 /** Nobody but whoever comes, as often as they like; nothing is secret. */
 export const unlimited = {
   callers: () => [],
+  knows: () => true,
+  calls: new RunningCalls(),
   limits: new CallLimits(() => emptyConfig),
   redactor: new Redactor(),
 };
@@ -70,7 +73,8 @@ export function listenTo(
   const consents = new Consents(noCodeDisplay);
   const around = guard({ clusters, config, library: new ApiLibrary(), consents, audit: noAudit });
   const { limits } = unlimited;
-  const createServer = serverFactory({ tools, guard: () => around, limits, version: "0.0.0", log, redactor });
+  const { calls } = unlimited;
+  const createServer = serverFactory({ tools, guard: () => around, limits, calls, version: "0.0.0", log, redactor });
   return { ...listen(loopback, { ...unlimited, createServer, seal, log, redactor }, options), log };
 }
 

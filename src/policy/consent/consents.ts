@@ -73,6 +73,11 @@ export class Consents {
     this.#store.endWhere((question) => question.cluster === cluster, "rotated");
   }
 
+  /** Ends the open questions of callers and clusters that a new configuration does not have any more. */
+  revoke(isRevoked: (question: Pick<Question, "caller" | "cluster">) => boolean): void {
+    this.#store.endWhere(isRevoked, "revoked");
+  }
+
   /**
    * Returns the consent of this call, or throws what has to be done to get one.
    * @throws {ConsentNeeded} to ask by form, {NotExecuted} with the plan and another way, {PolicyRefusal} when a human
@@ -191,6 +196,7 @@ export class Consents {
     if (ending === "declined") return "a human declined it";
     if (ending === "unanswered") return "no human answered it in the client";
     if (ending === "rotated") return "the token secret of its cluster was replaced since";
+    if (ending === "revoked") return "its caller or its cluster was removed from the configuration meanwhile";
     if (ending === "replaced") return "the target or the configuration changed since";
     if (plan === undefined || !this.#store.isOpen(question)) return "it came more than ten minutes after the question";
     if (sameFacts(plan.facts, asked.plan.facts)) return undefined;

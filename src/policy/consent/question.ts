@@ -27,7 +27,7 @@ export interface Asked {
 export type Method = "form" | "code" | "two-step";
 
 /** How a question ended; `undefined` while it waits. */
-export type Ending = "used" | "answered" | "declined" | "unanswered" | "replaced" | "rotated" | undefined;
+export type Ending = "used" | "answered" | "declined" | "unanswered" | "replaced" | "rotated" | "revoked" | undefined;
 
 /** A question and what it is bound to. */
 export interface Question {

@@ -1,0 +1,92 @@
+import { until } from "./listening.ts";
+import { cleanEnvironment, productCommand } from "./product.ts";
+
+/** A message of JSON-RPC as the server writes it. */
+interface Message {
+  readonly id?: number;
+  readonly result?: { readonly content?: readonly { readonly text: string }[]; readonly isError?: boolean };
+  readonly error?: unknown;
+}
+
+/** `stdio` of the product in a process of its own, by hand: a client of the SDK cancels its calls when it closes stdin. */
+export interface StdioProcess extends AsyncDisposable {
+  readonly pid: number;
+  /** Sends a call of a tool; its answer has the given id. */
+  call(id: number, name: string, args: Record<string, unknown>): void;
+  /** The answer with an id: its text. */
+  answer(id: number): string | undefined;
+  stderr(): string;
+  closeStdin(): void;
+  kill(signal: NodeJS.Signals): void;
+  readonly exited: Promise<number>;
+}
+
+const version = "2026-07-28";
+const clientInfo = { name: "by-hand", version: "1" };
+
+/** Starts it and goes through the handshake of an era. */
+export async function stdioProcess(
+  era: "2025" | "2026",
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<StdioProcess> {
+  const child = Bun.spawn([...productCommand(), "stdio", ...args], {
+    env: cleanEnvironment({ MCP_LOG_LEVEL: "debug", ...env }),
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const answers = new Map<number, string>();
+  const read = (line: string) => {
+    const { id, result, error } = JSON.parse(line) as Message;
+    if (id !== undefined) answers.set(id, result?.content?.[0]?.text ?? JSON.stringify(result ?? error));
+  };
+  void eachLine(child.stdout, read);
+  let stderr = "";
+  void eachLine(child.stderr, (line) => {
+    stderr += `${line}\n`;
+  });
+  const send = (message: object) => {
+    child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+    child.stdin.flush();
+  };
+  const meta = {
+    "io.modelcontextprotocol/protocolVersion": version,
+    "io.modelcontextprotocol/clientInfo": clientInfo,
+    "io.modelcontextprotocol/clientCapabilities": {},
+  };
+  if (era === "2025") {
+    const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo };
+    send({ id: 0, method: "initialize", params });
+    await until(() => answers.has(0), 20_000);
+    send({ method: "notifications/initialized" });
+  }
+  return {
+    pid: child.pid,
+    call: (id, name, given) =>
+      send({
+        id,
+        method: "tools/call",
+        params: { name, arguments: given, ...(era === "2026" && { _meta: meta }) },
+      }),
+    answer: (id) => answers.get(id),
+    stderr: () => stderr,
+    closeStdin: () => child.stdin.end(),
+    kill: (signal) => child.kill(signal),
+    exited: child.exited,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}
+
+async function eachLine(stream: ReadableStream<Uint8Array>, read: (line: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) read(line);
+  }
+}
