@@ -4,7 +4,10 @@ const maxWaiting = 256;
 /** Old streams that are remembered as continued by new ones; beyond that the oldest are forgotten. */
 const maxContinued = 1024;
 
-/** How long after the first stream of a peer others may come, in milliseconds: all reconnect within 250 ms and a round trip. */
+/**
+ * How long after the first stream of a peer others may come, in milliseconds: all reconnect within 250 ms and a round
+ * trip. A client that is new sends its handshake within this time.
+ */
 const settleMs = 500;
 
 /** Session ids of SSE streams are UUIDs; nothing else is waited for. */
@@ -18,20 +21,26 @@ interface Waiting {
 
 /**
  * Lets messages wait for the SSE stream that their client is about to open again, and finds out which one it is. A client
- * that sends Last-Event-ID gets its old id again. The SDK's v1 client drops that header (sse.js, `_startOrAuth`), and
- * posts to its old id until it has read the new one: its stream is told by its peer, if that has no other.
+ * that sends Last-Event-ID gets its old id again. The SDK's v1 client drops that header (sse.js, `_startOrAuth`), and so
+ * does Gemini CLI 0.61; it posts to its old id until it has read the new one. Its stream is told by its peer, if that has
+ * no other without a handshake.
  */
 export class Reopening {
   readonly #holdMs: number;
+  readonly #isSilent: (id: string) => boolean;
   readonly #waiting = new Set<Waiting>();
-  /** By peer: the streams that were reopened without an id a moment ago. */
+  /** By peer: the streams that were opened a moment ago, without an id of before. */
   readonly #fresh = new Map<string, string[]>();
   /** Old ids by the ids that continue them. */
   readonly #continued = new Map<string, string>();
 
-  /** @param holdMs how long a message waits at most, in milliseconds. */
-  constructor(holdMs: number) {
+  /**
+   * @param holdMs how long a message waits at most, in milliseconds.
+   * @param isSilent whether the stream with an id is open, and its client has not said on it what it is.
+   */
+  constructor(holdMs: number, isSilent: (id: string) => boolean) {
     this.#holdMs = holdMs;
+    this.#isSilent = isSilent;
   }
 
   /** The stream that continues an old one, as far as is known already. */
@@ -64,8 +73,8 @@ export class Reopening {
     for (const waiting of this.#waiting) if (waiting.id === id) waiting.resolve(id);
   }
 
-  /** A peer opened a stream again without saying which one. */
-  reopenedBy(peer: string, id: string): void {
+  /** A peer opened a stream without saying whether it had one before. */
+  openedBy(peer: string, id: string): void {
     const known = this.#fresh.get(peer);
     if (known !== undefined) {
       known.push(id);
@@ -80,7 +89,8 @@ export class Reopening {
   }
 
   /** Where several streams or several old ids are a peer's, no message is given to the wrong one. */
-  #match(peer: string, [only, ...others]: readonly string[]): void {
+  #match(peer: string, streams: readonly string[]): void {
+    const [only, ...others] = streams.filter(this.#isSilent);
     const waiting = [...this.#waiting].filter((each) => each.peer === peer);
     const [old, ...olds] = new Set(waiting.map(({ id }) => id));
     if (only === undefined || old === undefined || others.length > 0 || olds.length > 0) return;

@@ -1,4 +1,5 @@
 import {
+  DEFAULT_NEGOTIATED_PROTOCOL_VERSION,
   isInitializeRequest,
   isJSONRPCRequest,
   type JSONRPCMessage,
@@ -11,7 +12,7 @@ import type { Caller } from "../policy/caller.ts";
 import { refuse, refuseStopping } from "./answers.ts";
 import { readJson } from "./body.ts";
 import { Reopening } from "./reopening.ts";
-import type { SessionIds } from "./session-id.ts";
+import type { Introduction, SessionIds } from "./session-id.ts";
 import { SseTransport } from "./sse-transport.ts";
 
 /** Limits of the HTTP+SSE transport. */
@@ -33,6 +34,8 @@ interface Session {
   readonly server: Server;
   readonly transport: SseTransport;
   readonly caller: Caller;
+  /** Whether its client said what it is, on this stream or an earlier one that is known. */
+  isIntroduced: boolean;
 }
 
 /** The address of a request's client; `undefined` when it is gone already. */
@@ -54,6 +57,12 @@ export interface SseEndpoint {
   endRevoked(knows: (caller: Caller) => boolean): void;
   /** Ends all streams. */
   close(): Promise<void>;
+}
+
+function unknownClient({ headers }: Request): Introduction {
+  const name = headers.get("user-agent") ?? "unknown";
+  const protocolVersion = headers.get("mcp-protocol-version") ?? DEFAULT_NEGOTIATED_PROTOCOL_VERSION;
+  return { protocolVersion, capabilities: {}, clientInfo: { name, version: "" } };
 }
 
 /** Who sends a request, as far as can be seen: two clients of one caller on one machine are one peer if one program. */
@@ -84,7 +93,7 @@ export function sseEndpoint(
   { mostSessions = 256, pingMs = 15_000, mostWaitingBytes = 8 * 1024 * 1024, holdMs = 4_000 }: SseOptions = {},
 ): SseEndpoint {
   const sessions = new Map<string, Session>();
-  const reopening = new Reopening(holdMs);
+  const reopening = new Reopening(holdMs, (id) => sessions.get(id)?.isIntroduced === false);
   let isRefusing = false;
   const pings = setInterval(() => {
     for (const { transport } of sessions.values()) transport.ping();
@@ -109,7 +118,7 @@ export function sseEndpoint(
       const isFree = introduction !== undefined && !sessions.has(introduction.nonce);
       const transport = new SseTransport(messagesPath, mostWaitingBytes, isFree ? introduction.nonce : undefined);
       const server = createServer(caller);
-      sessions.set(transport.sessionId, { server, transport, caller });
+      sessions.set(transport.sessionId, { server, transport, caller, isIntroduced: introduction !== undefined });
       server.onclose = () => {
         sessions.delete(transport.sessionId);
         log.debug(`SSE stream ${transport.sessionId} closed, ${sessions.size} open`);
@@ -122,13 +131,8 @@ export function sseEndpoint(
         transport.nameNextEvent(ids.mint(introduction, caller, transport.sessionId));
         if (isFree) reopening.reopened(transport.sessionId);
       }
-      // The version was agreed on in a handshake, so this is no first stream; what was said in it is lost.
-      const agreed = request.headers.get("mcp-protocol-version");
-      if (introduction === undefined && agreed !== null) {
-        const name = request.headers.get("user-agent") ?? "unknown";
-        transport.introduce({ protocolVersion: agreed, capabilities: {}, clientInfo: { name, version: "" } });
-        reopening.reopenedBy(peerOf(request, caller, address), transport.sessionId);
-      }
+      // Either a first stream or the next one of a client that does not say so.
+      else reopening.openedBy(peerOf(request, caller, address), transport.sessionId);
       log.debug(`SSE stream ${transport.sessionId} opened, ${sessions.size} open`);
       return new Response(transport.stream, { headers: streamHeaders });
     },
@@ -153,7 +157,11 @@ export function sseEndpoint(
       }
       if (isInitializeRequest(message)) {
         session.transport.nameNextEvent(ids.mint(message.params, caller, session.transport.sessionId));
+      } else if (!session.isIntroduced) {
+        // Its handshake was with a server of before, and all that is left of it is the program's name.
+        session.transport.introduce(unknownClient(request));
       }
+      session.isIntroduced = true;
       session.transport.receive(message, request);
       return new Response("Accepted", { status: 202 });
     },

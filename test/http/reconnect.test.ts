@@ -117,7 +117,7 @@ test("a message for a stream that nobody reopens gets 404, at once where it cann
 });
 
 test("no more than 256 messages wait", async () => {
-  const reopening = new Reopening(3_600_000);
+  const reopening = new Reopening(3_600_000, () => true);
   const cancel = new AbortController();
   const wait = () => reopening.wait(crypto.randomUUID(), "peer", cancel.signal);
   const waiting = Array.from({ length: 256 }, wait);
@@ -129,18 +129,22 @@ test("no more than 256 messages wait", async () => {
 test("where a peer has several streams or several old ids, no message is given to the wrong one", async () => {
   const [one, other] = [crypto.randomUUID(), crypto.randomUUID()];
   const { signal } = new AbortController();
-  const twoStreams = new Reopening(1000);
+  const twoStreams = new Reopening(1000, () => true);
   const waiting = twoStreams.wait(one, "peer", signal);
-  twoStreams.reopenedBy("peer", "new-1");
-  twoStreams.reopenedBy("peer", "new-2");
+  twoStreams.openedBy("peer", "new-1");
+  twoStreams.openedBy("peer", "new-2");
   expect(await waiting).toBeUndefined();
-  const twoClients = new Reopening(1000);
+  const twoClients = new Reopening(1000, () => true);
   const both = [twoClients.wait(one, "peer", signal), twoClients.wait(other, "peer", signal)];
-  twoClients.reopenedBy("peer", "new");
+  twoClients.openedBy("peer", "new");
   expect(await Promise.all(both)).toEqual([undefined, undefined]);
-  const stranger = new Reopening(1000);
+  const newcomer = new Reopening(1000, () => false);
+  const early = newcomer.wait(one, "peer", signal);
+  newcomer.openedBy("peer", "new");
+  expect(await early).toBeUndefined();
+  const stranger = new Reopening(1000, () => true);
   const unheard = stranger.wait(one, "peer", signal);
-  stranger.reopenedBy("another peer", "new");
+  stranger.openedBy("another peer", "new");
   expect(await unheard).toBeUndefined();
 });
 

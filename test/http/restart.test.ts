@@ -158,8 +158,6 @@ describe("after kill -9 and a new start", () => {
           args: {},
           before: async () => {
             product = await restart(product);
-            // Its SSE client comes back after 3 s; a person's next question takes longer.
-            await Bun.sleep(4000);
           },
         },
       ]);
