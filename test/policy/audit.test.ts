@@ -87,8 +87,6 @@ describe("a scripted afternoon", () => {
     expect(`\n${story.join("\n")}\n`).toMatchInlineSnapshot(`
       "
       anonymous asked: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"\\n\\u001b"} [destructive by guest-access]
-      anonymous sent: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"\\n\\u001b"} [destructive by guest-access] consent: human
-      anonymous ended: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"\\n\\u001b"} [destructive by guest-access] -> done
       anonymous sent: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start]
       anonymous ended: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start] -> done (qmstart)
       anonymous asked: POST /nodes/pve1/qemu/VMID/status/reset [destructive by POST /nodes/{node}/qemu/{vmid}/status/reset]
