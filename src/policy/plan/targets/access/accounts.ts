@@ -5,7 +5,7 @@ import { isRow, objectIn, rowsIn, textIn, yes } from "../../look.ts";
 import { count, dateText, listText, nameText } from "../../wording.ts";
 import { objectDescriber, type Told } from "../object.ts";
 import { entryText, groupsOfUser, type Holder, readAcl } from "./acl.ts";
-import { areKnown, byGravity, readRoles } from "./roles.ts";
+import { areKnown, byGravity, isBuiltIn, readRoles } from "./roles.ts";
 
 /** Rights of a user, group, token or role for line 2 and the details, bound to the consent. */
 async function rightsOf(context: Context, holder: Holder | { readonly role: string }): Promise<Told> {
@@ -34,7 +34,10 @@ async function gainsFrom(context: Context, holders: readonly Holder[]): Promise<
     gained.map((entry) => entryText(entry, true)),
   );
   const names = gained.map(({ role }) => role);
-  const roles = await readRoles(context, names);
+  const roles = await readRoles(
+    context,
+    names.filter((name) => !isBuiltIn(name)),
+  );
   return {
     effect: holders.map(({ type, id }) => {
       const texts = gained
