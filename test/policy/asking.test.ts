@@ -166,6 +166,17 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
   });
 });
 
+test("the digest of what was agreed to is sent, so that Proxmox refuses what changed in the last moment", async () => {
+  await stage.admin("POST", "/cluster/firewall/rules", { type: "in", action: "DROP" });
+  const path = "/cluster/firewall/rules/0";
+  const [{ digest }] = (await stage.admin("GET", "/cluster/firewall/rules")) as [{ digest: string }];
+  await using client = await httpClient({ url: stage.product.url, human: agreeable });
+  const { isError } = await client.call("proxmox_api_call", { method: "DELETE", path });
+  expect(isError).toBe(false);
+  const sent = stage.demo.requests.find((request) => request.method === "DELETE" && request.path.endsWith(path));
+  expect(new URL(sent?.url ?? "", "http://demo").searchParams.get("digest")).toBe(digest);
+});
+
 test("a backup of a guest that is long gone can be deleted: what is shown and typed is the guest's VMID", async () => {
   const vmid = await stage.makeGuest("gone");
   await stage.admin("POST", "/nodes/pve1/vzdump", { vmid, storage: "backups" });
