@@ -166,8 +166,25 @@ describe.each(Object.entries(transports))("%s", (_, connect) => {
   });
 });
 
-test("a backup of a guest that is long gone can be deleted: what is shown and typed is the backup", async () => {
-  const volume = "backups:backup/vzdump-qemu-777-2026_01_01-00_00_00.vma.zst";
+test("the digest of what was agreed to is sent, so that Proxmox refuses what changed in the last moment", async () => {
+  await stage.admin("POST", "/cluster/firewall/rules", { type: "in", action: "DROP" });
+  const path = "/cluster/firewall/rules/0";
+  const [{ digest }] = (await stage.admin("GET", "/cluster/firewall/rules")) as [{ digest: string }];
+  await using client = await httpClient({ url: stage.product.url, human: agreeable });
+  const { isError } = await client.call("proxmox_api_call", { method: "DELETE", path });
+  expect(isError).toBe(false);
+  const sent = stage.demo.requests.find((request) => request.method === "DELETE" && request.path.endsWith(path));
+  expect(new URL(sent?.url ?? "", "http://demo").searchParams.get("digest")).toBe(digest);
+});
+
+test("a backup of a guest that is long gone can be deleted: what is shown and typed is the guest's VMID", async () => {
+  const vmid = await stage.makeGuest("gone");
+  await stage.admin("POST", "/nodes/pve1/vzdump", { vmid, storage: "backups" });
+  await Bun.sleep(50);
+  await stage.admin("DELETE", `/nodes/pve1/qemu/${vmid}`);
+  await Bun.sleep(50);
+  const list = (await stage.admin("GET", "/nodes/pve1/storage/backups/content", { vmid })) as { volid: string }[];
+  const volume = list[0]?.volid ?? "";
   const shown: Shown[] = [];
   const human: Human = (question) => {
     shown.push(question);
@@ -176,8 +193,9 @@ test("a backup of a guest that is long gone can be deleted: what is shown and ty
   await using client = await httpClient({ url: stage.product.url, human });
   const path = `/nodes/pve1/storage/backups/content/${volume}`;
   await client.call("proxmox_api_call", { method: "DELETE", path });
-  expect(shown[0]?.title).toContain('"vzdump-qemu-777-2026_01_01-00_00_00.vma.zst"');
+  expect(shown[0]?.title).toContain(`"${vmid}"`);
+  expect(shown[0]?.message).toContain(`DELETE backup of guest ${vmid} from backups on alpha: cannot be undone`);
   expect(
-    stage.demo.requests.some((request) => request.method === "DELETE" && request.path.includes("vzdump-qemu-777")),
+    stage.demo.requests.some((request) => request.method === "DELETE" && request.path.includes(`vzdump-qemu-${vmid}`)),
   ).toBe(true);
 });

@@ -57,7 +57,7 @@ describe("a scripted afternoon", () => {
   });
 
   test("reads as a story without gaps, and holds no secret", async () => {
-    const vmid = await stage.makeGuest("story");
+    const vmid = await stage.makeGuest("story", { agent: "1" });
     const path = `/nodes/pve1/qemu/${vmid}`;
     await using asker = await httpClient({ url: stage.product.url, human: typing("story") });
     await using refuser = await sseClient({ url: stage.product.url, human: clicking("decline") });
@@ -66,7 +66,8 @@ describe("a scripted afternoon", () => {
       client.call("proxmox_api_call", { method, path: to, data, ...more });
     await call(asker, "GET", "/nodes");
     await call(asker, "GET", `${path}/config`);
-    await call(asker, "PUT", `${path}/config`, { memory: 512, cipassword: "canary-1", description: "a\nb\u001b[31m" });
+    await call(asker, "PUT", `${path}/config`, { memory: 512, description: "\n\u001b" });
+    await call(asker, "PUT", `${path}/config`, { cipassword: "canary-1" });
     await call(asker, "POST", `${path}/status/start`);
     await call(refuser, "POST", `${path}/status/reset`);
     await call(refuser, "DELETE", "/access/users/x@pve");
@@ -86,9 +87,11 @@ describe("a scripted afternoon", () => {
     const story = lines.map((line) => told(line, vmid));
     expect(`\n${story.join("\n")}\n`).toMatchInlineSnapshot(`
       "
-      anonymous asked: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [destructive by guest-access]
-      anonymous sent: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [destructive by guest-access] consent: human
-      anonymous ended: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"cipassword":"[masked]","description":"a\\nb\\u001b[31m"} [destructive by guest-access] -> done
+      anonymous sent: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"description":"\\n\\u001b"} [change by PUT /nodes/{node}/qemu/{vmid}/config]
+      anonymous ended: PUT /nodes/pve1/qemu/VMID/config {"memory":512,"description":"\\n\\u001b"} [change by PUT /nodes/{node}/qemu/{vmid}/config] -> done
+      anonymous asked: PUT /nodes/pve1/qemu/VMID/config {"cipassword":"[masked]"} [destructive by guest-access]
+      anonymous sent: PUT /nodes/pve1/qemu/VMID/config {"cipassword":"[masked]"} [destructive by guest-access] consent: human
+      anonymous ended: PUT /nodes/pve1/qemu/VMID/config {"cipassword":"[masked]"} [destructive by guest-access] -> done
       anonymous sent: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start]
       anonymous ended: POST /nodes/pve1/qemu/VMID/status/start [change by POST /nodes/{node}/qemu/{vmid}/status/start] -> done (qmstart)
       anonymous asked: POST /nodes/pve1/qemu/VMID/status/reset [destructive by POST /nodes/{node}/qemu/{vmid}/status/reset]

@@ -90,9 +90,9 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("%s", (kind) => {
 
   test("guarded as a ceiling asks on a cluster that asks nobody else", async () => {
     const call = {
-      method: "POST",
-      path: "/nodes/bpve/qemu/105/agent/exec",
-      data: { command: ["true"] },
+      method: "PUT",
+      path: "/nodes/bpve/qemu/105/config",
+      data: { cipassword: "x" },
     };
     await using lab = await connect("lab", kind, { human: typing("something else") });
     expect((await lab.call("proxmox_api_call", call)).text).toContain("what was typed is not");

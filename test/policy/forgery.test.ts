@@ -122,7 +122,7 @@ describe("consent to one thing is none to another:", () => {
   });
 
   test("another method, another path", async () => {
-    const requestState = await ask({ method: "POST", path: `${path}/template` });
+    const requestState = await ask({ method: "PUT", path: `${path}/config`, data: { delete: ["scsi0"] } });
     await nothingHappened(
       await call({}, { requestState, inputResponses: accepted("target") }),
       "does not count: it was asked for",

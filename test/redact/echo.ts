@@ -24,6 +24,8 @@ function script(header: string): string {
     { path: "/nodes/{node}/status", info: { ...info, ...write } },
     { path: "/nodes/{node}/qemu/{vmid}", info: { DELETE: write.POST } },
     { path: "/nodes/{node}/qemu/{vmid}/config", info },
+    { path: "/storage/{storage}", info: { DELETE: write.POST } },
+    { path: "/cluster/backup/{id}", info: { DELETE: write.POST } },
   ];
   return `const apiSchema = ${JSON.stringify(paths)}\n;`;
 }

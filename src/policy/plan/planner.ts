@@ -139,7 +139,9 @@ function isTold(value: ParamValue | undefined, lines: string): boolean {
 /** Whether a text holds a word that no letter, digit or dash continues: `100` is not told by `VM 1000`. */
 function holdsWord(text: string, word: string): boolean {
   for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
-    if (![text[at - 1], text[at + word.length]].some((next) => next !== undefined && /[\w-]/.test(next))) return true;
+    // Values are split at line breaks and tabs, which the lines show escaped.
+    const isStart = /(?:^|[^\w-]|\\[nrt])$/.test(text.slice(Math.max(at - 2, 0), at));
+    if (isStart && !/^[\w-]/.test(text.slice(at + word.length, at + word.length + 1))) return true;
   }
   return false;
 }

@@ -274,6 +274,11 @@ describe("a long delete list", () => {
   });
 });
 
+test("a value with a line break is told whole, too", async () => {
+  const plan = await sceneWith(guest).plan(`PUT ${base}/config`, { ciuser: "a\nb", onboot: 1 });
+  expect([plan.effect, plan.fitsForm]).toEqual([String.raw`sets ciuser "a\nb"; sets onboot 1`, true]);
+});
+
 test("snapshots are told by time, then by name, however they are listed", async () => {
   const rows = [
     { name: "c", snaptime: 300 },

@@ -14,11 +14,11 @@ export const describeBackupJob = objectDescriber({
       ? {}
       : {
           effect: [
-            `${guestsText(row)} not backed up by it any more`,
+            `${guestsText(row)} no longer backed up by it`,
             scheduleText(row),
             ...(textIn(row["storage"]) === undefined ? [] : [`to ${nameText(String(row["storage"]))}`]),
-            "existing backups stay",
           ],
+          details: ["Existing backups stay."],
         },
   change: (row, { params }) => ({
     effect: [

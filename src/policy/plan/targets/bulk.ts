@@ -75,7 +75,7 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
     effect:
       meant.length + unknown.length <= 3
         ? [...short, ...missing]
-        : [`${count(meant.length + unknown.length, "guest")}, ${running} running`],
+        : [`${count(meant.length + unknown.length, "guest")}, ${running} up`],
     details: [
       meant.length + unknown.length === 0
         ? "The token sees no guest that this is about."

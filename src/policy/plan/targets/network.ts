@@ -32,8 +32,8 @@ export const describeInterface: Describer = async (context) => {
   const change = method === "PUT" ? changeOf(context, `interface ${nameText(name)}`, row) : undefined;
   const now = row === undefined ? undefined : nowLine(context, row, live);
   return {
-    action: `${method === "DELETE" ? "DELETE" : "CHANGE"} interface ${nameText(name)} of node ${node}`,
-    undo: { how: "until the network is applied" },
+    action: `${method === "DELETE" ? "DELETE" : "CHANGE"} interface ${nameText(name)} of ${node}`,
+    undo: { how: "until applied" },
     effect: [
       ...(row === undefined ? [] : [interfaceText(row)]),
       ...users.map((one) => `used by ${nameText(String(one["iface"]))}`),

@@ -6,7 +6,7 @@ import { count, dateText, listText, nameText } from "../../wording.ts";
 import { objectDescriber, type Told } from "../object.ts";
 import { refuseUnread } from "../../guest-state.ts";
 import { entryText, groupsOfUser, type Holder, readAcl, seesAll } from "./acl.ts";
-import { areKnown, byGravity, readRoles } from "./roles.ts";
+import { areKnown, byGravity, isBuiltIn, readRoles } from "./roles.ts";
 
 /** What a token needs to read accounts. */
 const accountRight = "The token needs Sys.Audit or User.Modify on the user or its groups.";
@@ -46,7 +46,10 @@ async function gainsFrom(context: Context, holders: readonly Holder[]): Promise<
     gained.map((entry) => entryText(entry, true)),
   );
   const names = gained.map(({ role }) => role);
-  const roles = await readRoles(context, names);
+  const roles = await readRoles(
+    context,
+    names.filter((name) => !isBuiltIn(name)),
+  );
   return {
     effect: holders.map(({ type, id }) => {
       const texts = gained

@@ -1,7 +1,7 @@
 import { isOff, isOn, wordsOf } from "../../../classes/values.ts";
 import type { Context, Describer } from "../../describer.ts";
 import { objectIn, rowsIn, textIn, yes } from "../../look.ts";
-import { count, listText, nameText } from "../../wording.ts";
+import { count, listText, nameText, shortest } from "../../wording.ts";
 import { poolsBelow, readPool } from "./pool-members.ts";
 import { areKnown, byGravity, type Roles, readRoles, roleText } from "./roles.ts";
 
@@ -108,7 +108,7 @@ export const describeAcl: Describer = async (context) => {
         ? "present rights not readable"
         : present.length === 0
           ? "nothing there now"
-          : `now: ${listText(present, 3)}`,
+          : shortest(28, `now: ${listText(present)}`, `now: ${count(present.length, "ACL entry", "ACL entries")}`),
       ...members.effect,
       ...contents.effect,
     ],
@@ -141,7 +141,7 @@ async function membersOf({ look, facts }: Context, holders: readonly Holder[]): 
       return members === undefined
         ? { effect: `members of group ${name} not readable`, details: `Members of group ${name}: not readable.` }
         : {
-            effect: `group ${name} has ${count(members.length, "member")}`,
+            effect: `${holders.length === 1 ? "" : `group ${name} has `}${count(members.length, "member")}`,
             details: `Members of group ${name}: ${members.length === 0 ? "none" : listText(members.map((one) => nameText(one)))}.`,
           };
     }),

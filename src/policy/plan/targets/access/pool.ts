@@ -4,7 +4,7 @@ import { count, listText, nameText } from "../../wording.ts";
 import { settingText } from "../object.ts";
 import { entryText, readAcl, seesAll } from "./acl.ts";
 import { readPool } from "./pool-members.ts";
-import { areKnown, readRoles } from "./roles.ts";
+import { areKnown, isBuiltIn, readRoles } from "./roles.ts";
 
 /** `PUT` and `DELETE` of a pool, by the path or by `poolid`: its members, and the rights on it. */
 export const describePool: Describer = async (context) => {
@@ -23,7 +23,7 @@ export const describePool: Describer = async (context) => {
   // Who gets the members gets what the roles grant.
   const roles = await readRoles(
     context,
-    acl.map(({ role }) => role),
+    acl.map(({ role }) => role).filter((role) => !isBuiltIn(role)),
   );
   const details = [
     row === undefined
