@@ -260,6 +260,12 @@ describe("over the simulator:", () => {
   const rule = { type: "in", action: "ACCEPT", proto: "tcp", dport: "22", source: "10.0.0.0/8", enable: "1" };
   test.each<[request: string, params: Record<string, unknown>, action: string, effect: string]>([
     [
+      "DELETE /nodes/pve1/qemu/104",
+      {},
+      "DELETE VM 104 pending-vm on prod: cannot be undone",
+      "no disks; no snapshots; no backup found",
+    ],
+    [
       "PUT /access/acl",
       { path: "/vms/100", roles: "PVEVMAdmin", users: "audit@pve" },
       "CHANGE rights on /vms/100 on prod: can be undone",

@@ -73,11 +73,13 @@ async function lossOf(context: Context, state: GuestState) {
     effect: [
       disks === undefined
         ? "disks not readable"
-        : shortest(
-            36,
-            `disk${disks.length === 1 ? "" : "s"} ${disks.map((disk) => diskText(disk)).join(", ")}`,
-            count(disks.length, "disk"),
-          ),
+        : disks.length === 0
+          ? "no disks"
+          : shortest(
+              36,
+              `disk${disks.length === 1 ? "" : "s"} ${disks.map((disk) => diskText(disk)).join(", ")}`,
+              count(disks.length, "disk"),
+            ),
       snapshotsText(state.snapshots),
       backups.short,
     ],
