@@ -8,9 +8,9 @@ import { type Container, startContainer } from "./image/container.ts";
 import { type Image, readDockerfile } from "./image/dockerfile.ts";
 import { run } from "./image/shell.ts";
 
-const intent = `This runs what Dockerfile.distroless describes, without a container engine: the files of its base image, made anew
-of the Debian packages that distroless takes; in it the program; its command, user and environment; a read-only root with
-/proc and the tmpfs of deploy/compose.yaml mounted, process 1 of its own, no rights.
+const intent = `This runs what Dockerfile.distroless describes, without a container engine: the files of its base image, built
+from the Debian packages that distroless uses; the program; its command, user and environment; a read-only root with
+/proc and the tmpfs of deploy/compose.yaml mounted; a PID namespace; no capabilities.
 It does not show: that the Dockerfile builds, the image from its registry itself (its layers, the packages' versions of its
 day), an engine's seccomp and AppArmor profiles, its networks, mounts and secrets, Compose, Portainer, another processor.
 `;

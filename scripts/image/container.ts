@@ -13,7 +13,7 @@ export interface Container extends AsyncDisposable {
 }
 
 /**
- * In namespaces of its own: makes a folder the read-only root of what follows, with /proc and one tmpfs (`PATH:OPTIONS`,
+ * In its own namespaces: makes a folder the read-only root of what follows, with /proc and one tmpfs (`PATH:OPTIONS`,
  * as an engine takes it) mounted in it. Ids and rights are dropped after the root was changed, which needs them.
  */
 const enter = `set -e

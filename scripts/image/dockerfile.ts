@@ -8,7 +8,7 @@ export interface Image {
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
   readonly healthCheck: readonly string[];
-  /** Where the one file that is copied in stands. */
+  /** Path of the one file that is copied into the image. */
   readonly program: string;
 }
 
