@@ -107,7 +107,7 @@ export async function setUp({
     for (const listener of revocationListeners) listener();
   };
 
-  const reload = async (why: string) => {
+  const readAgain = async (why: string) => {
     try {
       const next = await loadSource(flags, redactor);
       const nextAudit =
@@ -131,16 +131,21 @@ export async function setUp({
       log.error(`${why}, but the new configuration cannot be used and the old one stays. ${reason}`);
     }
   };
+  // One after the other, so that what was read last is what counts.
+  let reloading: Promise<void> = Promise.resolve();
+  const reload = (why: string) => {
+    reloading = reloading.then(() => readAgain(why));
+  };
   const { file } = fleet.config;
   const isPipe = file !== undefined && isInheritedPipe(file);
   const onHangup = () => {
     audit.reopen();
     if (isPipe) log.warn(`SIGHUP: the configuration came from a pipe and cannot be read again. The old one stays.`);
-    else void reload("SIGHUP");
+    else reload("SIGHUP");
   };
   process.on("SIGHUP", onHangup);
   const watched = file === undefined || isPipe ? [] : [file];
-  const unwatch = onFileChange(watched, () => void reload(`${file} changed`));
+  const unwatch = onFileChange(watched, () => reload(`${file} changed`));
 
   const limits = new CallLimits(() => fleet.config);
   return {

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { chmod } from "node:fs/promises";
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernHttp } from "@modelcontextprotocol/client";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
@@ -45,6 +46,25 @@ test("a changed clusters.json is read again; a bad one is reported, and the old 
   process.kill(product.pid, "SIGHUP");
   expect(await eventually(client, "third")).not.toContain("second");
 }, 20_000);
+
+test.skipIf(process.platform === "win32")(
+  "a file that was refused for its mode is read again when the mode is repaired",
+  async () => {
+    const cluster = { url: "pve1.invalid", ...credentials };
+    await using file = await configFile({ clusters: { first: cluster } });
+    await using product = await startProduct(["--config", file.path]);
+    await using client = await httpClient(product);
+
+    await chmod(file.path, 0o666);
+    await file.write({ clusters: { second: cluster } });
+    await until(() => product.stderr().includes("Run: chmod"));
+    expect((await client.call("list_clusters")).text).toContain("first");
+
+    await chmod(file.path, 0o600);
+    expect(await eventually(client, "second")).not.toContain("first");
+  },
+  20_000,
+);
 
 test("clients on all transports are told when other clusters are offered", async () => {
   const cluster = { url: "pve1.invalid", ...credentials };
