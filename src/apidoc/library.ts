@@ -7,12 +7,15 @@ import { type ApiSchema, readSchema } from "./schema.ts";
 
 /** A cluster's schema, or why there is none: then calls go unvalidated, and nothing else is lost. */
 export type Known =
-  | { readonly schema: ApiSchema; readonly missing?: never; readonly reason?: never }
-  /** `missing` as a sentence of its own; `reason` is only what the cluster did instead, without a full stop. */
-  | { readonly missing: string; readonly reason: string; readonly schema?: never };
+  | { readonly schema: ApiSchema; readonly missing?: never; readonly reason?: never; readonly hint?: never }
+  /** `missing` is a sentence, `reason` its cause without a full stop, `hint` what the operator can do about it. */
+  | { readonly missing: string; readonly reason: string; readonly hint: string | undefined; readonly schema?: never };
 
 /** Where every node serves the schema, to anybody. */
 const path = "/pve-docs/api-viewer/apidoc.js";
+
+const reinstallHint =
+  "Calls with proxmox_api_call work without it. If the node lacks it, reinstall it with `apt install --reinstall pve-docs`; a reverse proxy must pass /pve-docs on.";
 
 /** How long a schema is good for before the cluster is asked whether it still is, in milliseconds. */
 const freshMs = 10 * 60_000;
@@ -134,7 +137,9 @@ export class ApiLibrary {
     } catch (error) {
       if (!(error instanceof ProxmoxError)) throw error;
       const missing = `The API's description of ${client.name} cannot be read. ${error.message}.`;
-      return { missing, reason: error.what };
+      // Only an answer to the request for the schema itself is a matter of pve-docs, or of a proxy.
+      const isServed = error.path !== path || error.sent !== "answered";
+      return { missing, reason: error.what, hint: isServed ? error.hint : reinstallHint };
     }
   }
 

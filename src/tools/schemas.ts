@@ -40,9 +40,8 @@ export async function openEditions({ proxmox, signal }: ToolContext, cluster: st
     )
     .sort((a, b) => b.schema.version.localeCompare(a.schema.version, undefined, { numeric: true }));
   if (first !== undefined) return { editions: [first, ...others], missing };
-  throw new ToolFailure(
-    `${missing.join("\n")}\nCalls with proxmox_api_call work without it. Where the node lacks it, \`apt install --reinstall pve-docs\` brings it back; a proxy in front must pass /pve-docs on.`,
-  );
+  const hints = new Set(known.flatMap(({ hint }) => hint ?? []));
+  throw new ToolFailure([...missing, ...hints].join("\n"));
 }
 
 function toEdition(schema: ApiSchema, clusters: readonly string[]): Edition {

@@ -194,4 +194,18 @@ describe("clusters that differ", () => {
     await other.stop();
     await lone[Symbol.asyncDispose]();
   });
+
+  test("one that refuses the token says what to do about the token, and does not advise to reinstall pve-docs", async () => {
+    await using refusing = await startRawServer(reply(401, "invalid token value!", ""));
+    await using file = await configFile({
+      clusters: { delta: { url: refusing.url, user: "a@pve", token_id: "t", token_secret: "s" } },
+    });
+    await using product = await startProduct(["--config", file.path]);
+    await using client = await httpClient(product);
+    const { text, isError } = await client.call("search_api", { query: "disk" });
+    expect(isError).toBe(true);
+    expect(text).toContain("401, the token a@pve!t was refused");
+    expect(text).toContain("pveum user token");
+    expect(text).not.toContain("pve-docs");
+  });
 });
