@@ -28,12 +28,17 @@ export function authenticator(token: Secret | undefined, callers: () => readonly
         "WWW-Authenticate": 'Bearer realm="proxmox-mcp"',
       });
     }
-    const [, given = ""] = /^bearer +(.+)$/i.exec(header.trim()) ?? [];
+    const [, given] = /^bearer +(.+)$/i.exec(header.trim()) ?? [];
+    if (given === undefined) {
+      return refuse(401, "The Authorization header is not valid: send `Authorization: Bearer TOKEN`.", {
+        "WWW-Authenticate": 'Bearer realm="proxmox-mcp", error="invalid_request"',
+      });
+    }
     const shown = digest(given);
     const [found] = known.filter(({ expected }) => timingSafeEqual(shown, expected));
     if (found !== undefined) return found.caller;
-    const where = named.length === 0 ? "MCP_AUTH_TOKEN" : "MCP_AUTH_TOKEN, callers";
-    return refuse(401, `The token is none that this server knows (${where}).`, {
+    const where = named.length === 0 ? "MCP_AUTH_TOKEN" : "MCP_AUTH_TOKEN or of a caller in clusters.json";
+    return refuse(401, `Invalid bearer token: send the value of ${where}.`, {
       "WWW-Authenticate": 'Bearer realm="proxmox-mcp", error="invalid_token"',
     });
   };

@@ -72,7 +72,9 @@ test.each(["/mcp", "/sse"])("where there are callers, %s wants a token, on loopb
     headers: { authorization: "Bearer nobody-knows-this-one" },
   });
   expect(wrong.status).toBe(401);
-  expect(await wrong.text()).toContain("none that this server knows (MCP_AUTH_TOKEN, callers)");
+  expect(await wrong.text()).toContain(
+    "Invalid bearer token: send the value of MCP_AUTH_TOKEN or of a caller in clusters.json.",
+  );
 });
 
 describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("%s", (kind) => {

@@ -196,6 +196,6 @@ test("a caller whose entry was taken away while its human thought is nobody any 
   const requestState = await ask();
   await withConfig({ callers: { two: { token_sha256: sha256(tokens.two) } } }, async () => {
     const result = await call({}, { requestState, inputResponses: accepted("target") });
-    await nothingHappened(result, "The token is none that this server knows");
+    await nothingHappened(result, "Invalid bearer token");
   });
 });
