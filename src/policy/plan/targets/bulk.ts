@@ -1,9 +1,9 @@
 import { ProxmoxError } from "../../../proxmox/errors.ts";
 import type { Params } from "../../../proxmox/params.ts";
 import type { Subject } from "../../affected.ts";
+import { isOff } from "../../classes/values.ts";
 import type { Guest } from "../../guests.ts";
 import { covers } from "../../pattern.ts";
-import { isOff } from "../../classes/values.ts";
 import type { Context, Describer } from "../describer.ts";
 import { guestLabel } from "../guest-state.ts";
 import { rowsIn, textIn } from "../look.ts";

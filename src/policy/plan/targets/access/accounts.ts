@@ -1,10 +1,10 @@
 import { isOff, isOn, wordsOf } from "../../../classes/values.ts";
 import type { Context, Describer } from "../../describer.ts";
 import type { Row } from "../../facts.ts";
+import { refuseUnread } from "../../guest-state.ts";
 import { isRow, objectIn, rowsIn, textIn, yes } from "../../look.ts";
 import { count, dateText, listText, nameText } from "../../wording.ts";
 import { objectDescriber, type Told } from "../object.ts";
-import { refuseUnread } from "../../guest-state.ts";
 import { entryText, groupsOfUser, type Holder, readAcl, seesAll } from "./acl.ts";
 import { areKnown, byGravity, isBuiltIn, readRoles } from "./roles.ts";
 
