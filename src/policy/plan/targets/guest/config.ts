@@ -1,4 +1,5 @@
 import type { ParamValue } from "../../../../proxmox/params.ts";
+import { cardWithoutFirewall } from "../../../classes/parameters/firewall.ts";
 import { diskKey, saysYes, volumesOf } from "../../../classes/parameters/property.ts";
 import { isOn, wordsOf } from "../../../classes/values.ts";
 import { isHidden, showValue } from "../../../mask.ts";
@@ -86,7 +87,7 @@ export const describeGuestConfig: Describer = async (context) => {
       "config-delete",
       "config-delete-volume",
       "config-template",
-      ...(losesFirewall(params, config) ? [] : ["card-without-firewall"]),
+      ...(losesFirewall(params, config) ? [] : [cardWithoutFirewall]),
     ],
     long: deleted.length > 4,
   };
