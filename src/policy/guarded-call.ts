@@ -14,7 +14,7 @@ import type { Consent } from "./consent/consents.ts";
 import { requestKeys } from "./consent/request-keys.ts";
 import { withDigest } from "./digest.ts";
 import type { Detour, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guard.ts";
-import { GuestLists, namesGuest, realPath } from "./guests.ts";
+import { GuestLists, guestListPath, namesGuest, realPath } from "./guests.ts";
 import { asks, judge, type Law } from "./judge.ts";
 import { makePlan } from "./plan/planner.ts";
 import { protectedFrom } from "./protect.ts";
@@ -240,7 +240,7 @@ function refuseNameless({ method, path }: ProxmoxRequest, cluster: Cluster): voi
 }
 
 /** The read that shows where guests are. */
-const guestList: ProxmoxRequest = { method: "GET", path: ["cluster", "resources"] };
+const guestList: ProxmoxRequest = { method: "GET", path: guestListPath };
 
 function mayList(law: Law): boolean {
   return isPlainRead(law, guestList);
