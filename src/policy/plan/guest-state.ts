@@ -232,7 +232,7 @@ export function diskOf(key: string, value: string): Disk | undefined {
 const mostStorages = 8;
 
 /**
- * Binds the consent to the volumes that a call loses: one that is made anew has the same name and size as the old one.
+ * Binds the consent to the volumes that a call deletes: a volume that was recreated has the name and size of the old one.
  * The creation time of a file is its inode's ctime, which each write moves (PVE::Storage::Plugin, file_size_info), so
  * it counts only for volumes that nothing writes.
  * @param keys of the configuration, such as `unused0`; all volumes of the guest by default.

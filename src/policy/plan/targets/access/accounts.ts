@@ -35,7 +35,7 @@ async function rightsOf(context: Context, holder: Holder | { readonly role: stri
   };
 }
 
-/** The rights that somebody gains from others: what their ACL entries grant, with the privileges of roles that are not Proxmox's. */
+/** The rights that a user or token gains from holders: what their ACL entries grant, with the privileges of custom roles. */
 async function gainsFrom(context: Context, holders: readonly Holder[]): Promise<Told> {
   if (holders.length === 0) return {};
   const acl = await readAcl(context);

@@ -28,7 +28,7 @@ const controls: ReadonlySet<string> = new Set([
   "skiplock",
 ]);
 
-/** The longest value that is told beside the old one, in characters. */
+/** The longest value that is shown beside the old one, in characters. */
 const longest = 60;
 
 /** `PUT .../config`: each setting that the request sets or deletes, old and new. */
@@ -121,7 +121,7 @@ function losesFirewall(params: Context["params"], config: Row | undefined): bool
   );
 }
 
-/** What becomes of a setting, and whether its new value is told whole. */
+/** The change of a setting as text, and whether that holds the whole new value. */
 function changeOf(key: string, context: Context, config: Row | undefined) {
   const value = context.params[key];
   const name = keyName(key);
