@@ -5,29 +5,29 @@ import type { Classified } from "./classes/classify.ts";
 import { isOn, textsOf, wordsOf } from "./classes/values.ts";
 import { covers } from "./pattern.ts";
 
-/** Whom a request is about, as far as it says so itself. */
+/** What a request affects, as far as its path and parameters say. */
 export type Subject =
   | { readonly type: "guest"; readonly vmid: string }
-  /** A VMID that a guest is made under; `overwrites` where one may be there already. */
+  /** The VMID of a guest that is created; `overwrites` where a guest may have it already. */
   | { readonly type: "new-guest"; readonly vmid: string; readonly overwrites: boolean }
   | { readonly type: "node"; readonly node: string }
   | { readonly type: "guests-of-node"; readonly node: string }
   | { readonly type: "pool"; readonly pool: string }
   | { readonly type: "guests-of-pool"; readonly pool: string }
   | { readonly type: "all-guests" }
-  /** Somebody, but the request does not say who. */
+  /** Some guest that the request does not name. */
   | { readonly type: "unknown" };
 
-/** What a rule is given: a template's values, the parameters, and the path for what no template is known of. */
+/** The input of a rule: the values of the template's variables and the parameters. */
 interface Asked {
   readonly values: Readonly<Record<string, string>>;
   readonly params: Params;
 }
 
-/** A rule: the endpoints it is for, and whom those are about. The first that fits holds. */
+/** Endpoints and what their requests affect. The first rule that matches applies. */
 interface AffectedRule {
   readonly on: readonly string[];
-  readonly whom: (asked: Asked) => readonly Subject[];
+  readonly subjects: (asked: Asked) => readonly Subject[];
 }
 
 const all: Subject = { type: "all-guests" };
@@ -36,7 +36,7 @@ const unknown: Subject = { type: "unknown" };
 const rules: readonly AffectedRule[] = [
   {
     on: ["* /nodes/{node}/{type}/{vmid}/clone"],
-    whom: ({ values, params }) => [
+    subjects: ({ values, params }) => [
       ...own(values),
       ...created(params, "newid", false),
       ...nodesIn(params, "target"),
@@ -50,11 +50,11 @@ const rules: readonly AffectedRule[] = [
       "* /nodes/{node}/lxc/{vmid}",
       "* /nodes/{node}/lxc/{vmid}/**",
     ],
-    whom: guestAndOthers,
+    subjects: guestAndOthers,
   },
   {
     on: ["POST /nodes/{node}/qemu", "POST /nodes/{node}/lxc"],
-    whom: ({ values, params }) => [
+    subjects: ({ values, params }) => [
       ...node(values),
       ...created(params, "vmid", isOn(params, "force")),
       ...poolsIn(params, "pool"),
@@ -63,7 +63,7 @@ const rules: readonly AffectedRule[] = [
   },
   {
     on: ["* /nodes/{node}/vzdump"],
-    whom: ({ values, params }) => [...node(values), ...backedUp(params, guestsOfNode(values))],
+    subjects: ({ values, params }) => [...node(values), ...backedUp(params, guestsOfNode(values))],
   },
   {
     on: [
@@ -72,7 +72,7 @@ const rules: readonly AffectedRule[] = [
       "* /nodes/{node}/suspendall",
       "* /nodes/{node}/migrateall",
     ],
-    whom: ({ values, params }) => [
+    subjects: ({ values, params }) => [
       ...node(values),
       ...nodesIn(params, "target"),
       ...namedOr(guestsOfNode(values), params, "vms"),
@@ -88,21 +88,24 @@ const rules: readonly AffectedRule[] = [
       "* /nodes/{node}/services/{service}/restart",
       "* /nodes/{node}/firewall/**",
     ],
-    whom: ({ values }) => [...node(values), ...guestsOfNode(values)],
+    subjects: ({ values }) => [...node(values), ...guestsOfNode(values)],
   },
-  { on: ["* /nodes/{node}/ceph/**", "* /cluster/ceph/**"], whom: ({ values }) => [...node(values), all] },
-  { on: ["* /nodes/{node}/tasks/{upid}"], whom: ({ values }) => [...node(values), ...ofTask(values["upid"] ?? "")] },
+  { on: ["* /nodes/{node}/ceph/**", "* /cluster/ceph/**"], subjects: ({ values }) => [...node(values), all] },
+  {
+    on: ["* /nodes/{node}/tasks/{upid}"],
+    subjects: ({ values }) => [...node(values), ...ofTask(values["upid"] ?? "")],
+  },
   {
     on: ["* /nodes/{node}/replication/{id}/**"],
-    whom: ({ values }) => [...node(values), ...ofReplication(values["id"] ?? "")],
+    subjects: ({ values }) => [...node(values), ...ofReplication(values["id"] ?? "")],
   },
   {
     on: ["DELETE /nodes/{node}/storage/{storage}/prunebackups"],
-    whom: ({ values, params }) => [...node(values), ...namedOr([all], params, "vmid")],
+    subjects: ({ values, params }) => [...node(values), ...namedOr([all], params, "vmid")],
   },
   {
     on: ["* /nodes/{node}/storage/{storage}/content/{volume}"],
-    whom: ({ values, params }) => [
+    subjects: ({ values, params }) => [
       ...node(values),
       ...nodesIn(params, "target_node"),
       ...ofVolume(values["volume"] ?? ""),
@@ -111,30 +114,30 @@ const rules: readonly AffectedRule[] = [
   },
   {
     on: ["* /nodes/{node}/storage/{storage}/content"],
-    whom: ({ values, params }) => [...node(values), ...guests(wordsOf(params, "vmid"))],
+    subjects: ({ values, params }) => [...node(values), ...guests(wordsOf(params, "vmid"))],
   },
-  { on: ["* /nodes/**"], whom: ({ values }) => node(values) },
+  { on: ["* /nodes/**"], subjects: ({ values }) => node(values) },
   {
     on: ["* /cluster/bulk-action/guest/*"],
-    whom: ({ params }) => [...nodesIn(params, "target"), ...namedOr([all], params, "vms")],
+    subjects: ({ params }) => [...nodesIn(params, "target"), ...namedOr([all], params, "vms")],
   },
-  { on: ["POST /cluster/backup"], whom: ({ params }) => backedUp(params, [all]) },
-  // Whom the job is about so far stands on the cluster.
-  { on: ["* /cluster/backup/{id}"], whom: () => [all] },
-  { on: ["POST /cluster/ha/resources"], whom: ({ params }) => wordsOf(params, "sid").flatMap(ofService) },
+  { on: ["POST /cluster/backup"], subjects: ({ params }) => backedUp(params, [all]) },
+  // The guests of an existing job are in the cluster's configuration.
+  { on: ["* /cluster/backup/{id}"], subjects: () => [all] },
+  { on: ["POST /cluster/ha/resources"], subjects: ({ params }) => wordsOf(params, "sid").flatMap(ofService) },
   {
     on: ["* /cluster/ha/resources/{sid}", "* /cluster/ha/resources/{sid}/**"],
-    whom: ({ values, params }) => [...ofService(values["sid"] ?? ""), ...nodesIn(params, "node")],
+    subjects: ({ values, params }) => [...ofService(values["sid"] ?? ""), ...nodesIn(params, "node")],
   },
-  { on: ["POST /cluster/ha/rules"], whom: ({ params }) => wordsOf(params, "resources").flatMap(ofService) },
-  { on: ["* /cluster/ha/**"], whom: () => [all] },
+  { on: ["POST /cluster/ha/rules"], subjects: ({ params }) => wordsOf(params, "resources").flatMap(ofService) },
+  { on: ["* /cluster/ha/**"], subjects: () => [all] },
   {
     on: ["POST /cluster/replication"],
-    whom: ({ params }) => [...wordsOf(params, "id").flatMap(ofReplication), ...nodesIn(params, "target")],
+    subjects: ({ params }) => [...wordsOf(params, "id").flatMap(ofReplication), ...nodesIn(params, "target")],
   },
-  { on: ["* /cluster/replication/{id}"], whom: ({ values }) => ofReplication(values["id"] ?? "") },
-  { on: ["* /cluster/config/nodes/{node}"], whom: ({ values }) => [...node(values), ...guestsOfNode(values)] },
-  { on: ["* /cluster/config", "* /cluster/config/join"], whom: () => [unknown] },
+  { on: ["* /cluster/replication/{id}"], subjects: ({ values }) => ofReplication(values["id"] ?? "") },
+  { on: ["* /cluster/config/nodes/{node}"], subjects: ({ values }) => [...node(values), ...guestsOfNode(values)] },
+  { on: ["* /cluster/config", "* /cluster/config/join"], subjects: () => [unknown] },
   {
     on: [
       "* /cluster/firewall/**",
@@ -142,26 +145,26 @@ const rules: readonly AffectedRule[] = [
       "* /cluster/sdn/vnets/{vnet}/firewall/**",
       "* /cluster/sdn/vnets/{vnet}/ips",
     ],
-    whom: () => [all],
+    subjects: () => [all],
   },
-  { on: ["PUT /cluster/mapping/**", "DELETE /cluster/mapping/**"], whom: () => [all] },
-  { on: ["* /cluster/**"], whom: () => [] },
-  { on: ["PUT /access/acl"], whom: ({ params }) => wordsOf(params, "path").flatMap(ofAclPath) },
-  { on: ["* /access/**"], whom: () => [] },
+  { on: ["PUT /cluster/mapping/**", "DELETE /cluster/mapping/**"], subjects: () => [all] },
+  { on: ["* /cluster/**"], subjects: () => [] },
+  { on: ["PUT /access/acl"], subjects: ({ params }) => wordsOf(params, "path").flatMap(ofAclPath) },
+  { on: ["* /access/**"], subjects: () => [] },
   {
     on: ["* /pools", "* /pools/{poolid}"],
-    whom: ({ values, params }) => {
+    subjects: ({ values, params }) => {
       const own: Subject[] = values["poolid"] === undefined ? [] : [{ type: "pool", pool: values["poolid"] }];
       return [...own, ...poolsIn(params, "poolid"), ...guests(wordsOf(params, "vms"))];
     },
   },
-  { on: ["POST /storage"], whom: () => [] },
-  { on: ["* /storage/{storage}"], whom: () => [all] },
+  { on: ["POST /storage"], subjects: () => [] },
+  { on: ["* /storage/{storage}"], subjects: () => [all] },
 ];
 
 /**
- * Whom a request is about, by its path and its parameters; nobody for a read. In doubt somebody: what protects guests
- * must not depend on how they are reached.
+ * What a request affects, by its path and parameters; empty for a read. An unclear request counts as affecting a guest:
+ * `protect` must hold on every path to it.
  */
 export function affected(
   { method, path, params = {} }: { readonly method: string; readonly path: ApiPath; readonly params?: Params },
@@ -172,10 +175,10 @@ export function affected(
   if (template === undefined) return ofUnknownPath(path);
   const shape = template.split("/").filter((segment) => segment !== "");
   const rule = rules.find(({ on }) => on.some((pattern) => covers(pattern, method, shape)));
-  return rule === undefined ? [unknown] : rule.whom({ values, params });
+  return rule === undefined ? [unknown] : rule.subjects({ values, params });
 }
 
-/** A newer Proxmox's path, which is at least about whom it names. */
+/** A path of a newer Proxmox, which affects at least the guest or node that it names. */
 function ofUnknownPath([first, node, type, vmid]: ApiPath): readonly Subject[] {
   if (first !== "nodes" || node === undefined) return [unknown];
   if ((type === "qemu" || type === "lxc") && vmid !== undefined) return guests([vmid]);
@@ -198,13 +201,13 @@ function own({ vmid }: Asked["values"]): Subject[] {
   return guests([vmid ?? ""]);
 }
 
-/** The guests that a list names; a list that is there and names nobody is taken for one that is not there. */
+/** The guests that a list names; an empty list counts as a missing one. */
 function namedOr(others: readonly Subject[], params: Params, name: string): readonly Subject[] {
   const vmids = wordsOf(params, name);
   return vmids.length === 0 ? others : guests(vmids);
 }
 
-/** A VMID that is none is somebody all the same. */
+/** An invalid VMID counts as an unknown guest. */
 function guests(vmids: readonly string[]): Subject[] {
   return vmids.map((vmid) => (/^\d+$/.test(vmid) ? { type: "guest", vmid: String(Number(vmid)) } : unknown));
 }
@@ -230,10 +233,10 @@ function poolsIn(params: Params, name: string): Subject[] {
   return wordsOf(params, name).map((pool) => ({ type: "pool", pool }));
 }
 
-function backedUp(params: Params, everybody: readonly Subject[]): readonly Subject[] {
+function backedUp(params: Params, others: readonly Subject[]): readonly Subject[] {
   const pools = wordsOf(params, "pool").map((pool): Subject => ({ type: "guests-of-pool", pool }));
   const named = [...guests(wordsOf(params, "vmid")), ...pools];
-  return isOn(params, "all") || named.length === 0 ? [...named, ...everybody] : named;
+  return isOn(params, "all") || named.length === 0 ? [...named, ...others] : named;
 }
 
 function ofTask(upid: string): Subject[] {
@@ -281,13 +284,13 @@ const folderName = /^(?:[\w-]+=)?[a-z][\w.-]*:(\d+)\//gi;
 
 const backupName = /(?:^|[:/])(?:vzdump-[a-z]+-(\d+)[-.]|backup\/(?:vm|ct)\/(\d+)\/)/g;
 
-/** What belongs to nobody. */
-const nobodys = /^(?:[^:/]+:)?(?:iso|vztmpl|snippets|import)\//;
+/** Volumes that belong to no guest. */
+const ownerless = /^(?:[^:/]+:)?(?:iso|vztmpl|snippets|import)\//;
 
 function ofVolume(volume: string): Subject[] {
   const owners = ownersOf(volume);
   if (owners.length > 0) return guests(owners);
-  return nobodys.test(volume) ? [] : [all];
+  return ownerless.test(volume) ? [] : [all];
 }
 
 function ownersOf(text: string, names: readonly RegExp[] = [diskName, folderName, backupName]): string[] {

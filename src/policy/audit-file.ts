@@ -7,16 +7,15 @@ export class AuditFileError extends Error {
   override readonly name = "AuditFileError";
 }
 
-/** How every record begins, with `d` for a digit. */
+/** The beginning of every record, with `d` for a digit. */
 const beginning = '{"time":"dddd-dd-ddTdd:dd:dd.dddZ","audit":"';
 
-/** The part of {@link beginning} that a first record must have which a full disk cut off. */
+/** The minimum part of {@link beginning} in a first record that a full disk truncated. */
 const shortest = '{"time":"'.length;
 
 /**
- * Opens a file for records to be appended; it is made with mode 600 where there is none. Only an audit is appended to:
- * the file is empty, or its first line is a record. Nothing else can be damaged by a wrong `audit_log`, nor be made to
- * hold text that a shell or another program would read.
+ * Opens a file to append records; creates it with mode 600. Only an empty file or an audit, whose first line is a record,
+ * is accepted: a wrong `audit_log` must not damage another file, nor put text into one that a shell or program reads.
  * @throws AuditFileError where it must not be used; the system's error where it cannot be opened.
  */
 export async function openAuditFile(path: string): Promise<FileHandle> {
@@ -24,7 +23,7 @@ export async function openAuditFile(path: string): Promise<FileHandle> {
   const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | (constants.O_NONBLOCK ?? 0);
   const there = await stat(path).catch(ignoreMissing);
   if (there !== undefined && !there.isDirectory()) refuseOther(there);
-  // Before it is opened, too: that may make it, where a link of somebody else's points.
+  // Before it is opened, too: opening may create the target of a symbolic link that another user made.
   refuseUntrusted(path, true);
   const file = await open(path, flags, 0o600);
   try {
@@ -60,7 +59,7 @@ function ignoreMissing(error: unknown): undefined {
   if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
 }
 
-/** Whether the last record has no line end, since a full disk took only a part of it. */
+/** Whether the last record has no line end, because a full disk truncated it. */
 export async function endsInsideLine(file: FileHandle): Promise<boolean> {
   const { size } = await file.stat();
   if (size === 0) return false;

@@ -7,12 +7,12 @@ import type { Redactor } from "../redact/redactor.ts";
 import { AuditFileError, endsInsideLine, openAuditFile } from "./audit-file.ts";
 import type { CallClass } from "./classes/row.ts";
 
-/** A line could not be written into the audit's file: then nothing that is more than a read is sent. */
+/** A line could not be written to the audit file. Only plain reads are sent then. */
 export class AuditError extends Error {
   override readonly name = "AuditError";
 }
 
-/** How consent was had: a human answered the client's question, a code came back, or the call was only repeated. */
+/** How consent was given: a human answered the client's form, a code was sent, or the call was only repeated. */
 export type ConsentMethod = "human" | "code" | "two-step";
 
 /** One event of a call, as a line of JSON. */
@@ -37,7 +37,7 @@ export interface AuditEntry {
   readonly question?: string;
   /** The task that the request started. */
   readonly upid?: string;
-  /** `done` Proxmox took it (a task goes on by itself), `failed` it did not, `unknown` nobody can tell. */
+  /** `done`: Proxmox accepted it (a task continues by itself); `failed`: it did not; `unknown`: no answer tells. */
   readonly outcome?: "done" | "failed" | "unknown";
   /** Why it was refused, or failed. */
   readonly reason?: string;
@@ -50,21 +50,20 @@ export interface Audit {
    * @throws {AuditError} when the line cannot be written to the file that was configured.
    */
   write(entry: AuditEntry): Promise<void>;
-  /** Opens the file anew, so that it can be rotated away. */
+  /** Reopens the file before the next line, for log rotation. */
   reopen(): void;
   /** Ends each request that was sent and has no end yet as `unknown`, with this reason, then closes; within one second. */
   close(reason: string): Promise<void>;
 }
 
-/** Whoever looks at the clusters from their own terminal sees what they do. */
+/** For commands in a terminal, whose user sees what they do. */
 export const noAudit: Audit = { write: async () => undefined, reopen: () => undefined, close: async () => undefined };
 
 /** How long closing waits for a file that takes no writes, in milliseconds. */
 const closeMs = 1000;
 
 /**
- * Opens the audit at `stderr` or in a file, which is made for its owner alone (mode 600) if there is none.
- * Lines are written without what `redactor` takes out.
+ * Opens the audit at `stderr` or in a file, which is created with mode 600. Lines pass the `redactor`.
  * @param stderr the queue of all that this process writes to stderr.
  * @throws {AuditError} when the file cannot be opened.
  */
@@ -75,7 +74,7 @@ export async function openAudit(target: string, redactor: Redactor, stderr: Line
 /** What an audit does for one kind of target. */
 type Target = Pick<Audit, "write" | "reopen"> & { close(): Promise<void> };
 
-/** Remembers what was sent, so that closing can write down what has no end. */
+/** Keeps the requests that were sent and have no end yet, so that closing can write one for them. */
 function withEnds({ write, reopen, close }: Target): Audit {
   const open = new Map<string, AuditEntry>();
   return {
@@ -96,14 +95,14 @@ function withEnds({ write, reopen, close }: Target): Audit {
       const timer = setTimeout(late.resolve, closeMs);
       const ends = [...open.values()].map((sent) => write({ ...sent, event: "ended", outcome: "unknown", reason }));
       open.clear();
-      // What cannot be written now cannot be told to anybody any more.
+      // A line that cannot be written now is lost: the process ends.
       const closed = Promise.allSettled(ends).then(close);
       await Promise.race([closed, late.promise]).finally(() => clearTimeout(timer));
     },
   };
 }
 
-/** A reader that does not read stderr, or closed it, stops nothing; only a file is a promise. */
+/** A slow or closed stderr holds up nothing: only a file guarantees its lines. */
 function stderrAudit(redactor: Redactor, stderr: LineQueue): Target {
   return {
     write: async (entry) => stderr.write(toLine(entry, redactor)),
@@ -116,7 +115,7 @@ async function fileAudit(path: string, redactor: Redactor): Promise<Target> {
   let file: FileHandle | undefined = await openFile(path);
   let isStale = false;
   let last: Promise<unknown> = Promise.resolve();
-  /** One after the other: lines of a file must not mix, and each request waits for its own. */
+  /** Runs writes one after another: lines must not mix, and each request waits for its own. */
   const inTurn = (work: () => Promise<void>): Promise<void> => {
     const done = last.then(work);
     last = done.catch(() => undefined);
@@ -138,7 +137,7 @@ async function fileAudit(path: string, redactor: Redactor): Promise<Target> {
       });
     },
     reopen() {
-      // Before the next line: an error belongs to whoever wants to write.
+      // Closed before the next line: an error is reported to the request that writes it.
       isStale = true;
     },
     close: () => inTurn(closeFile),
@@ -155,12 +154,11 @@ async function openFile(path: string): Promise<FileHandle> {
 }
 
 /**
- * Writes a record on a line of its own. A file system that is full takes a part of one, and says so by the number of bytes
- * alone.
+ * Writes a record on a separate line. A full file system writes a part of it and reports that only by the number of bytes.
  */
 async function writeWhole(file: FileHandle, line: string, path: string): Promise<void> {
   try {
-    // Another process may append to the file, too, so it is looked at each time.
+    // Another process may append to the file, too, so its end is read each time.
     const bytes = Buffer.from((await endsInsideLine(file)) ? `\n${line}` : line);
     for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
   } catch (error) {

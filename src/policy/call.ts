@@ -1,5 +1,5 @@
-import type { Plan } from "./plan/plan.ts";
 import type { Caller } from "./caller.ts";
+import type { Plan } from "./plan/plan.ts";
 
 /**
  * What a call can put before its human: `none`; `form`, of which clients show the first three lines (Claude Code 2.1);

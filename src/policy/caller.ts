@@ -1,6 +1,6 @@
 import { type Access, accessLevels, type CallerConfig, type Config } from "../config/types.ts";
 
-/** Whoever sent a request, as far as the token tells. */
+/** The sender of a request, as identified by its bearer token. */
 export interface Caller {
   /** `default` with the server's own token, `anonymous` where none is needed, `local` over stdio, else a name of `callers`. */
   readonly name: string;
@@ -8,10 +8,10 @@ export interface Caller {
   readonly id: string;
 }
 
-/** Where no token is configured everybody who reaches the server is this caller. */
+/** The caller of every request where no token is configured. */
 export const anonymous: Caller = { name: "anonymous", id: "" };
 
-/** Whoever starts the program and talks to it over its own stdin, or runs one of its commands. */
+/** The user who starts the program over stdio or runs one of its commands. */
 export const local: Caller = { name: "local", id: "" };
 
 /** The owner of the server's own token, `MCP_AUTH_TOKEN`. */

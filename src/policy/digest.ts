@@ -11,8 +11,8 @@ import type { Plan } from "./plan/plan.ts";
 const takesDigest = /^\/nodes\/\{node\}\/(?:qemu|lxc)\/\{vmid\}\/(?:config|resize|move_disk|move_volume)$/;
 
 /**
- * The request with the digest of the configuration that its plan was made from, where Proxmox takes one and nobody gave
- * another: Proxmox then refuses it itself if that changed in the last moment.
+ * The request with the digest of the configuration that its plan was made from, where Proxmox takes one and the
+ * call has none: Proxmox then refuses the request itself if the configuration changed in the meantime.
  */
 export function withDigest(
   request: ProxmoxRequest,

@@ -27,8 +27,8 @@ export interface GuardedRequest extends ProxmoxRequest {
   /** Refuse sensitive reads on every cluster, whatever its access: for a tool that people approve once for all. */
   readonly plain?: boolean;
   /**
-   * Check it against the cluster's schema before it is sent, and say more of what Proxmox then refuses: for requests
-   * that somebody wrote who may not know the API. The tools' own are right as they are, and must not wait for a schema.
+   * Validate it against the cluster's schema before it is sent, and add hints to Proxmox's errors: for requests that a
+   * model or a human wrote. The tools' fixed requests are valid and must not wait for a schema.
    */
   readonly checked?: boolean;
 }
@@ -50,13 +50,13 @@ export interface Proxmox {
   readonly detours: readonly Detour[];
   /**
    * How a cluster is right now; an unreachable one is a state, not an error. It rests on fixed reads of our own
-   * (`/version`, `/nodes`, `/cluster/status`), which no setting withholds: nobody could tell what is limited otherwise.
+   * (`/version`, `/nodes`, `/cluster/status`), which no setting withholds: the caller could not tell what is limited otherwise.
    */
   state(cluster: string, signal: AbortSignal): Promise<ClusterState>;
   /** What this caller may do on a cluster: `read-only`, `guarded` or `full`. */
   access(cluster: string): Access;
   /**
-   * What a cluster's API is: its own schema, or why that cannot be had. Reads what anybody may read, without the token.
+   * What a cluster's API is: its own schema, or why it cannot be read. Read without the token: Proxmox serves it to everyone.
    * @throws {ClusterChoiceError} for a wrong cluster.
    */
   schema(cluster: string, signal: AbortSignal): Promise<Known>;
@@ -86,7 +86,7 @@ export interface GuardOptions {
 /** The clusters as one call sees them. */
 export type Guard = (call: Call) => Proxmox;
 
-/** Puts the policy around the clusters' clients: nothing above gets hold of one in another way. */
+/** Wraps the clusters' clients in the policy; the layers above reach Proxmox only through it. */
 export function guard(options: GuardOptions): Guard {
   return (call) => {
     const rights = rightsOf(call.caller, options.config);

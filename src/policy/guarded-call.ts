@@ -14,14 +14,14 @@ import type { Consent } from "./consent/consents.ts";
 import { requestKeys } from "./consent/request-keys.ts";
 import { withDigest } from "./digest.ts";
 import type { Detour, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guard.ts";
-import { GuestLists, namesGuest, realPath } from "./guests.ts";
+import { GuestLists, guestListPath, namesGuest, realPath } from "./guests.ts";
 import { asks, judge, type Law } from "./judge.ts";
 import { makePlan } from "./plan/planner.ts";
 import { protectedFrom } from "./protect.ts";
 import { Record } from "./record.ts";
 import { PolicyRefusal } from "./refusal.ts";
 
-/** Where a request is about to go, and by which law. */
+/** A request with all that decides whether it is sent. */
 interface Matter {
   readonly cluster: Cluster;
   readonly request: ProxmoxRequest;
@@ -96,7 +96,7 @@ export class GuardedCall implements Proxmox {
     return { ...answer, cluster: cluster.name, ...(short && { resolved: request.path }) };
   }
 
-  /** The way of every request: refused first, checked second, a human last; written down before it leaves and after. */
+  /** Refuses, validates, asks a human, in this order; then sends. Audited before and after it is sent. */
   async #pass(matter: Matter, plain: boolean, checked: boolean): Promise<ProxmoxAnswer> {
     const { cluster, request, law } = matter;
     const record = new Record(this.#options.audit, this.#call, matter);
@@ -138,10 +138,7 @@ export class GuardedCall implements Proxmox {
       within,
     });
     if (reason === undefined) return;
-    throw new PolicyRefusal(
-      "protect",
-      `${named(request, cluster)} was not sent: ${reason}. The setting stands in ${law.place}.`,
-    );
+    throw new PolicyRefusal("protect", `${named(request, cluster)} was not sent: ${reason}. Set in ${law.place}.`);
   }
 
   /** The consent to a request, and the request with the digest of what was agreed to: Proxmox then refuses it where that changed. */
@@ -199,8 +196,8 @@ export class GuardedCall implements Proxmox {
   }
 
   /**
-   * The lookup is a read of our own, which no setting withholds, for the short path stands for the real one. What it
-   * shows of other guests is told only where the caller could read it, too.
+   * The lookup is a read of this server's, which no setting withholds, since the short path stands for the real one.
+   * Errors name other guests only where the caller may list them.
    */
   async #realPath(cluster: Cluster, request: ProxmoxRequest, guests: GuestLists): Promise<ApiPath> {
     return await realPath(request.path, cluster, { ...timesOf(request), guests, mayList: mayList(this.#law(cluster)) });
@@ -230,7 +227,7 @@ export class GuardedCall implements Proxmox {
   }
 }
 
-/** `/nodes/localhost/...` means whichever node answers (measured), so nobody can tell what they agree to. */
+/** Refuses `/nodes/localhost/...`: it means whichever node answers (measured), so a plan cannot name its target. */
 function refuseNameless({ method, path }: ProxmoxRequest, cluster: Cluster): void {
   if (path[0] !== "nodes" || path[1]?.toLowerCase() !== "localhost") return;
   throw new PolicyRefusal(
@@ -240,7 +237,7 @@ function refuseNameless({ method, path }: ProxmoxRequest, cluster: Cluster): voi
 }
 
 /** The read that shows where guests are. */
-const guestList: ProxmoxRequest = { method: "GET", path: ["cluster", "resources"] };
+const guestList: ProxmoxRequest = { method: "GET", path: guestListPath };
 
 function mayList(law: Law): boolean {
   return isPlainRead(law, guestList);

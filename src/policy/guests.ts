@@ -15,6 +15,9 @@ export class GuestError extends Error {
   }
 }
 
+/** The path whose GET lists the guests of a cluster. */
+export const guestListPath: ApiPath = ["cluster", "resources"];
+
 /** A guest as `GET /cluster/resources` lists it; without a name while its node does not report. */
 export interface Guest {
   readonly vmid: string;
@@ -47,7 +50,7 @@ export class GuestLists {
 /** How a guest is looked up. */
 export interface GuestLookup extends Pick<ProxmoxRequest, "signal" | "timeoutMs"> {
   readonly guests: GuestLists;
-  /** Whether an error may name other guests: a setting may withhold the list that they stand in. */
+  /** Whether an error may name other guests: a setting may withhold the list of guests. */
   readonly mayList: boolean;
 }
 
@@ -88,7 +91,7 @@ async function readGuests(
 ): Promise<readonly Guest[]> {
   const { data, endpoint } = await client.request({
     method: "GET",
-    path: ["cluster", "resources"],
+    path: guestListPath,
     params: { type: "vm" },
     fresh: true,
     ...(signal !== undefined && { signal }),
@@ -119,7 +122,7 @@ function readGuest(row: unknown): Guest | undefined {
   };
 }
 
-/** More would drown the answer, and whoever has that many of one name wants their list. */
+/** Maximum number of guests named in an error; with more of one name the list of guests is the better answer. */
 const mostListed = 10;
 
 function ambiguous(word: string, found: readonly Guest[], mayList: boolean): string {

@@ -180,7 +180,8 @@ function readEntry(text: string): Entry {
 
 /**
  * Why the list of guests may be incomplete; `undefined` when it is complete. Proxmox leaves out guests without VM.Audit;
- * the token's permissions tell (`GET /access/permissions`, open to every token).
+ * the token's permissions tell (`GET /access/permissions`, open to every token). A privilege is 1 where it also holds
+ * below and 0 where it does not, and a path without privileges has no row, `/vms` too (recorded).
  */
 async function hidesGuests(
   client: ProxmoxClient,
@@ -190,10 +191,9 @@ async function hidesGuests(
   try {
     const { data } = await client.request({ method: "GET", path: ["access", "permissions"], ...within });
     const rights = typeof data === "object" && data !== null ? (data as Record<string, Record<string, unknown>>) : {};
-    const all = rights["/vms"] ?? rights["/"];
     const guests = Object.entries(rights).filter(([path]) => path.startsWith("/vms/"));
-    const sees = (held: Record<string, unknown> | undefined) => held?.["VM.Audit"] !== undefined;
-    return sees(all) && guests.every(([, held]) => sees(held)) ? undefined : why;
+    const seesAll = Number(rights["/vms"]?.["VM.Audit"]) === 1;
+    return seesAll && guests.every(([, held]) => held["VM.Audit"] !== undefined) ? undefined : why;
   } catch (error) {
     return reasonOf(error);
   }

@@ -5,22 +5,22 @@ import { until } from "../proxmox/until.ts";
 import { type Audit, type AuditEntry, AuditError } from "./audit.ts";
 import { type Call, ConsentNeeded } from "./call.ts";
 import { CheckRefusal } from "./check.ts";
-import type { Consent } from "./consent/consents.ts";
 import type { Classified } from "./classes/classify.ts";
+import type { Consent } from "./consent/consents.ts";
 import { maskParams } from "./mask.ts";
 import { NoEffect } from "./plan/no-effect.ts";
 import { NotExecuted, PolicyRefusal } from "./refusal.ts";
 
-/** How long a request waits until it is written down that it leaves, in milliseconds. */
+/** How long a request waits for its audit line before it is sent, in milliseconds. */
 const sentMs = 10_000;
 
-/** How long an answer waits until its outcome is written down, in milliseconds. */
+/** How long an answer waits for the audit line of its outcome, in milliseconds. */
 const endedMs = 2_000;
 
-/** What the lines of one request do not have in common. */
+/** The fields that differ between the lines of one request. */
 type Line = Pick<AuditEntry, "event"> & Partial<AuditEntry>;
 
-/** What is written down of one request: nothing of a plain read, unless it is refused. */
+/** The audit lines of one request; of a plain read only a refusal is written. */
 export class Record {
   readonly #audit: Audit;
   readonly #entry: Omit<AuditEntry, "event">;
@@ -53,10 +53,10 @@ export class Record {
   }
 
   /**
-   * The request is about to leave, once this resolves.
-   * @param signal the request's own: it does not wait longer for a file than it would for Proxmox.
-   * @throws {AuditError} when that cannot be written down, or not within ten seconds: then it must not leave. Else the
-   * signal's reason.
+   * Writes that the request is sent; it may be sent once this resolves.
+   * @param signal the request's signal, which also ends the wait for the file.
+   * @throws {AuditError} when the line cannot be written within ten seconds; the signal's reason when it is aborted. The
+   * request must not be sent then.
    */
   async sent(consent: Consent | undefined, signal: AbortSignal | undefined): Promise<void> {
     if (!this.#isRead) {
@@ -67,8 +67,8 @@ export class Record {
   }
 
   /**
-   * What became of it. It happened whether or not that can be written down, so a failure here stops nothing, and a file
-   * that takes no lines holds nothing up for longer than two seconds.
+   * Writes the outcome. A failure is ignored, since the request has been sent, and a file that takes no lines delays the
+   * answer by at most two seconds.
    */
   async ended(
     outcome: "done" | "failed" | "unknown",
@@ -77,7 +77,7 @@ export class Record {
     if (!this.#isRead) await this.#tryWrite({ event: "ended", outcome, ...more });
   }
 
-  /** It was not sent, if it was not; whoever asks for consent is told of in the same place. */
+  /** Writes why a request was not sent, or that it waits for consent; nothing for one that was sent. */
   async refused(error: unknown): Promise<void> {
     if (this.#left || error instanceof AuditError) return;
     if (error instanceof ConsentNeeded) {
@@ -102,7 +102,7 @@ export class Record {
     try {
       await inTime(sentMs, signal, written);
     } catch (error) {
-      // The file may take the line later: then it takes its end, too.
+      // The file may still take the line later, and then this end of it, too.
       if (!isFailed) void this.#tryWrite({ event: "ended", outcome: "failed", reason: "given up before it was sent" });
       throw error;
     }

@@ -1,7 +1,7 @@
-/** A request that the configuration, or a human, does not let through. Nothing was sent. */
+/** A request that the configuration or a human refuses. Nothing was sent. */
 export class PolicyRefusal extends Error {
   override readonly name = "PolicyRefusal";
-  /** The rule that refuses, a word for the audit: `access`, `deny`, `protect`, `consent`, `declined`. */
+  /** The rule that refuses, for the audit: `access`, `deny`, `allow`, `protect`, `consent`, `declined`, or a class's rule. */
   readonly rule: string;
   /** The question it is about, where consent was asked for: `K7Q2`. */
   readonly question: string | undefined;
@@ -14,8 +14,8 @@ export class PolicyRefusal extends Error {
 }
 
 /**
- * A request waits for a consent that its client cannot ask for: the message has the plan and says what to do. Nothing
- * was sent. It is an answer, not an error: Gemini CLI 0.61 hides a tool's errors from its user.
+ * A request waits for a consent that its client cannot ask for: the message contains the plan and what to do. Nothing
+ * was sent. It is returned as a result, not as an error: Gemini CLI 0.61 hides a tool's errors from its user.
  */
 export class NotExecuted extends Error {
   override readonly name = "NotExecuted";

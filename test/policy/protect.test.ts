@@ -28,8 +28,9 @@ const guests = [
   guest(120, undefined, "pve3", { status: "unknown" }),
 ];
 
-/** Everything that a token may see; without VM.Audit on one guest the list may lack others, too. */
-let rights: Record<string, Record<string, number>> = { "/": { "VM.Audit": 1 } };
+/** The permissions of a token that sees every guest, as Proxmox lists them: each path by itself, those without any left out. */
+const all = { "/": { "VM.Audit": 1 }, "/vms": { "VM.Audit": 1 } };
+let rights: Record<string, Record<string, number>> = all;
 let listed: readonly unknown[] = guests;
 let proxmox: RawServer;
 let config: ConfigFile;
@@ -46,7 +47,7 @@ beforeAll(async () => {
     return replyData(listed)(socket, request);
   });
   const cluster = { url: proxmox.url, user: "mcp@pve", token_id: "agent", token_secret: "s", access: "full" };
-  const all = {
+  const entries = {
     vmid: ["vmid:200-299"],
     tag: ["tag:prod"],
     pool: ["pool:infra"],
@@ -54,7 +55,7 @@ beforeAll(async () => {
     name: ["name:db-*"],
   };
   config = await configFile({
-    clusters: Object.fromEntries(Object.entries(all).map(([name, protect]) => [name, { ...cluster, protect }])),
+    clusters: Object.fromEntries(Object.entries(entries).map(([name, protect]) => [name, { ...cluster, protect }])),
   });
   product = await startProduct(["--config", config.path]);
   client = await httpClient(product);
@@ -216,12 +217,20 @@ describe("what cannot be told counts as protected:", () => {
     await refuses(cluster, "POST /nodes/pve3/startall", {}, "Unknown counts as protected");
   });
 
-  test("a guest that the token does not see, and all guests when it may not see every one", async () => {
+  test("a guest that the token does not see", async () => {
     await refuses("tag", "DELETE /nodes/pve2/qemu/777", {}, "the token has no VM.Audit on it");
     await refuses("tag", "POST /nodes/pve2/qemu", { vmid: 777, force: 1 }, "the token has no VM.Audit on it");
-    rights = { "/": { "VM.Audit": 1 }, "/vms/104": {} };
+  });
+
+  test.each<[why: string, held: Record<string, Record<string, number>>]>([
+    ["on one guest", { ...all, "/vms/104": { "VM.Console": 1 } }],
+    ["below /vms", { ...all, "/vms": { "VM.Audit": 0 } }],
+    ["below /", { "/": { "VM.Audit": 0 } }],
+    ["on /vms, where NoAccess overrides what / grants", { "/": { "VM.Audit": 1 } }],
+  ])("all guests when the token lacks VM.Audit %s", async (_, held) => {
+    rights = held;
     await refuses("tag", "POST /nodes/pve2/stopall", {}, "VM.Audit on /vms");
-    rights = { "/": { "VM.Audit": 1 } };
+    rights = all;
   });
 
   test("everybody when the list cannot be read", async () => {

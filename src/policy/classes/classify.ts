@@ -24,7 +24,7 @@ export interface Classified {
   readonly reason: string;
   /** `undefined` for a path that the table does not know. */
   readonly template: string | undefined;
-  /** What stands for the template's variables. */
+  /** Values of the template's variables. */
   readonly values: Readonly<Record<string, string>>;
 }
 

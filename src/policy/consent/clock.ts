@@ -1,6 +1,6 @@
 /**
- * A clock in milliseconds that never goes back, for how long consents count: that of the process, and the system's where
- * that is ahead of it. The first stands still while a machine sleeps (CLOCK_MONOTONIC), the second can be set back.
+ * A clock in milliseconds that never goes back, for the expiry of consents: the later of the process's monotonic clock,
+ * which stops while the machine is suspended (CLOCK_MONOTONIC), and the system's clock, which can be set back.
  */
 export function steadyClock(): () => number {
   const started = { steady: performance.now(), wall: Date.now() };

@@ -1,7 +1,7 @@
 /** Requests and targets that are remembered at most; beyond it the oldest is forgotten. */
 const maxKept = 2_000;
 
-/** What a human's "no", or a form that nobody answered, closes for a while. */
+/** Requests that a human declined, and targets whose form was left unanswered, for a while. */
 export class ClosedRequests {
   readonly #now: () => number;
   readonly #closedMs: number;
@@ -21,7 +21,7 @@ export class ClosedRequests {
     this.leaveUnanswered(target);
   }
 
-  /** Nobody answered: repeating a call at this target no longer counts as consent. */
+  /** A form was left unanswered: repeating a call at this target no longer counts as consent. */
   leaveUnanswered(target: string): void {
     remember(this.#codeOnly, target, this.#now() + this.#closedMs);
   }

@@ -91,7 +91,7 @@ export class Consents {
     const given = call.consent === undefined ? undefined : this.#readConsent(call.consent, asked, call);
     if (given === undefined) throw this.#ask(asked, call, undefined);
     if ("how" in given) return given;
-    // A human who went for a code is told why it does not count, and not asked by form meanwhile.
+    // The human has fetched a code: the answer says why it does not count, and does not switch to a form.
     if (given.wasCode && asked.fallback !== "deny") throw this.#askByCode(asked, call, given.problem);
     throw this.#ask(asked, call, given.problem);
   }
@@ -132,7 +132,7 @@ export class Consents {
   #unanswered(asked: Asked, call: Call, question: Question | undefined): NotExecuted | PolicyRefusal {
     if (question?.ending === undefined && question !== undefined) this.#store.end(question, "unanswered");
     if (call.prompt === "terminal") {
-      return new PolicyRefusal("consent", `Nobody answered. ${sentence(asked)} was not sent.`, question?.id);
+      return new PolicyRefusal("consent", `No answer. ${sentence(asked)} was not sent.`, question?.id);
     }
     if (question !== undefined) this.#closed.leaveUnanswered(asked.target);
     if (asked.fallback === "deny") return denied(asked, call);

@@ -6,7 +6,7 @@ export function planLines({ action, effect, details }: Plan): readonly string[] 
 }
 
 /** What to type to agree, as a line: `Type web-01 (or 104) to agree.`; a click where nothing is to be typed. */
-export function howToAgree({ words: [first, ...others] }: Plan): string {
+export function howToAgree({ words: [first, ...others] }: Pick<Plan, "words">): string {
   if (first === undefined) return "One click agrees; nothing is to be typed.";
   const also = others.length === 0 ? "" : ` (or ${others.join(" or ")})`;
   return `Type ${first}${also} to agree.`;

@@ -10,7 +10,7 @@ export interface Asked {
   readonly key: string;
   /** The same for requests that differ only in how they are written: what a human declined is not asked in other words. */
   readonly meaning: string;
-  /** Caller, cluster, method and object, without parameters: where nobody answered, no variant of the call passes alone. */
+  /** Caller, cluster, method and object, without parameters: after an unanswered form no variant of the call passes alone. */
   readonly target: string;
   readonly plan: Plan;
   /** Whether a model must not be able to go on alone: irreversible calls, and those that extend rights. */
@@ -38,7 +38,7 @@ export interface Question {
   readonly key: string;
   readonly request: string;
   readonly cluster: string;
-  /** `undefined` once it ended: only what a late answer is told is kept. */
+  /** `undefined` once it ended: of an ended question only the reason is kept, for late answers. */
   plan: Plan | undefined;
   readonly caller: Call["caller"];
   readonly client: string;

@@ -7,7 +7,7 @@ import { type Ending, type Method, maxTries, type Question, randomCharacters } f
  */
 export const maxOpen: Readonly<Record<Method, number>> = { code: 8, form: 64, "two-step": 32 };
 
-/** Ended questions of one caller that are remembered, so that a late answer is told what is wrong with it. */
+/** Ended questions of one caller that are kept, so that a late answer gets the reason why it does not count. */
 const maxEnded = 128;
 
 /** The questions of this process. What one caller asks never displaces a question of another. */

@@ -113,7 +113,7 @@ export function canonical(value: unknown, key = ""): string {
 function canonicalForm(value: unknown, key: string): unknown {
   if (typeof value === "boolean") return value ? "1" : "0";
   if (Array.isArray(value)) {
-    // No array that a plan reads has an order of its own: rules and volumes of a boot order name their position.
+    // The order of the arrays that a plan reads has no meaning: firewall rules name their position.
     return value
       .map((item) => canonicalForm(item, key))
       .map((form) => [typeof form === "string" ? form : JSON.stringify(form), form] as const)
@@ -137,7 +137,7 @@ function sortedWords(text: string, key: string): string {
   return [...new Set(words)].toSorted().join(key === "tags" ? ";" : ",");
 }
 
-/** So many changes are named; of more the number is told. */
+/** Maximum number of changes that are named; of the others only the number is. */
 const mostChanges = 8;
 
 /** The longest value in a change, in characters. */
@@ -196,7 +196,7 @@ function partsOf(name: string, before: string, after: string): string[] {
     );
 }
 
-/** A value that is told beside its label; a row is told by its label alone. */
+/** A value to print beside its label; nothing for a row, which its label identifies. */
 function detail(value: string | undefined, open: string, close: string): string {
   return value === undefined || value === "" || value.startsWith("{") ? "" : `${open}${shown(value)}${close}`;
 }

@@ -1,7 +1,7 @@
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { formatPath } from "../../proxmox/path.ts";
 import { diskKey, propertiesOf, volumesOf } from "../classes/parameters/property.ts";
-import type { Guest } from "../guests.ts";
+import { type Guest, guestListPath } from "../guests.ts";
 import { PolicyRefusal } from "../refusal.ts";
 import type { Context } from "./describer.ts";
 import type { Row } from "./facts.ts";
@@ -66,13 +66,26 @@ export async function isFree({ look }: Context, vmid: string): Promise<boolean> 
   return "data" in seen && textIn(seen.data) === vmid;
 }
 
-/** Where a guest is; `undefined` where the cluster does not list it or its list cannot be read. */
-export async function findGuest(vmid: string, { guests }: Planned): Promise<Guest | undefined> {
+/**
+ * Where a guest is; `undefined` where the cluster does not list it or its list cannot be read. Without its name where the
+ * settings withhold that list from the caller.
+ */
+export async function findGuest(vmid: string, planned: Planned): Promise<Guest | undefined> {
+  const all = await listGuests(planned);
+  const guest = typeof all === "string" ? undefined : all.find((one) => one.vmid === vmid);
+  return guest === undefined || planned.mayRead(guestListPath) ? guest : { ...guest, name: undefined };
+}
+
+/**
+ * The guests that the token may see, or why they cannot be listed, as the end of a sentence. A plan may show them only
+ * where the caller may read {@link guestListPath}.
+ */
+export async function listGuests({ guests }: Planned): Promise<readonly Guest[] | string> {
   try {
-    return (await guests()).find((one) => one.vmid === vmid);
+    return await guests();
   } catch (error) {
     if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
-    return undefined;
+    return error.what;
   }
 }
 
@@ -219,7 +232,7 @@ export function diskOf(key: string, value: string): Disk | undefined {
 const mostStorages = 8;
 
 /**
- * Binds the consent to the volumes that a call loses: one that is made anew has the same name and size as the old one.
+ * Binds the consent to the volumes that a call deletes: a volume that was recreated has the name and size of the old one.
  * The creation time of a file is its inode's ctime, which each write moves (PVE::Storage::Plugin, file_size_info), so
  * it counts only for volumes that nothing writes.
  * @param keys of the configuration, such as `unused0`; all volumes of the guest by default.

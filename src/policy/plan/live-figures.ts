@@ -1,3 +1,4 @@
+import { guestListPath } from "../guests.ts";
 import { covers } from "../pattern.ts";
 
 /** Figures of guests (PVE::QemuServer::vmstatus, PVE::LXC::vmstatus), nodes and storages in rows of lists. */
@@ -69,7 +70,7 @@ export function withoutFigures(path: readonly string[], data: unknown): unknown 
   const hasMembers = members.some((pattern) => covers(`GET ${pattern}`, "GET", path));
   // A pool's members are rows of /cluster/resources.
   return hasMembers && "members" in stable
-    ? { ...stable, members: withoutFigures(["cluster", "resources"], stable["members"]) }
+    ? { ...stable, members: withoutFigures(guestListPath, stable["members"]) }
     : stable;
 }
 

@@ -1,3 +1,4 @@
+import PQueue from "p-queue";
 import type { ProxmoxRequest } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { formatPath } from "../../proxmox/path.ts";
@@ -37,20 +38,19 @@ const mostParallel = 8;
 
 /** The reads of one plan: at most eight at a time, each path once; what the settings withhold goes only into the facts. */
 export function lookAt({ cluster, request, mayRead }: Planned, facts: FactList): Look {
-  const waiting: (() => void)[] = [];
-  let running = 0;
+  const queue = new PQueue({ concurrency: mostParallel });
   const known = new Map<string, Promise<Seen>>();
   const read = async (path: readonly string[], params: ProxmoxRequest["params"] = {}): Promise<Seen> => {
-    // A plan is made before anybody agreed to anything: what exposes secrets or connects elsewhere is not read for it.
+    // A plan is made before consent: what exposes secrets or connects elsewhere is not read for it.
     if (classify({ method: "GET", path }).class !== "read") {
       return { missing: "reading it is a sensitive call", absent: false, withheld: false, unlooked: true };
     }
-    if (running >= mostParallel) await new Promise<void>((resolve) => waiting.push(resolve));
-    running++;
     try {
       const { signal } = request;
       const within = { timeoutMs: lookMs, fresh: true, ...(signal !== undefined && { signal }) };
-      const { data, extra } = await cluster.client.request({ method: "GET", path, params, ...within });
+      const { data, extra } = await queue.add(
+        async () => await cluster.client.request({ method: "GET", path, params, ...within }),
+      );
       if (mayRead(path)) return { data, changes: extra["changes"] };
       facts.addWithheld(formatPath(path), data);
       return {
@@ -63,9 +63,6 @@ export function lookAt({ cluster, request, mayRead }: Planned, facts: FactList):
       if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
       const unlooked = error.kind === "unknown-endpoint" || error.kind === "ticket-only";
       return { missing: error.what, absent: isAbsent(error), withheld: false, unlooked };
-    } finally {
-      running--;
-      waiting.shift()?.();
     }
   };
   return (path, params) => {

@@ -1,7 +1,7 @@
 import { formatPath } from "../../proxmox/path.ts";
 import type { Planned } from "./plan.ts";
 
-/** A request that could not do anything, as the cluster is now; nobody is asked about it. Nothing was sent. */
+/** A request that would have no effect in the present state of the cluster, so no consent is asked for. Nothing was sent. */
 export class NoEffect extends Error {
   override readonly name = "NoEffect";
 

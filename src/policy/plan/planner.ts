@@ -1,6 +1,7 @@
 import { plainLine } from "../../plain.ts";
 import type { ParamValue } from "../../proxmox/params.ts";
 import { unknownRule } from "../classes/classify.ts";
+import { howToAgree } from "../consent/question-text.ts";
 import { isHidden } from "../mask.ts";
 import { covers } from "../pattern.ts";
 import type { Context, Description } from "./describer.ts";
@@ -62,7 +63,7 @@ export async function makePlan(planned: Planned, now: number = Date.now()): Prom
     fitsForm:
       action.whole &&
       effect.whole &&
-      [action.text, effect.text, typeLine(words.slice(0, 1))].every((line) => line.length <= formLine) &&
+      [action.text, effect.text, howToAgree({ words: words.slice(0, 1) })].every((line) => line.length <= formLine) &&
       description.long !== true &&
       others.number <= fewGuests &&
       (description.told ?? []).every(
@@ -152,17 +153,11 @@ function cutLine(text: string, longest = longestLine) {
   return { text: whole ? line : `${line.slice(0, Math.max(longest - 3, 0)).toWellFormed()}...`, whole };
 }
 
-/** The third line of a form. */
-function typeLine([first, ...others]: readonly string[]): string {
-  if (first === undefined) return "";
-  return `Type ${first}${others.length === 0 ? "" : ` (or ${others.join(" or ")})`} to agree.`;
-}
-
 /** The word to ask for first, and as many others as a form's third line holds. */
 function shownWords(words: readonly string[]): readonly string[] {
   const shown: string[] = [];
   for (const word of new Set(words)) {
-    if (shown.length === 0 || typeLine([...shown, word]).length <= formLine) shown.push(word);
+    if (shown.length === 0 || howToAgree({ words: [...shown, word] }).length <= formLine) shown.push(word);
   }
   return shown;
 }

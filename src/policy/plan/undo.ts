@@ -29,7 +29,6 @@ const replaced: UndoNotes = { caveat: "the present certificate is not restored" 
 /** Notes on calls that lose nothing and yet no call takes back, or that a certain one does, where no describer has any. */
 const byEndpoint: ReadonlyMap<string, UndoNotes> = new Map<string, UndoNotes>([
   ["PUT /nodes/{node}/qemu/{vmid}/sendkey", { caveat: "what the keys do cannot be undone" }],
-  ["POST /nodes/{node}/qemu/{vmid}/monitor", { caveat: "what the command does cannot be undone" }],
   ["POST /nodes/{node}/qemu/{vmid}/agent", { caveat: "what the command does may not be undone" }],
   ["POST /nodes/{node}/qemu/{vmid}/agent/fstrim", harmless],
   ["POST /nodes/{node}/qemu/{vmid}/agent/fsfreeze-freeze", { how: "by thawing them" }],

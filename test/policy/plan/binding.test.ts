@@ -352,3 +352,31 @@ test("what the settings withhold binds as well, and is in no line and no change"
   await scene.admin("PUT", `${vm}/config`, { memory: "2048" });
   expect(changesBetween(before.facts, (await plan()).facts)).toEqual(["state that the settings withhold changed"]);
 });
+
+describe("the list of guests, where the settings withhold it,", () => {
+  const names = /web-01|db-01|pending-vm/;
+  const mayRead = (path: readonly string[]) => !["resources", "config"].includes(path.at(-1) ?? "");
+
+  test.each<[request: string, params: Record<string, unknown>]>([
+    ["POST /nodes/pve1/stopall", {}],
+    ["POST /cluster/bulk-action/guest/shutdown", { vms: "100,101" }],
+    ["DELETE /nodes/pve1/qemu/104", {}],
+    ["POST /nodes/pve1/qemu/104/move_disk", { disk: "scsi0", "target-vmid": 100 }],
+    ["DELETE /storage/vmdata", {}],
+  ])("names no guest in %s %j", async (request, params) => {
+    const shown = await demoScene().plan(request, params);
+    expect(JSON.stringify(shown)).toMatch(names);
+    const { facts, ...plan } = await demoScene().plan(request, params, { mayRead });
+    expect(JSON.stringify([plan, ...facts])).not.toMatch(names);
+  });
+
+  test("binds the guests of a bulk call", async () => {
+    const scene = demoScene();
+    const plan = async () => await scene.plan("POST /nodes/pve1/stopall", {}, { mayRead });
+    const before = await plan();
+    expect(before.details.join()).toContain("This caller may not read the list of guests");
+    expect(changesBetween(before.facts, (await plan()).facts)).toEqual([]);
+    await scene.admin("POST", `${vm}/status/start`);
+    expect(changesBetween(before.facts, (await plan()).facts)).toEqual(["state that the settings withhold changed"]);
+  });
+});

@@ -375,6 +375,21 @@ describe("what the consent is bound to:", () => {
   });
 });
 
+test("a plan has at most eight reads under way", async () => {
+  let running = 0;
+  let most = 0;
+  const { cluster } = sceneOver(async () => {
+    most = Math.max(most, ++running);
+    await Promise.resolve();
+    running--;
+    return Response.json({ data: [] });
+  });
+  const planned = { cluster, request: { method: "DELETE", path: ["x"] }, mayRead: () => true } as unknown as Planned;
+  const look = lookAt(planned, new FactList());
+  await Promise.all(Array.from({ length: 40 }, async (_, at) => await look(["nodes", `n${at}`, "qemu"])));
+  expect(most).toBe(8);
+});
+
 test("the word for a backup is its guest's VMID, the storage where that is not known", async () => {
   const file = "vzdump-qemu-100-2026_10_01-02_00_01.vma.zst";
   const volid = `backups:backup/${file}`;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { Glob } from "bun";
 import { join } from "node:path";
+import { Glob } from "bun";
 import { classify } from "../../../src/policy/classes/classify.ts";
 import { rows } from "../../../src/policy/classes/index.ts";
 import { undoText } from "../../../src/policy/plan/undo.ts";

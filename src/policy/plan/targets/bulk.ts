@@ -1,11 +1,11 @@
-import { ProxmoxError } from "../../../proxmox/errors.ts";
 import type { Params } from "../../../proxmox/params.ts";
+import { formatPath } from "../../../proxmox/path.ts";
 import type { Subject } from "../../affected.ts";
-import type { Guest } from "../../guests.ts";
-import { covers } from "../../pattern.ts";
 import { isOff } from "../../classes/values.ts";
+import { type Guest, guestListPath } from "../../guests.ts";
+import { covers } from "../../pattern.ts";
 import type { Context, Describer } from "../describer.ts";
-import { guestLabel } from "../guest-state.ts";
+import { guestLabel, listGuests } from "../guest-state.ts";
 import { rowsIn, textIn } from "../look.ts";
 import type { UndoNotes } from "../undo.ts";
 import { count, listText, nameText } from "../wording.ts";
@@ -48,12 +48,9 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
   if (!subjects.some(({ type }) => type.endsWith("guests") || type.startsWith("guest"))) {
     return { number: 0, isBulk, effect: [], details: [] };
   }
-  let all: readonly Guest[];
-  try {
-    all = await planned.guests();
-  } catch (error) {
-    if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
-    const why = `The guests that it is about could not be listed: ${error.what}.`;
+  const all = await listGuests(planned);
+  if (typeof all === "string") {
+    const why = `The guests that it is about could not be listed: ${all}.`;
     return { number: 0, isBulk, effect: isBulk ? ["guests not readable"] : [], details: [why] };
   }
   const meant = await withState(
@@ -62,6 +59,21 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
   );
   const named = new Set(subjects.flatMap((subject) => (subject.type === "guest" ? [subject.vmid] : [])));
   const unknown = [...named].filter((vmid) => !meant.some((guest) => guest.vmid === vmid));
+  const number = meant.length + unknown.length;
+  if (!planned.mayRead(guestListPath)) {
+    facts.addWithheld(
+      formatPath(guestListPath),
+      meant.map(({ vmid, type, node, name, status }) => ({ vmid, type, node, name, status })),
+    );
+    const vmids = [...named].map((vmid) => `guest ${nameText(vmid)}`);
+    const listed = vmids.length === 0 ? "" : `: ${listText(vmids)}`;
+    return {
+      number,
+      isBulk,
+      effect: [vmids.length > 0 && number <= 3 ? vmids.join(", ") : count(number, "guest")],
+      details: [`${count(number, "guest")}${listed}. This caller may not read the list of guests through this server.`],
+    };
+  }
   for (const { vmid, type, node, name, status } of meant) {
     facts.add(`guest ${vmid}`, { kind: type, node, name, status });
   }
@@ -70,16 +82,13 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
   const short = meant.map((guest) => `${guestLabel(guest)} (${guest.status})`);
   const missing = unknown.map((vmid) => `guest ${nameText(vmid)} (not listed)`);
   return {
-    number: meant.length + unknown.length,
+    number,
     isBulk,
-    effect:
-      meant.length + unknown.length <= 3
-        ? [...short, ...missing]
-        : [`${count(meant.length + unknown.length, "guest")}, ${running} up`],
+    effect: number <= 3 ? [...short, ...missing] : [`${count(number, "guest")}, ${running} up`],
     details: [
-      meant.length + unknown.length === 0
+      number === 0
         ? "The token sees no guest that this is about."
-        : `${count(meant.length + unknown.length, "guest")}: ${listText([...meant.map((guest) => `${guestLabel(guest)} (${guest.status} on ${guest.node})`), ...missing])}.`,
+        : `${count(number, "guest")}: ${listText([...meant.map((guest) => `${guestLabel(guest)} (${guest.status} on ${guest.node})`), ...missing])}.`,
     ],
   };
 }

@@ -84,7 +84,7 @@ function bindAll({ facts }: Context, rows: readonly Row[] | undefined): void {
   facts.addRows("interface", rows ?? [], ({ iface }) => iface, { except: live });
 }
 
-/** A token without Sys.Audit sees only bridges; whoever sees a physical card sees the whole list. */
+/** Whether a list is complete: a token without Sys.Audit sees only bridges, none of the physical cards. */
 function sawInterfaces(rows: readonly Row[] | undefined): boolean {
   return rows?.some(({ type }) => type === "eth") === true;
 }

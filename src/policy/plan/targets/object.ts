@@ -1,11 +1,11 @@
-import { masked } from "../../secret-parameters.ts";
 import { wordsOf } from "../../classes/values.ts";
 import { holdsSecret, isHidden, showValue } from "../../mask.ts";
+import { masked } from "../../secret-parameters.ts";
 import type { Context, Describer } from "../describer.ts";
 import { canonical, type FactOptions, type Row } from "../facts.ts";
 import { refuseUnread } from "../guest-state.ts";
-import { objectIn, rowsIn, textIn } from "../look.ts";
 import { isLive, withoutFigures } from "../live-figures.ts";
+import { objectIn, rowsIn, textIn } from "../look.ts";
 import { endpointOf } from "../plan.ts";
 import { undoOfChange } from "../undo.ts";
 import { listText, nameText, pathText, valueText } from "../wording.ts";

@@ -1,8 +1,7 @@
-import { ProxmoxError } from "../../../proxmox/errors.ts";
 import { isOn } from "../../classes/values.ts";
 import type { Context } from "../describer.ts";
 import type { Row } from "../facts.ts";
-import { guestLabel } from "../guest-state.ts";
+import { findGuest, guestLabel, listGuests } from "../guest-state.ts";
 import { objectIn, rowsIn, textIn, yes } from "../look.ts";
 import { count, listText, nameText, shortest } from "../wording.ts";
 import { objectDescriber, type Told } from "./object.ts";
@@ -88,16 +87,12 @@ async function usersOf(row: Row | undefined, context: Context, volumes: readonly
     facts.add("guests with disks on it", guests);
     return found.gap === undefined ? {} : { effect: ["guests on it not known"], details: gap };
   }
-  let labels = guests;
-  try {
-    const all = await planned.guests();
-    labels = guests.map((vmid) => {
-      const guest = all.find((one) => one.vmid === vmid);
+  const labels = await Promise.all(
+    guests.map(async (vmid) => {
+      const guest = await findGuest(vmid, planned);
       return guest === undefined ? `guest ${vmid}` : guestLabel(guest);
-    });
-  } catch (error) {
-    if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
-  }
+    }),
+  );
   facts.add("guests with disks on it", labels);
   const many = guests.length === 1 ? "guest has" : "guests have";
   return {
@@ -145,30 +140,26 @@ function ownersOf(volumes: readonly Row[]): Found {
 
 /** By the guests' configurations, which also tell of a storage that is disabled. */
 async function fromConfigs(storage: string, { look, planned }: Context): Promise<Found> {
-  try {
-    const all = await planned.guests();
-    const read = all.slice(0, mostConfigs);
-    const users = await Promise.all(
-      read.map(async ({ vmid, node, type }) => {
-        const config = objectIn(await look(["nodes", node, type, vmid, "config"]));
-        const uses = Object.values(config ?? {}).some(
-          (value) => typeof value === "string" && (value.startsWith(`${storage}:`) || value.includes(`=${storage}:`)),
-        );
-        return { vmid, uses, isRead: config !== undefined };
-      }),
-    );
-    const unread = users.filter(({ isRead }) => !isRead).length + all.length - read.length;
-    return {
-      vmids: users.filter(({ uses }) => uses).map(({ vmid }) => vmid),
-      gap:
-        unread === 0
-          ? undefined
-          : `Whether ${count(unread, "more guest")} ${unread === 1 ? "has" : "have"} disks on it is not known.`,
-    };
-  } catch (error) {
-    if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
-    return { vmids: [], gap: `The guests could not be listed: ${error.what}.` };
-  }
+  const all = await listGuests(planned);
+  if (typeof all === "string") return { vmids: [], gap: `The guests could not be listed: ${all}.` };
+  const read = all.slice(0, mostConfigs);
+  const users = await Promise.all(
+    read.map(async ({ vmid, node, type }) => {
+      const config = objectIn(await look(["nodes", node, type, vmid, "config"]));
+      const uses = Object.values(config ?? {}).some(
+        (value) => typeof value === "string" && (value.startsWith(`${storage}:`) || value.includes(`=${storage}:`)),
+      );
+      return { vmid, uses, isRead: config !== undefined };
+    }),
+  );
+  const unread = users.filter(({ isRead }) => !isRead).length + all.length - read.length;
+  return {
+    vmids: users.filter(({ uses }) => uses).map(({ vmid }) => vmid),
+    gap:
+      unread === 0
+        ? undefined
+        : `Whether ${count(unread, "more guest")} ${unread === 1 ? "has" : "have"} disks on it is not known.`,
+  };
 }
 
 /** `POST /storage`. */

@@ -1,10 +1,10 @@
 import { isOff, isOn, wordsOf } from "../../../classes/values.ts";
 import type { Context, Describer } from "../../describer.ts";
 import type { Row } from "../../facts.ts";
+import { refuseUnread } from "../../guest-state.ts";
 import { isRow, objectIn, rowsIn, textIn, yes } from "../../look.ts";
 import { count, dateText, listText, nameText } from "../../wording.ts";
 import { objectDescriber, type Told } from "../object.ts";
-import { refuseUnread } from "../../guest-state.ts";
 import { entryText, groupsOfUser, type Holder, readAcl, seesAll } from "./acl.ts";
 import { areKnown, byGravity, isBuiltIn, readRoles } from "./roles.ts";
 
@@ -35,7 +35,7 @@ async function rightsOf(context: Context, holder: Holder | { readonly role: stri
   };
 }
 
-/** The rights that somebody gains from others: what their ACL entries grant, with the privileges of roles that are not Proxmox's. */
+/** The rights that a user or token gains from holders: what their ACL entries grant, with the privileges of custom roles. */
 async function gainsFrom(context: Context, holders: readonly Holder[]): Promise<Told> {
   if (holders.length === 0) return {};
   const acl = await readAcl(context);

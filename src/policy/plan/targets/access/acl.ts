@@ -206,7 +206,7 @@ async function separation({ look, facts }: Context, holders: readonly Holder[]):
   return told.flat();
 }
 
-/** GET /access/acl shows everything to whoever has Sys.Audit on /access, else only paths where rights may be modified. */
+/** GET /access/acl shows all entries to a token with Sys.Audit on /access, else those of paths where it may modify rights. */
 export async function seesAll({ look }: Context): Promise<boolean> {
   const granted = objectIn(await look(["access", "permissions"], { path: "/access" }));
   const rights = objectIn({ data: granted?.["/access"] });

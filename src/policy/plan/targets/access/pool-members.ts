@@ -15,7 +15,7 @@ const mostPools = 8;
 
 /** Reads a pool and binds the consent to its members. */
 export async function readPool({ look, facts }: Context, pool: string): Promise<PoolMembers> {
-  // A nested pool has no path of its own (501), and PVE 8.0 and older know no `poolid` of GET /pools.
+  // GET /pools/{poolid} answers 501 for a nested pool, and PVE 8.0 and older know no `poolid` of GET /pools.
   const seen = await (pool.includes("/") ? look(["pools"], { poolid: pool }) : look(["pools", pool]));
   const row = rowsIn(seen)?.[0] ?? objectIn(seen);
   const members = Array.isArray(row?.["members"]) ? row["members"].filter(isRow).map(memberText).toSorted() : [];

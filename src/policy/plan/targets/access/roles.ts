@@ -8,7 +8,7 @@ export type Roles = ReadonlyMap<string, readonly string[] | undefined>;
 /** Roles that are read for one plan. */
 const mostRoles = 12;
 
-/** Proxmox's own roles (PVE::AccessControl, `create_roles`), whose names say what they grant; nobody can change them. */
+/** Proxmox's own roles (PVE::AccessControl, `create_roles`), whose names say what they grant; they cannot be changed. */
 const builtIn: ReadonlySet<string> = new Set([
   "Administrator",
   "NoAccess",

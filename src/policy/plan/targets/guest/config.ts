@@ -1,4 +1,5 @@
 import type { ParamValue } from "../../../../proxmox/params.ts";
+import { cardWithoutFirewall } from "../../../classes/parameters/firewall.ts";
 import { diskKey, saysYes, volumesOf } from "../../../classes/parameters/property.ts";
 import { isOn, wordsOf } from "../../../classes/values.ts";
 import { isHidden, showValue } from "../../../mask.ts";
@@ -27,7 +28,7 @@ const controls: ReadonlySet<string> = new Set([
   "skiplock",
 ]);
 
-/** The longest value that is told beside the old one, in characters. */
+/** The longest value that is shown beside the old one, in characters. */
 const longest = 60;
 
 /** `PUT .../config`: each setting that the request sets or deletes, old and new. */
@@ -86,7 +87,7 @@ export const describeGuestConfig: Describer = async (context) => {
       "config-delete",
       "config-delete-volume",
       "config-template",
-      ...(losesFirewall(params, config) ? [] : ["card-without-firewall"]),
+      ...(losesFirewall(params, config) ? [] : [cardWithoutFirewall]),
     ],
     long: deleted.length > 4,
   };
@@ -120,7 +121,7 @@ function losesFirewall(params: Context["params"], config: Row | undefined): bool
   );
 }
 
-/** What becomes of a setting, and whether its new value is told whole. */
+/** The change of a setting as text, and whether that holds the whole new value. */
 function changeOf(key: string, context: Context, config: Row | undefined) {
   const value = context.params[key];
   const name = keyName(key);

@@ -94,7 +94,7 @@ export const describeCreation: Describer = async (context) => {
   const overwrites = isOn(params, "force") && vmid !== "";
   const there = overwrites ? await findGuest(String(Number(vmid)), planned) : undefined;
   if (overwrites && there === undefined) {
-    // GET /cluster/nextid tells everybody whether a VMID is free, also where the token may not see its guest.
+    // GET /cluster/nextid tells every token whether a VMID is free, also where it may not see the guest.
     const free = await context.look(["cluster", "nextid"], { vmid });
     if ("missing" in free && !free.withheld) refuseBlind(planned, `whether VMID ${vmid} is free: ${free.missing}`);
     context.facts.add("guest that is overwritten", "none");
