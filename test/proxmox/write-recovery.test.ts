@@ -6,7 +6,7 @@ import { parseUpid } from "../../src/proxmox/upid.ts";
 import { until } from "../support/listening.ts";
 import { type RawRequest, reply, replyData, startRawServer } from "../support/raw-server.ts";
 import { clusterAt, failureOf } from "./clusters.ts";
-import { type LossyDemo, lossyDemo, losesAnswers, losesWrites, write } from "./lossy-demo.ts";
+import { type LossyDemo, losesAnswers, losesWrites, lossyDemo, write } from "./lossy-demo.ts";
 
 const start = "POST /nodes/pve1/qemu/104/status/start";
 const stop = "POST /nodes/pve1/qemu/104/status/stop";
