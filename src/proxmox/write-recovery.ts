@@ -65,7 +65,8 @@ const maxCandidates = 8;
  */
 export async function recover(lost: LostWrite, options: LookUpOptions): Promise<ProxmoxAnswer> {
   const { request, write, error } = lost;
-  const outcome = await lookUp(lost, options);
+  // Whatever ends the search (an abort, an answer in an unknown form), the caller needs the write's own error.
+  const outcome = await lookUp(lost, options).catch(() => undefined);
   if (outcome?.word !== "done") {
     options.writes.lose(write);
     const check = howToCheck({ request, task: taskStartedBy(request), setsValues: write.setsValues }, error.kind);
@@ -76,7 +77,10 @@ export async function recover(lost: LostWrite, options: LookUpOptions): Promise<
   return { data: outcome.upid ?? null, extra: {}, endpoint: error.endpoint ?? "", recovered };
 }
 
-/** `undefined` where there is nothing to look at, or the caller gave up. */
+/**
+ * `undefined` where nothing can be read.
+ * @throws when the caller aborts, or an answer has an unknown form.
+ */
 async function lookUp(lost: LostWrite, options: LookUpOptions): Promise<Outcome | undefined> {
   if (lost.request.signal?.reason instanceof Cancellation) return await lookOnce(lost, options);
   const { signal: caller } = lost.request;
@@ -87,18 +91,12 @@ async function lookUp(lost: LostWrite, options: LookUpOptions): Promise<Outcome 
   const signal = caller === undefined ? limit : AbortSignal.any([caller, limit]);
   const look = lookFor(lost, options, signal);
   if (look === undefined) return undefined;
-  try {
-    let seen: Seen = { word: "not yet", how: "it was not looked for" };
-    for (let round = 0; ; round++) {
-      const left = until - performance.now();
-      if (left > 0) await sleep(Math.min(pausesMs[round] ?? 2_000, left), undefined, { signal });
-      seen = await look();
-      if (seen.word !== "not yet") return seen;
-      if (left <= 0) return soFar(seen.how);
-    }
-  } catch (error) {
-    if (caller?.aborted) return undefined;
-    throw error;
+  for (let round = 0; ; round++) {
+    const left = until - performance.now();
+    if (left > 0) await sleep(Math.min(pausesMs[round] ?? 2_000, left), undefined, { signal });
+    const seen = await look();
+    if (seen.word !== "not yet") return seen;
+    if (left <= 0) return soFar(seen.how);
   }
 }
 

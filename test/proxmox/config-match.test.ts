@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Params } from "../../src/proxmox/params.ts";
 import { hasValues, matchesConfig } from "../../src/proxmox/config-match.ts";
+import type { Params } from "../../src/proxmox/params.ts";
 
 const shown = {
   cores: 2,

@@ -1,8 +1,8 @@
 import { Secret } from "../../src/config/secret.ts";
 import { createDemo, type DemoCluster } from "../../src/demo/index.ts";
 import { ProxmoxClient, type ProxmoxClientOptions, type ProxmoxRequest } from "../../src/proxmox/client.ts";
-import { parsePath } from "../../src/proxmox/path.ts";
 import type { Params } from "../../src/proxmox/params.ts";
+import { parsePath } from "../../src/proxmox/path.ts";
 import { clusterAt } from "./clusters.ts";
 
 /** What becomes of a write's answer, or of the write itself: a number is lost too, and carried out so many milliseconds later. */

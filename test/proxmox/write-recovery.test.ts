@@ -6,7 +6,7 @@ import { parseUpid } from "../../src/proxmox/upid.ts";
 import { until } from "../support/listening.ts";
 import { type RawRequest, reply, replyData, startRawServer } from "../support/raw-server.ts";
 import { clusterAt, failureOf } from "./clusters.ts";
-import { type LossyDemo, lossyDemo, losesAnswers, losesWrites, write } from "./lossy-demo.ts";
+import { type LossyDemo, losesAnswers, losesWrites, lossyDemo, write } from "./lossy-demo.ts";
 
 const start = "POST /nodes/pve1/qemu/104/status/start";
 const stop = "POST /nodes/pve1/qemu/104/status/stop";
@@ -437,6 +437,22 @@ describe("a change of values", () => {
     expect(answer.recovered).toContain(
       "the cluster log has this change since it was sent, and GET /nodes/pve1/qemu/104/config shows it",
     );
+  });
+
+  test("is unknown, and no fault of this server, when the cluster log cannot be understood", async () => {
+    await using server = await startRawServer((socket, request) => {
+      if (request.method !== "GET") return socket.destroy();
+      // Number() of such an object throws.
+      const entry = { node: "pve1", user: "mcp@pve!agent", msg: "update", pid: 1, time: { toString: 1, valueOf: 1 } };
+      const data = request.target.includes("/cluster/log") ? [entry] : { cores: 2 };
+      return reply(200, "OK", JSON.stringify({ data }), { date: new Date().toUTCString() })(socket, request);
+    });
+    const client = new ProxmoxClient(clusterAt([server.url]), { lookUpMs: 100 });
+    await client.request(write("GET /version"));
+    const error = await failureOf(client, write(config, { cores: 2 }));
+    expect(error.sent).toBe("maybe");
+    expect(error.hint).toContain("then GET /nodes/pve1/qemu/104/config: the values of cores as sent mean done.");
+    expect(server.requests.some(({ target }) => target.includes("/cluster/log"))).toBe(true);
   });
 
   test("is not done by values that were there before", async () => {

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Secret } from "../../src/config/secret.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
-import { codeSpellings, secretSpellings, symbols, windowsShown } from "./spellings.ts";
 import { expectLinear } from "../support/growth.ts";
+import { codeSpellings, secretSpellings, symbols, windowsShown } from "./spellings.ts";
 
 function redactorOf(...secrets: string[]): Redactor {
   const redactor = new Redactor();
