@@ -12,7 +12,7 @@ export type Write = (stream: NodeJS.WriteStream, text: string) => Promise<void>;
 /**
  * Writes texts, each with a line end, without what `redactor` takes out and with what a terminal would obey or not show
  * escaped ({@link plain}), and waits until one is out: an exit would cut what a pipe has not taken yet.
- * Rejects with OutputError when it cannot be written, unless whoever reads has seen enough (`| head`).
+ * Rejects with OutputError when it cannot be written, unless the reader closed the pipe (`| head`).
  */
 export function writer(redactor: Redactor): Write {
   return (stream, text) => writeOwn(stream, plain(redactor.outgoing(text)));
@@ -25,9 +25,13 @@ export function writeOwn(stream: NodeJS.WriteStream, text: string): Promise<void
       if (error === undefined || error === null || error.code === "EPIPE") resolve();
       else reject(new OutputError(`The output could not be written and is not whole: ${error.message}`));
     };
-    // The callback and the event both tell of a failure; an event that nobody hears would end the process.
+    // A failure calls back and then emits an event, which would end the process without a listener.
     stream.once("error", settle);
-    stream.write(`${text}\n`, settle);
+    stream.write(`${text}\n`, (error) => {
+      // Else every text leaves a listener, and the runtime warns about the eleventh on stderr.
+      if (error === undefined || error === null) stream.off("error", settle);
+      settle(error);
+    });
   });
 }
 
