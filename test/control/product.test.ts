@@ -144,6 +144,7 @@ test("without a server the command fails, names the folder and says what to do",
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain(`  ${missing}: no such folder\n`);
     expect(stderr).toContain("proxmox-mcp serve");
+    expect(stderr).toEndWith(`docker exec CONTAINER proxmox-mcp ${command}\n`);
   }
   expect(existsSync(missing)).toBe(false);
 });
