@@ -1,4 +1,5 @@
 import { write } from "node:fs";
+import { within } from "./within.ts";
 
 /** Maximum characters that wait for a reader; one longer line may wait alone. */
 const defaultCapacity = 1024 * 1024;
@@ -42,10 +43,7 @@ export class LineQueue {
 
   /** Resolves when everything is written, or after `timeoutMs`. */
   async flush(timeoutMs: number): Promise<void> {
-    if (this.#idle === undefined) return;
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, timeoutMs);
-    await Promise.race([this.#idle.promise, late.promise]).finally(() => clearTimeout(timer));
+    if (this.#idle !== undefined) await within(timeoutMs, this.#idle.promise);
   }
 
   async #writeAll(idle: PromiseWithResolvers<void>): Promise<void> {

@@ -1,5 +1,6 @@
 import { plain, plainJson } from "../plain.ts";
 import type { Redactor } from "../redact/redactor.ts";
+import { within } from "../within.ts";
 
 /** An output of the program could not be written, such as to a full disk. The message says why. */
 export class OutputError extends Error {
@@ -37,11 +38,7 @@ export function writeOwn(stream: NodeJS.WriteStream, text: string): Promise<void
 
 /** Resolves when all that was written to a stream is out, or cannot be, or after `ms`. */
 export async function flush(stream: NodeJS.WriteStream, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  stream.write("", () => resolve());
-  await promise;
-  clearTimeout(timer);
+  await within(ms, new Promise<void>((resolve) => stream.write("", () => resolve())));
 }
 
 /** A value as indented JSON, with what is unseen escaped. */

@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import type { RunningCalls } from "../mcp/running-calls.ts";
+import { within } from "../within.ts";
 
 /** Why calls end with the server, for their callers and the audit. */
 export const stopped = "the server stopped";
@@ -55,18 +56,11 @@ export async function drain(
     code = 128 + constants.signals[signal];
   });
   calls.stop();
-  await first(finishMs, calls.settled(), hurried, gone);
+  await within(finishMs, Promise.race([calls.settled(), hurried, gone]));
   calls.cancel(() => stopped);
-  await first(Math.min(endMs, code === 0 ? endMs : hurriedMs), calls.settled());
+  await within(code === 0 ? endMs : Math.min(endMs, hurriedMs), calls.settled());
   return code;
 }
 
 /** How long calls have to write down that they were ended when a second signal came, in milliseconds. */
 const hurriedMs = 100;
-
-/** Resolves with the first of the promises, or after `ms`. */
-async function first(ms: number, ...promises: readonly Promise<void>[]): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, ms);
-  await Promise.race([...promises, late.promise]).finally(() => clearTimeout(timer));
-}

@@ -1,3 +1,5 @@
+import { within } from "../within.ts";
+
 /**
  * How often a silent event stream of Streamable HTTP gets a comment, in milliseconds. Bun sends a response's head only
  * with the first byte of its body, so this is also how long a client may wait for the head of a slow answer; Gemini
@@ -38,13 +40,6 @@ async function* framed(answer: Promise<Response>): AsyncGenerator<Uint8Array | s
   const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
   if (isStream && response.body !== null) yield* response.body;
   else yield `event: message\ndata: ${await response.text()}\n\n`;
-}
-
-/** What is promised, if it comes in time. */
-export async function within<T>(ms: number, promised: Promise<T>): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(late.resolve, ms, undefined);
-  return await Promise.race([promised, late.promise]).finally(() => clearTimeout(timer));
 }
 
 const beginning = new TextEncoder().encode(`retry: ${retryMs}\n: waiting\n\n`);
