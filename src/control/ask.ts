@@ -71,7 +71,7 @@ async function ask<T>(
       proxy: false,
       signal: AbortSignal.timeout(timeoutMs),
     });
-    const { success, data } = schema.safeParse(await response.json());
+    const { success, data } = schema.safeParse(parseJson(await response.text()));
     return success
       ? { answer: data }
       : { problem: `${socket}: a server of another version answers (status ${response.status}).` };
@@ -83,5 +83,14 @@ async function ask<T>(
     }
     const isLate = error instanceof Error && error.name === "TimeoutError";
     return { problem: `${socket}: ${isLate ? `no answer within ${timeoutMs / 1000} s` : codeOf(error)}.` };
+  }
+}
+
+/** `undefined` for a text that is not JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
