@@ -11,15 +11,15 @@ export class OutputError extends Error {
 export type Write = (stream: NodeJS.WriteStream, text: string) => Promise<void>;
 
 /**
- * Writes texts, each with a line end, without what `redactor` takes out and with what a terminal would obey or not show
- * escaped ({@link plain}), and waits until one is out: an exit would cut what a pipe has not taken yet.
+ * Writes texts, each with a line end, redacted and with control and invisible characters escaped ({@link plain}).
+ * Resolves once a text is written: an exit would lose what a pipe has not taken yet.
  * Rejects with OutputError when it cannot be written, unless the reader closed the pipe (`| head`).
  */
 export function writer(redactor: Redactor): Write {
   return (stream, text) => writeOwn(stream, plain(redactor.outgoing(text)));
 }
 
-/** Writes a text of this program's own as it is, with its colours, and otherwise as {@link writer} does. */
+/** Like {@link writer}, for texts of this program: not redacted, and with terminal colours. */
 export function writeOwn(stream: NodeJS.WriteStream, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: NodeJS.ErrnoException | null) => {
@@ -36,7 +36,7 @@ export function writeOwn(stream: NodeJS.WriteStream, text: string): Promise<void
   });
 }
 
-/** Resolves when all that was written to a stream is out, or cannot be, or after `ms`. */
+/** Resolves when everything queued on a stream is written or has failed, or after `ms` milliseconds. */
 export async function flush(stream: NodeJS.WriteStream, ms: number): Promise<void> {
   await within(ms, new Promise<void>((resolve) => stream.write("", () => resolve())));
 }
