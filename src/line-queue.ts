@@ -9,11 +9,11 @@ const retryMs = 50;
 
 /**
  * Writes lines to a descriptor without blocking the event loop. A synchronous write to a pipe whose reader does not read
- * blocks the process for good (measured: 119 calls filled the 64 KiB of a stderr pipe, and /healthz answered no more).
- * Lines beyond the capacity are dropped and counted. Lines are written as they come: callers redact.
+ * blocks the process for good (measured: 119 calls filled the 64 KiB of a stderr pipe, and /healthz stopped answering).
+ * Lines beyond the capacity are dropped and counted. The queue does not redact: its callers do.
  */
 export class LineQueue {
-  /** Words the line that reports dropped lines, in the format of the log that uses the queue. */
+  /** Formats the line that reports dropped lines; a log that uses the queue sets it. */
   reportDropped: (count: number) => string = (count) => `${count} lines were dropped`;
   readonly #descriptor: number;
   readonly #capacity: number;

@@ -8,7 +8,7 @@ export interface Answers<T> {
   readonly answers: readonly T[];
   /** Servers that did not answer, and folders that must not be trusted: a sentence each. */
   readonly problems: readonly string[];
-  /** Every folder that was looked at and what was found there: `/run/proxmox-mcp: no such folder`. */
+  /** Every folder that was searched, with what was found: `/run/proxmox-mcp: no such folder`. */
   readonly looked: readonly string[];
 }
 
@@ -57,7 +57,7 @@ function findSockets(folder: string): Found {
   }
 }
 
-/** `undefined` where the server is gone, be it before or while it was asked. */
+/** `undefined` where the server is gone. */
 async function ask<T>(
   socket: string,
   path: string,
@@ -67,7 +67,7 @@ async function ask<T>(
   try {
     const response = await fetch(`http://${controlHost}${path}`, {
       unix: socket,
-      // HTTP_PROXY is not for this.
+      // Not through HTTP_PROXY, whatever the runtime does with it for Unix sockets.
       proxy: false,
       signal: AbortSignal.timeout(timeoutMs),
     });

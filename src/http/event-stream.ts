@@ -44,7 +44,7 @@ async function* framed(answer: Promise<Response>): AsyncGenerator<Uint8Array | s
 
 const beginning = new TextEncoder().encode(`retry: ${retryMs}\n: waiting\n\n`);
 
-/** Sends the head of a stream that may stay silent at once, by the time after which to reconnect. */
+/** Sends the head of a stream at once, with the reconnection time: the stream may be silent for long. */
 export function withHeadAtOnce(response: Response): Response {
   if (!response.ok || response.body === null) return response;
   const body = response.body.pipeThrough(new TransformStream({ start: (controller) => controller.enqueue(beginning) }));

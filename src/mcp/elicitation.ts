@@ -35,8 +35,8 @@ export function askInResult(needed: ConsentNeeded, redactor: Redactor): InputReq
 }
 
 /**
- * The answer to a question that an earlier result put (2026-07-28). A client can send answers that were never asked for:
- * without the state of a question there is none, and whether the state is genuine the policy decides.
+ * The answer to a question in an earlier result (2026-07-28). A client can also send answers without a question: an
+ * answer counts only with the state of its question, which the policy verifies.
  */
 export function replyInRequest({ inputResponses, requestState }: ServerContext["mcpReq"]): Reply | undefined {
   const state = requestState();
