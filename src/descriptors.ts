@@ -4,7 +4,7 @@ import { closeSync, openSync } from "node:fs";
 export const moreDescriptors =
   "Raise the limit of open files (LimitNOFILE= in the unit, `ulimit -n` in a shell, `--ulimit nofile=` of the container), or close connections.";
 
-/** The codes with which the system says that a process, or the whole machine, has no file descriptor left. */
+/** The error codes for no file descriptor left, in the process or on the machine. */
 const exhausted = ["EMFILE", "ENFILE"];
 
 /** Whether an error's code says that no file descriptor is left. */
@@ -22,7 +22,7 @@ export function hasDescriptors(count = 1): boolean {
     while (opened.length < count) opened.push(openSync("/dev/null", "r"));
     return true;
   } catch (error) {
-    // Where there is no /dev/null nothing is known, and nothing is said.
+    // Any other error, such as a missing /dev/null, does not prove it.
     return !(error instanceof Error && "code" in error && isExhausted(String(error.code)));
   } finally {
     for (const descriptor of opened) closeSync(descriptor);

@@ -1,4 +1,5 @@
 import { write } from "node:fs";
+import { within } from "./within.ts";
 
 /** Maximum characters that wait for a reader; one longer line may wait alone. */
 const defaultCapacity = 1024 * 1024;
@@ -8,11 +9,11 @@ const retryMs = 50;
 
 /**
  * Writes lines to a descriptor without blocking the event loop. A synchronous write to a pipe whose reader does not read
- * blocks the process for good (measured: 119 calls filled the 64 KiB of a stderr pipe, and /healthz answered no more).
- * Lines beyond the capacity are dropped and counted. Lines are written as they come: callers redact.
+ * blocks the process for good (measured: 119 calls filled the 64 KiB of a stderr pipe, and /healthz stopped answering).
+ * Lines beyond the capacity are dropped and counted. The queue does not redact: its callers do.
  */
 export class LineQueue {
-  /** Words the line that reports dropped lines, in the format of the log that uses the queue. */
+  /** Formats the line that reports dropped lines; a log that uses the queue sets it. */
   reportDropped: (count: number) => string = (count) => `${count} lines were dropped`;
   readonly #descriptor: number;
   readonly #capacity: number;
@@ -42,10 +43,7 @@ export class LineQueue {
 
   /** Resolves when everything is written, or after `timeoutMs`. */
   async flush(timeoutMs: number): Promise<void> {
-    if (this.#idle === undefined) return;
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, timeoutMs);
-    await Promise.race([this.#idle.promise, late.promise]).finally(() => clearTimeout(timer));
+    if (this.#idle !== undefined) await within(timeoutMs, this.#idle.promise);
   }
 
   async #writeAll(idle: PromiseWithResolvers<void>): Promise<void> {

@@ -23,15 +23,15 @@ const levels = {
   debug: LogLevels.debug,
 } as const satisfies Record<LogConfig["level"], number>;
 
-/** `text` for people, `json` a line an entry for machines; neither sends what a terminal would obey or not show. */
+/** `text` for people, `json` with one object a line for machines; both escape control and invisible characters. */
 const formats: Readonly<Record<LogConfig["format"], (date: Date, level: string, message: string) => string>> = {
   text: (_, level, message) => plain(`[${level}] ${message}`),
   json: (date, level, message) => plainJson(JSON.stringify({ time: date.toISOString(), level, message })),
 };
 
 /**
- * A log of this level and format, without what `redactor` takes out.
- * @param lines where it is written; by default stderr, past `process.stderr`, whose first use costs a start 10 ms.
+ * Creates a log of this level and format, redacted.
+ * @param lines where it is written. Default: stderr, without `process.stderr`, whose first use adds 10 ms to start-up.
  */
 export function createLog({ level, format }: LogConfig, redactor: Redactor, lines = new LineQueue(2)): Log {
   const lineOf = formats[format];

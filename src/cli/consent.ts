@@ -1,9 +1,9 @@
 import { createInterface } from "node:readline/promises";
+import { plain } from "../plain.ts";
 import { type Call, ConsentNeeded, type Question, type Reply } from "../policy/call.ts";
 import { local } from "../policy/caller.ts";
 import { howToAgree, planLines } from "../policy/consent/question-text.ts";
 import type { Guard, Proxmox } from "../policy/guard.ts";
-import { plain } from "../plain.ts";
 import { NotExecuted } from "../policy/refusal.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import { version } from "../version.ts";

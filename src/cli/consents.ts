@@ -1,27 +1,14 @@
 import { controlPaths, type ServerConsents, serverConsents } from "../control/protocol.ts";
 import { questionText } from "../control/question-text.ts";
-import { command } from "./command.ts";
-import { flagsFor } from "./flags.ts";
-import { json } from "./output.ts";
-import { askRunning, nameOf } from "./servers.ts";
+import { nameOf, serversCommand } from "./servers.ts";
 
-/** `consents`: what the running servers ask humans, with plans and codes. */
-export const consents = command({
+/** `consents`: the open consent questions of the running servers, with plans and codes. */
+export const consents = serversCommand({
   name: "consents",
   description: "list the open consent questions of the running servers, with their plans and codes",
-  examples: ["proxmox-mcp consents", "proxmox-mcp consents --json"],
-  args: {
-    ...flagsFor("MCP_RUNTIME_DIR"),
-    json: { type: "boolean", description: "print one JSON document" },
-  },
-  run: async ({ flags, write }) => {
-    const running = await askRunning({ flags, write }, controlPaths.consents, serverConsents);
-    if (running === undefined) return 1;
-    const { answers, problems } = running;
-    if (flags["json"] === true) await write(process.stdout, json({ servers: answers, problems }));
-    else await write(process.stdout, textOf(answers));
-    return problems.length === 0 ? 0 : 1;
-  },
+  path: controlPaths.consents,
+  schema: serverConsents,
+  textOf,
 });
 
 /** The questions of each server under its name; the name is left out where there is one server. */

@@ -17,7 +17,7 @@ const flushMs = 500;
 
 /** What a command is given. */
 export interface Invocation extends CommandLine {
-  /** Knows nothing at first: whatever loads a configuration adds its secrets. */
+  /** Empty at first; loading a configuration adds its secrets. */
   readonly redactor: Redactor;
   /** The one way to stdout and stderr; everything passes `redactor`. */
   readonly write: Write;

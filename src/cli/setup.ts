@@ -52,16 +52,16 @@ export interface Setup {
   readonly redactor: Redactor;
   /** Calls back when a reload changed what tools/list shows: clusters, callers, levels. */
   onToolsChange(listener: () => void): void;
-  /** Calls back after each reload, when the calls of callers and clusters that are gone were told to end. */
+  /** Calls back after each reload, once the calls of removed callers and clusters were cancelled. */
   onRevocation(listener: () => void): void;
   /**
    * Ends the watch over the configuration, closes the connections to the clusters, the audit and the control socket.
-   * Requests that still have no outcome are written down as unknown.
+   * Requests that still have no outcome are recorded as unknown.
    */
   close(): Promise<void>;
 }
 
-/** What only the transport knows of a server's status. */
+/** The part of a server's status that depends on the transport. */
 export type TransportStatus = Pick<ServerStatus, "transport" | "url" | "sessions">;
 
 /**
@@ -85,7 +85,7 @@ export async function setUp({
   redactor.followCodes(() => consents.codes());
   let lastReload: { readonly at: number; readonly error?: string } | undefined;
   let audit = await openAuditOf(source.config, redactor, stderr);
-  /** All that are open: a call that began before a reload still writes to the one of before. */
+  /** Every open audit: a call that began before a reload still writes to the earlier one. */
   const audits = new Set([audit]);
   let fleet = openFleet(source, { library, consents, audit, redactor });
   warn(fleet.config, log);
@@ -213,7 +213,7 @@ function warn(config: Config, log: Log): void {
   for (const warning of [...config.warnings, ...idlePatterns(config), ...warnings]) log.warn(warning);
 }
 
-/** The clusters that both configurations have, with another token secret each. */
+/** The clusters of both configurations whose token secret changed. */
 function rotatedClusters(before: Config, after: Config): string[] {
   return after.clusters.flatMap(({ name, tokenSecret }) => {
     const old = before.clusters.find((cluster) => cluster.name === name)?.tokenSecret;

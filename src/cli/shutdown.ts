@@ -1,5 +1,7 @@
 import { constants } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RunningCalls } from "../mcp/running-calls.ts";
+import { within } from "../within.ts";
 
 /** Why calls end with the server, for their callers and the audit. */
 export const stopped = "the server stopped";
@@ -11,7 +13,7 @@ const signals = ["SIGINT", "SIGTERM"] as const;
 export interface StopSignals {
   /** The first of them. */
   readonly first: Promise<NodeJS.Signals>;
-  /** The second of them: whoever sends it does not want to wait. */
+  /** The second of them: its sender does not want to wait. */
   readonly second: Promise<NodeJS.Signals>;
 }
 
@@ -34,15 +36,15 @@ export function stopSignals(): StopSignals {
 export interface DrainTimes {
   /** For running calls to finish. */
   readonly finishMs: number;
-  /** For calls that did not finish to write down and answer that they were ended. */
+  /** For calls that did not finish to record and answer that they were ended. */
   readonly endMs: number;
 }
 
 /**
  * Lets running calls finish, and ends those that take too long. Waits for tasks end at once, with the task's handle.
- * @param hurry ends the waiting, with the exit code of the process.
- * @param gone ends the time to finish early: nobody is there any more to be answered.
- * @returns that exit code; 0 when nothing hurried it.
+ * @param hurry ends both waits, at any time; its signal decides the exit code.
+ * @param gone ends the time to finish early: the client left, so no answer reaches it.
+ * @returns the exit code of the process; 0 unless it was hurried.
  */
 export async function drain(
   calls: Pick<RunningCalls, "stop" | "cancel" | "settled">,
@@ -55,18 +57,11 @@ export async function drain(
     code = 128 + constants.signals[signal];
   });
   calls.stop();
-  await first(finishMs, calls.settled(), hurried, gone);
+  await within(finishMs, Promise.race([calls.settled(), hurried, gone]));
   calls.cancel(() => stopped);
-  await first(Math.min(endMs, code === 0 ? endMs : hurriedMs), calls.settled());
+  await within(endMs, Promise.race([calls.settled(), hurried.then(() => sleep(hurriedMs))]));
   return code;
 }
 
-/** How long calls have to write down that they were ended when a second signal came, in milliseconds. */
+/** How long calls may take to record that they were ended once a second signal came, in milliseconds. */
 const hurriedMs = 100;
-
-/** Resolves with the first of the promises, or after `ms`. */
-async function first(ms: number, ...promises: readonly Promise<void>[]): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, ms);
-  await Promise.race([...promises, late.promise]).finally(() => clearTimeout(timer));
-}

@@ -1,28 +1,15 @@
 import { controlPaths, type ServerStatus, serverStatus } from "../control/protocol.ts";
 import { ago, duration } from "../control/question-text.ts";
 import { plainLine } from "../plain.ts";
-import { command } from "./command.ts";
-import { flagsFor } from "./flags.ts";
-import { json } from "./output.ts";
-import { askRunning, nameOf } from "./servers.ts";
+import { nameOf, serversCommand } from "./servers.ts";
 
 /** `status`: the running servers of this user. */
-export const status = command({
+export const status = serversCommand({
   name: "status",
   description: "show the running servers: version, uptime, clusters, sessions, open questions, last reload",
-  examples: ["proxmox-mcp status", "proxmox-mcp status --json"],
-  args: {
-    ...flagsFor("MCP_RUNTIME_DIR"),
-    json: { type: "boolean", description: "print one JSON document" },
-  },
-  run: async ({ flags, write }) => {
-    const running = await askRunning({ flags, write }, controlPaths.status, serverStatus);
-    if (running === undefined) return 1;
-    const { answers, problems } = running;
-    if (flags["json"] === true) await write(process.stdout, json({ servers: answers, problems }));
-    else await write(process.stdout, answers.map(textOf).join("\n\n"));
-    return problems.length === 0 ? 0 : 1;
-  },
+  path: controlPaths.status,
+  schema: serverStatus,
+  textOf: (servers) => servers.map(textOf).join("\n\n"),
 });
 
 function count(number: number, noun: string): string {

@@ -33,7 +33,7 @@ export const stdio = command({
       return server;
     };
     let lastError = "";
-    // The SDK's transport aborts what runs when its input ends; this one's does not end.
+    // The SDK's transport aborts running calls when its input ends, so it gets an input that never ends.
     const input = process.stdin.pipe(new PassThrough(), { end: false });
     const transport = new StdioServerTransport(input);
     const handle = serveStdio(create, {
@@ -49,7 +49,7 @@ export const stdio = command({
     const connection = connectionEnd(transport);
     const end = await Promise.race([connection, signals.first]);
     if (end === "broken") log.error(`The connection on stdin and stdout broke: ${lastError}`);
-    // What came before the end is handed to the server first.
+    // Messages that arrived before the end are handled first.
     while (end === "closed" && input.readableLength > 0) await nextTurn();
     await nextTurn();
     log.debug(`${end === "closed" ? "stdin was closed" : end}: stopping; ${calls.size} calls run`);

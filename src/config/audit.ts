@@ -7,14 +7,14 @@ import type { Variables } from "./variables.ts";
 export interface AuditTarget {
   /** `stderr`, or the path of a file. */
   readonly target: string;
-  /** What an operator should hear about it at start-up. */
+  /** Warnings to log at start-up. */
   readonly warnings: readonly string[];
 }
 
 /**
  * Where a server writes its audit: `audit_log` where it is set, else `audit.jsonl` in the folder that systemd gives
- * (`LOGS_DIRECTORY`), else stderr. The journal of a Proxmox node is a bad place: `GET /nodes/{node}/journal` and
- * `/nodes/{node}/syslog` show it to every token with Sys.Syslog.
+ * (`LOGS_DIRECTORY`), else stderr. There is a warning for systemd's journal: on a Proxmox node,
+ * `GET /nodes/{node}/journal` and `/nodes/{node}/syslog` show it to every token with Sys.Syslog.
  */
 export function loadAuditTarget({ auditLog }: Pick<Config, "auditLog">, env: Variables): AuditTarget {
   const folder = firstFolder(env, "LOGS_DIRECTORY");

@@ -2,6 +2,7 @@ import { accessSync, constants, lstatSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "./error.ts";
 import { type Given, take } from "./given.ts";
+import { shellWord } from "./wording.ts";
 
 /**
  * The folder for what may be fetched again, from `--cache-dir` or `MCP_CACHE_DIR`; made with mode 0700 where there is
@@ -29,17 +30,15 @@ export function loadCacheFolder(given: Given, cwd: string): string | undefined {
 
 /** Why a folder cannot be trusted, and what to do; `undefined` when it can. */
 function unsafe(folder: string): string | undefined {
-  const { mode, uid, isLink } = status(folder);
-  if (isLink) return "is a symbolic link. Name the folder that it points to.";
+  const stats = lstatSync(folder);
+  if (stats.isSymbolicLink()) return "is a symbolic link. Name the folder that it points to.";
   // Windows has neither owners nor modes of this kind.
   const own = process.getuid?.();
   if (own === undefined) return undefined;
-  if (uid !== own && uid !== 0) return `belongs to another user (uid ${uid}). Name a folder of this user (uid ${own}).`;
-  if ((mode & 0o022) === 0) return undefined;
-  return `can be written to by other users (mode ${(mode & 0o7777).toString(8).padStart(4, "0")}). Run: chmod go-w ${folder}`;
-}
-
-function status(path: string): { readonly mode: number; readonly uid: number; readonly isLink: boolean } {
-  const stat = lstatSync(path);
-  return { mode: stat.mode, uid: stat.uid, isLink: stat.isSymbolicLink() };
+  if (stats.uid !== own && stats.uid !== 0) {
+    return `belongs to another user (uid ${stats.uid}). Name a folder of this user (uid ${own}).`;
+  }
+  if ((stats.mode & 0o022) === 0) return undefined;
+  const shownMode = (stats.mode & 0o7777).toString(8).padStart(4, "0");
+  return `can be written to by other users (mode ${shownMode}). Run: chmod go-w ${shellWord(folder)}`;
 }

@@ -1,11 +1,11 @@
 import { ConfigError } from "./error.ts";
 import { type Given, take } from "./given.ts";
 
-/** Maximum seconds of the setting: an hour. */
+/** Maximum of the setting, in seconds. */
 const maxSeconds = 3600;
 
 /**
- * How long running calls may take to finish once the server is told to stop, in milliseconds; 30 s unless given.
+ * How long running calls may take to finish after SIGTERM or SIGINT, in milliseconds. Default: 30 s.
  * @throws ConfigError that names the setting and what is valid.
  */
 export function loadDrainMs(given: Given): number {

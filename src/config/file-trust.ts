@@ -12,26 +12,26 @@ import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { shellWord } from "./wording.ts";
 
-/** How a file was chosen: the operator named it, or it was found in the current folder, which can be anybody's. */
+/** How a file was chosen: the operator named it, or it was found in the current folder, which any user may own. */
 export type Chosen = "named" | "found";
 
 /** Links followed on the way to a file, as many as Linux itself follows (path_resolution(7)). */
 const maxLinks = 40;
 
 /**
- * Why a file must not be trusted, and the command that mends it, as the end of a sentence; `undefined` when nobody but
- * root and this user can have chosen what is in it. The rule is that of ssh (`safe_path` in its misc.c): the file and
- * every folder and symbolic link on the way to it belong to root or this user, and nobody else may write to them.
+ * Why a file must not be trusted, and the command that fixes it, as the end of a sentence; `undefined` when only root
+ * and this user can have written it. The rule is that of ssh (`safe_path` in its misc.c): the file and every folder and
+ * symbolic link in its path belong to root or this user, and no other user may write to them.
  *
- * - A group counts as nobody else when it is root's or the user's own private group (named as the user, no other member).
- * - A folder with the sticky bit, such as /tmp, may be writable: what others own in it is refused by its owner.
- * - Folders of root further up may be writable by a system group: Ubuntu's /var/log is root:syslog, mode 775.
- * - What was mounted read-only for its own sake counts as written by whoever mounted it: a container's configuration and
- *   secrets have owners of the host. This holds for named files only, and not for a file system that is read-only as a
- *   whole (systemd's `ProtectSystem=strict` makes `/` so for the service, while other users go on writing).
+ * - Write access of a group is accepted where it is root's or the user's private group (same name, no other member).
+ * - A folder with the sticky bit, such as /tmp, may be writable: files of other users in it are refused by their owner.
+ * - Parent folders of root may be writable by a system group: Ubuntu's /var/log is root:syslog, mode 775.
+ * - A dedicated read-only mount is accepted whatever its owners: a container's configuration and secrets have owners of
+ *   the host. This applies to named files only, and not to a root file system that is read-only as a whole (systemd's
+ *   `ProtectSystem=strict` does that for the service only; other users can still write).
  *
- * Windows has no such bits, and nothing is checked there.
- * @throws the system's error when the path cannot be followed; ENOENT only where all that exists of it may be trusted.
+ * Windows has no such permission bits, so nothing is checked there.
+ * @throws the system's error when the path cannot be followed; ENOENT only when every existing part of it is trusted.
  */
 export function trustFault(path: string, chosen: Chosen): string | undefined {
   const uid = process.geteuid?.();
@@ -49,7 +49,7 @@ interface Step {
   readonly stats: Stats;
 }
 
-/** Everything that decides which file a path names, one after the other, so that what is missing comes last. */
+/** Every folder and link that a path goes through, then the file, in the order of lookup. */
 function* stepsTo(path: string): Generator<Step> {
   yield { path: "/", stats: lstatSync("/") };
   let current = "/";
@@ -80,7 +80,7 @@ function faultOf({ path, stats }: Step, uid: number, ownFolder: string): string 
     const flag = stats.isSymbolicLink() ? "-h " : "";
     return `${it} belongs to another user (uid ${stats.uid}). Run as root: chown ${flag}${uid} ${word}`;
   }
-  // A link's own mode means nothing.
+  // The mode of a symbolic link is ignored by the system.
   if (stats.isSymbolicLink() || (isFolder && isSticky(stats))) return undefined;
   const byOthers = (stats.mode & 0o002) !== 0;
   const byGroup = (stats.mode & 0o020) !== 0 && !isOwnGroup(stats.gid);
@@ -93,12 +93,12 @@ function faultOf({ path, stats }: Step, uid: number, ownFolder: string): string 
   return undefined;
 }
 
-/** Whoever may write to such a folder can neither remove nor rename what belongs to others. */
+/** In such a folder only the owner of a file can remove or rename it. */
 function isSticky({ mode }: Stats): boolean {
   return (mode & 0o1000) !== 0;
 }
 
-/** Root's group, or the one that Linux distributions make for each user, with nobody else in it. */
+/** Root's group, or the private group that Linux distributions create for each user, without other members. */
 function isOwnGroup(gid: number): boolean {
   if (gid === 0) return true;
   const group = groupOf(gid);
@@ -110,7 +110,7 @@ function isOwnGroup(gid: number): boolean {
 /** What a group without a name in this user namespace is shown as, such as Ubuntu's syslog under `PrivateUsers=`. */
 const overflowGid = 65_534;
 
-/** A group of daemons or administrators, which root alone gives; `users` holds everybody on some distributions. */
+/** A group of daemons or administrators; not `users`, which has all users on some distributions. */
 function isSystemGroup(gid: number): boolean {
   if (gid === overflowGid) return true;
   const name = groupOf(gid)?.name;
@@ -123,7 +123,7 @@ function groupOf(gid: number): { readonly name: string; readonly members: readon
   return name === "" ? undefined : { name, members: members.split(",").filter((member) => member !== "") };
 }
 
-/** `undefined` for a user that is nowhere written down, such as a container's. */
+/** `undefined` for a user without an entry in /etc/passwd, as in a container. */
 function userName(): string | undefined {
   try {
     return userInfo().username;
@@ -135,7 +135,7 @@ function userName(): string | undefined {
 /** Opens a path without permission to read it, to ask about its mount (Linux, open(2)). */
 const openPathOnly = 0x20_0000;
 
-/** Whether a step on the way to a file is in something that was mounted read-only where the file is, or closely above. */
+/** Whether a step is in a read-only mount, mounted at the file or its folder, or two or more levels below the root. */
 function isMountedReadOnly(step: string, file: string): boolean {
   const mount = mountOf(step);
   if (mount?.isReadOnly !== true) return false;
@@ -167,7 +167,7 @@ function mountOf(path: string): { readonly point: string; readonly isReadOnly: b
   }
 }
 
-/** A file of the system's; nothing where it cannot be read. */
+/** The text of a system file; empty when it cannot be read. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, "utf8");

@@ -95,12 +95,12 @@ function readWith(given: string, folder: string, open: (path: string) => Opened 
   }
 }
 
-/** Opens a regular file, or says what stands there instead. */
+/** Opens a regular file, or says what else the path is. */
 function openRegular(path: string): Opened | string {
-  // Opening some devices does something already.
+  // Opening a device can have side effects.
   const other = otherKind(statSync(path));
   if (other !== undefined) return other;
-  // Another file may stand there by now, and opening a pipe would wait for its writer.
+  // A FIFO may have replaced the file meanwhile; without O_NONBLOCK, open(2) would wait for its writer.
   const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   const stats = fstatSync(descriptor);
   const replaced = otherKind(stats);
@@ -109,7 +109,7 @@ function openRegular(path: string): Opened | string {
   return replaced;
 }
 
-/** What stands at a path that is no regular file; `undefined` for one that is. */
+/** What a path is other than a regular file; `undefined` for a regular file. */
 function otherKind(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isDirectory()) return "it is a directory";
@@ -125,7 +125,7 @@ function decode(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** What a descriptor gives until its end, which a pipe and a file of /proc do not announce; `undefined` when it is too much. */
+/** Reads a descriptor to its end, since pipes and files of /proc have no size; `undefined` when it is too large. */
 function readAll(descriptor: number): Uint8Array | undefined {
   const chunks: Buffer[] = [];
   for (let total = 0; total <= largest; ) {

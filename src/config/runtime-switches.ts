@@ -9,7 +9,7 @@ const switches = {
   BUN_CONFIG_VERBOSE_FETCH: "prints every request to Proxmox, with its API token, on stderr",
 } as const satisfies Readonly<Record<string, string>>;
 
-/** What a program built from this source refuses; run from source, Bun's developer flags are the developer's own. */
+/** Refused by the compiled program only: a developer who runs from source may use Bun's flags. */
 const compiledOnly: readonly string[] = ["BUN_OPTIONS", "BUN_INSPECT", "BUN_INSPECT_PRELOAD"];
 
 /**

@@ -8,7 +8,7 @@ export interface Answers<T> {
   readonly answers: readonly T[];
   /** Servers that did not answer, and folders that must not be trusted: a sentence each. */
   readonly problems: readonly string[];
-  /** Every folder that was looked at and what was found there: `/run/proxmox-mcp: no such folder`. */
+  /** Every folder that was searched, with what was found: `/run/proxmox-mcp: no such folder`. */
   readonly looked: readonly string[];
 }
 
@@ -57,7 +57,7 @@ function findSockets(folder: string): Found {
   }
 }
 
-/** `undefined` where the server is gone, be it before or while it was asked. */
+/** `undefined` where the server is gone. */
 async function ask<T>(
   socket: string,
   path: string,
@@ -67,11 +67,11 @@ async function ask<T>(
   try {
     const response = await fetch(`http://${controlHost}${path}`, {
       unix: socket,
-      // HTTP_PROXY is not for this.
+      // Not through HTTP_PROXY, whatever the runtime does with it for Unix sockets.
       proxy: false,
       signal: AbortSignal.timeout(timeoutMs),
     });
-    const { success, data } = schema.safeParse(await response.json());
+    const { success, data } = schema.safeParse(parseJson(await response.text()));
     return success
       ? { answer: data }
       : { problem: `${socket}: a server of another version answers (status ${response.status}).` };
@@ -83,5 +83,14 @@ async function ask<T>(
     }
     const isLate = error instanceof Error && error.name === "TimeoutError";
     return { problem: `${socket}: ${isLate ? `no answer within ${timeoutMs / 1000} s` : codeOf(error)}.` };
+  }
+}
+
+/** `undefined` for a text that is not JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

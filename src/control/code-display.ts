@@ -34,7 +34,7 @@ export function codeDisplay(
   };
 }
 
-/** The terminal that stderr is, if it is one; a terminal that was stopped with Ctrl-S stops nothing else. */
+/** The terminal on stderr, if there is one. Writes are queued, so Ctrl-S in it does not block the server. */
 export function stderrTerminal(lines: LineQueue): Terminal | undefined {
   if (!isatty(2)) return undefined;
   return {

@@ -8,15 +8,15 @@ export class ControlError extends Error {
 }
 
 /**
- * Makes the folder for the control socket (mode 700) where there is none, and checks that nobody but this user can have
- * put anything in it.
+ * Creates the folder for the control socket (mode 700) where there is none, and checks that only this user can write
+ * to it.
  * @throws {ControlError} when it cannot be made or must not be trusted.
  */
 export function prepareFolder(folder: string, uid: number): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
-    // EEXIST: something else than a folder is there, and the check below says what.
+    // EEXIST: the path is not a folder; the check below says so.
     if (codeOf(error) !== "EEXIST") {
       throw new ControlError(
         `${folder} cannot be created (${codeOf(error)}). Set MCP_RUNTIME_DIR to a folder of this user; in a container, mount a tmpfs at /run/proxmox-mcp.`,
@@ -30,14 +30,14 @@ export function prepareFolder(folder: string, uid: number): void {
 }
 
 /**
- * Why a folder with control sockets must not be trusted; `undefined` when it may be. Anybody can make
- * `/tmp/proxmox-mcp-1000` before user 1000 does, and would then own what goes through the socket in it. A folder of
- * another user is trusted only where root alone can have put it, such as systemd's `/run/proxmox-mcp`.
+ * Why a folder with control sockets must not be trusted; `undefined` when it may be. Any user can create
+ * `/tmp/proxmox-mcp-1000` before user 1000 does, and would then control the sockets in it. A folder of another user is
+ * trusted only where only root can have created it, such as systemd's `/run/proxmox-mcp`.
  */
 export function folderFault(folder: string, uid: number): string | undefined {
   const stats = lstatSync(folder);
   if (stats.isSymbolicLink()) {
-    return `${folder} is a symbolic link, whose target anybody may have chosen. Remove it, or set MCP_RUNTIME_DIR to the real folder.`;
+    return `${folder} is a symbolic link, which may point to a folder of another user. Remove it, or set MCP_RUNTIME_DIR to the real folder.`;
   }
   if (!stats.isDirectory()) return `${folder} is not a folder. Remove it, or set MCP_RUNTIME_DIR to a folder.`;
   const parent = lstatSync(dirname(folder));

@@ -37,7 +37,7 @@ export function remove(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // Commands of root may meet a folder on a file system that is read-only to them; the socket then stays listed.
+    // The folder may be read-only, even to root; the socket then stays listed.
   }
 }
 

@@ -14,8 +14,8 @@ export function refuseStopping(): Response {
 }
 
 /**
- * A response whose body, where it is an error's, went through `redactor`: it may quote what the client sent, and the
- * SDK's own errors do. What is no error is a stream or a result, whose texts have passed it already.
+ * Redacts the body of an error response: it may quote what the client sent, and the SDK's own errors do. Other bodies
+ * are streams or results, whose texts were redacted earlier.
  */
 export async function redacted(response: Response, redactor: Redactor): Promise<Response> {
   if (response.ok || response.body === null) return response;

@@ -7,7 +7,7 @@ import type { Log } from "../log.ts";
 export interface TlsPair {
   readonly cert: string;
   readonly key: string;
-  /** What an operator should hear about them: that one has expired. */
+  /** Warnings to log, such as that the certificate has expired. */
   readonly warnings: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 import { hasDescriptors } from "../descriptors.ts";
 
-/** What is done about connections when there is no descriptor for them. */
+/** A listener that can be paused. */
 export interface Listener {
   /** Stops taking connections, and closes idle ones. */
   pause(): void;
@@ -8,19 +8,19 @@ export interface Listener {
   resume(): void;
 }
 
-/** How often the process is looked at, in milliseconds. */
+/** How often free descriptors are checked, in milliseconds. */
 const everyMs = 250;
 
-/** How long a pause lasts at least, in looks: it bounds the share of time that is lost to a flood of connections. */
+/** Minimum length of a pause, in checks: it limits the time spent on a flood of connections. */
 const leastLooks = 8;
 
 /** Descriptors that must be free before connections are taken again. */
 const reserve = 16;
 
 /**
- * Pauses a listener while the process has no file descriptor left. Bun's listener is called again and again for a
- * connection that it cannot accept, which takes a whole processor (measured with Bun 1.4.5). Returns how to stop watching;
- * watching does not keep the process alive.
+ * Pauses a listener while the process has no file descriptor left. Otherwise Bun retries a connection that it cannot
+ * accept in a busy loop, which uses a whole CPU core (measured with Bun 1.4.5). Returns a function that stops the checks;
+ * they do not keep the process alive.
  */
 export function watchDescriptors(listener: Listener): () => void {
   let pausedFor: number | undefined;
@@ -37,7 +37,7 @@ export function watchDescriptors(listener: Listener): () => void {
       listener.resume();
       pausedFor = undefined;
     } catch {
-      // Another program took the port meanwhile, perhaps for a moment; the next look tries again.
+      // Another program has taken the port; the next check tries again.
     }
   };
   const timer = setInterval(look, everyMs);

@@ -1,3 +1,5 @@
+import { within } from "../within.ts";
+
 /**
  * How often a silent event stream of Streamable HTTP gets a comment, in milliseconds. Bun sends a response's head only
  * with the first byte of its body, so this is also how long a client may wait for the head of a slow answer; Gemini
@@ -40,16 +42,9 @@ async function* framed(answer: Promise<Response>): AsyncGenerator<Uint8Array | s
   else yield `event: message\ndata: ${await response.text()}\n\n`;
 }
 
-/** What is promised, if it comes in time. */
-export async function within<T>(ms: number, promised: Promise<T>): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(late.resolve, ms, undefined);
-  return await Promise.race([promised, late.promise]).finally(() => clearTimeout(timer));
-}
-
 const beginning = new TextEncoder().encode(`retry: ${retryMs}\n: waiting\n\n`);
 
-/** Sends the head of a stream that may stay silent at once, by the time after which to reconnect. */
+/** Sends the head of a stream at once, with the reconnection time: the stream may be silent for long. */
 export function withHeadAtOnce(response: Response): Response {
   if (!response.ok || response.body === null) return response;
   const body = response.body.pipeThrough(new TransformStream({ start: (controller) => controller.enqueue(beginning) }));

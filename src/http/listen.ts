@@ -7,12 +7,12 @@ import type { Caller } from "../policy/caller.ts";
 import type { CallLimits } from "../policy/limits.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import type { Seal } from "../seal.ts";
+import { within } from "../within.ts";
 import { redacted, refuse } from "./answers.ts";
 import { bodySizeGate, mostBodyBytes } from "./body.ts";
 import { authenticator } from "./caller.ts";
 import { loadCertificate, onNewCertificate, type TlsPair } from "./certificate.ts";
 import { watchDescriptors } from "./descriptor-watch.ts";
-import { within } from "./event-stream.ts";
 import { firstRefusal } from "./gate.ts";
 import { hostGate } from "./host.ts";
 import { originGate, preflight, withCors } from "./origin.ts";
@@ -53,9 +53,9 @@ export interface Listening {
   toolsChanged(): void;
   /** Refuses new requests and streams with 503 and Retry-After from now on; what runs can finish. */
   refuse(): void;
-  /** Ends the streams and sessions of callers that are gone, once their calls have answered that they were ended. */
+  /** Ends the streams and sessions of revoked callers, once their cancelled calls have answered. */
   endRevoked(): Promise<void>;
-  /** Stops listening, ends all streams and sessions, and lets what was answered reach its clients, within a second. */
+  /** Stops listening, ends all streams and sessions, and waits up to a second for answers to reach their clients. */
   close(): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ export const paths = { streamable: "/mcp", sse: "/sse", messages: "/messages" } 
 /** How long a POST may stay silent before Bun cuts it, in seconds. Slow answers send comments, so only dead ones do. */
 const postTimeoutSeconds = 255;
 
-/** How long the calls of a caller that is gone may take to end before its streams end, in milliseconds. */
+/** How long the calls of a revoked caller may take to answer before its streams end, in milliseconds. */
 const revocationMs = 500;
 
 /** How long answers may take to reach their clients before their connections are cut, in milliseconds. */
@@ -144,7 +144,7 @@ export function listen(
   const first = bind(config.port, pair);
   const { port = config.port, url } = first;
   let current: Bun.Server<undefined> | undefined = first;
-  /** Those that take no connections any more, and end what they have begun. */
+  /** Servers that take no new connections and finish the open ones. */
   const ending = new Set<Bun.Server<undefined>>();
   const retire = () => {
     const server = current;

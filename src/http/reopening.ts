@@ -5,8 +5,8 @@ const maxWaiting = 256;
 const maxContinued = 1024;
 
 /**
- * How long after the first stream of a peer others may come, in milliseconds: all reconnect within 250 ms and a round
- * trip. A client that is new sends its handshake within this time.
+ * How long after a peer's first stream to wait for its others, in milliseconds: clients reconnect within 250 ms and a
+ * round trip, and a new client sends its handshake within this time.
  */
 const settleMs = 500;
 
@@ -20,37 +20,37 @@ interface Waiting {
 }
 
 /**
- * Lets messages wait for the SSE stream that their client is about to open again, and finds out which one it is. A client
- * that sends Last-Event-ID gets its old id again. The SDK's v1 client drops that header (sse.js, `_startOrAuth`), and so
- * does Gemini CLI 0.61; it posts to its old id until it has read the new one. Its stream is told by its peer, if that has
- * no other without a handshake.
+ * Holds messages until their client has reopened its SSE stream, and matches them to it. A client that sends
+ * Last-Event-ID keeps its id. The SDK's v1 client drops that header (sse.js, `_startOrAuth`), and so does Gemini CLI
+ * 0.61; it posts to its old id until it has read the new one. Such a stream is identified by its peer, if that has no
+ * other stream without a handshake.
  */
 export class Reopening {
   readonly #holdMs: number;
   readonly #isSilent: (id: string) => boolean;
   readonly #waiting = new Set<Waiting>();
-  /** By peer: the streams that were opened a moment ago, without an id of before. */
+  /** By peer: the streams that were just opened without Last-Event-ID. */
   readonly #fresh = new Map<string, string[]>();
   /** Old ids by the ids that continue them. */
   readonly #continued = new Map<string, string>();
 
   /**
    * @param holdMs how long a message waits at most, in milliseconds.
-   * @param isSilent whether the stream with an id is open, and its client has not said on it what it is.
+   * @param isSilent whether the stream with an id is open and has had no handshake.
    */
   constructor(holdMs: number, isSilent: (id: string) => boolean) {
     this.#holdMs = holdMs;
     this.#isSilent = isSilent;
   }
 
-  /** The stream that continues an old one, as far as is known already. */
+  /** The id of the stream that continues an old one, if it is known already. */
   continuationOf(id: string): string | undefined {
     return this.#continued.get(id);
   }
 
   /**
-   * The id of the stream that continues the one with an id, once it is open; `undefined` when the time is over, it cannot
-   * be told, or the client gave the message up.
+   * Resolves with the id of the stream that continues `id`, once it is open; with `undefined` after `holdMs`, when too
+   * many messages wait, or when the request is aborted.
    * @param peer who sent the message: caller, address and program.
    */
   async wait(id: string, peer: string, signal: AbortSignal): Promise<string | undefined> {
@@ -73,7 +73,7 @@ export class Reopening {
     for (const waiting of this.#waiting) if (waiting.id === id) waiting.resolve(id);
   }
 
-  /** A peer opened a stream without saying whether it had one before. */
+  /** A peer opened a stream without Last-Event-ID. */
   openedBy(peer: string, id: string): void {
     const known = this.#fresh.get(peer);
     if (known !== undefined) {
@@ -88,7 +88,7 @@ export class Reopening {
     }, settleMs).unref();
   }
 
-  /** Where several streams or several old ids are a peer's, no message is given to the wrong one. */
+  /** With several streams or several old ids of one peer nothing is matched: a message could reach the wrong one. */
   #match(peer: string, streams: readonly string[]): void {
     const [only, ...others] = streams.filter(this.#isSilent);
     const waiting = [...this.#waiting].filter((each) => each.peer === peer);

@@ -34,7 +34,7 @@ interface Session {
   readonly server: Server;
   readonly transport: SseTransport;
   readonly caller: Caller;
-  /** Whether its client said what it is, on this stream or an earlier one that is known. */
+  /** Whether its client initialized, on this stream or on a known earlier one. */
   isIntroduced: boolean;
 }
 
@@ -65,7 +65,7 @@ function unknownClient({ headers }: Request): Introduction {
   return { protocolVersion, capabilities: {}, clientInfo: { name, version: "" } };
 }
 
-/** Who sends a request, as far as can be seen: two clients of one caller on one machine are one peer if one program. */
+/** Identifies the sender of a request by caller, address and program; two clients that share all three are one peer. */
 function peerOf({ headers }: Request, { id }: Caller, address: Address = () => undefined): string {
   return JSON.stringify([id, address(), headers.get("user-agent")]);
 }
@@ -76,7 +76,7 @@ const streamHeaders = {
   "X-Accel-Buffering": "no",
 } as const;
 
-/** How soon a client reconnects that came back to a server that is stopping, in milliseconds. */
+/** When a client that reconnected to a stopping server tries again, in milliseconds. */
 const stoppingRetryMs = 1000;
 
 /** For a reconnecting EventSource: any status but 200 would make it give up for good (HTML, 9.2.3). */
@@ -113,7 +113,7 @@ export function sseEndpoint(
           },
         );
       }
-      // A client that reconnects does not initialize again: it says by Last-Event-ID what it said the first time.
+      // A client that reconnects does not initialize again: Last-Event-ID carries what it said the first time.
       const introduction = lastEventId === null ? undefined : ids.read(lastEventId, caller);
       const isFree = introduction !== undefined && !sessions.has(introduction.nonce);
       const transport = new SseTransport(messagesPath, mostWaitingBytes, isFree ? introduction.nonce : undefined);
@@ -158,7 +158,7 @@ export function sseEndpoint(
       if (isInitializeRequest(message)) {
         session.transport.nameNextEvent(ids.mint(message.params, caller, session.transport.sessionId));
       } else if (!session.isIntroduced) {
-        // Its handshake was with a server of before, and all that is left of it is the program's name.
+        // Its handshake was with an earlier process of this server; only the User-Agent is known.
         session.transport.introduce(unknownClient(request));
       }
       session.isIntroduced = true;

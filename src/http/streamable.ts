@@ -104,7 +104,7 @@ function hasRequest(json: unknown): boolean {
   return Array.isArray(json) ? json.some(isJSONRPCRequest) : isJSONRPCRequest(json);
 }
 
-/** Whether a request opens a stream of notifications that has no end of its own (2026-07-28). */
+/** Whether a request opens a stream of notifications that stays open (2026-07-28). */
 function isSubscription(json: unknown): boolean {
   return (json as { method?: unknown } | null)?.method === "subscriptions/listen";
 }

@@ -10,7 +10,7 @@ import { plainLine } from "../plain.ts";
 
 /** What a client says of itself with a request. */
 export interface ClientIdentity {
-  /** Name and version in one short line, `claude-code 2.1.332`; told in the audit, never trusted. */
+  /** Name and version in one short line, `claude-code 2.1.332`; recorded in the audit, never trusted. */
   readonly name: string;
   /** Whether it can show its human a form. */
   readonly hasForms: boolean;
@@ -21,7 +21,7 @@ export interface ClientIdentity {
 /** Maximum characters of a client's name in the audit. */
 const maxName = 100;
 
-/** The parts of a request's `_meta` that tell of the client; the SDK has validated them. */
+/** The parts of a request's `_meta` that describe the client; the SDK has validated them. */
 interface Envelope {
   readonly [CLIENT_CAPABILITIES_META_KEY]?: ClientCapabilities;
   readonly [CLIENT_INFO_META_KEY]?: Implementation;

@@ -9,7 +9,7 @@ import type { Redactor } from "../redact/redactor.ts";
 /** The one question of a call, by its key among the input requests. */
 const key = "consent";
 
-/** An answer; whatever else a client may send is none. */
+/** The form of an answer; anything else is treated as "cancel". */
 const answer = z.object({
   action: z.string().max(20),
   content: z.object({ confirm: z.string().max(1000).optional() }).optional(),
@@ -35,8 +35,8 @@ export function askInResult(needed: ConsentNeeded, redactor: Redactor): InputReq
 }
 
 /**
- * The answer to a question that an earlier result put (2026-07-28). A client can send answers that were never asked for:
- * without the state of a question there is none, and whether the state is genuine the policy decides.
+ * The answer to a question in an earlier result (2026-07-28). A client can also send answers without a question: an
+ * answer counts only with the state of its question, which the policy verifies.
  */
 export function replyInRequest({ inputResponses, requestState }: ServerContext["mcpReq"]): Reply | undefined {
   const state = requestState();
@@ -45,8 +45,8 @@ export function replyInRequest({ inputResponses, requestState }: ServerContext["
 }
 
 /**
- * Asks a client of 2025 by a request of the server, for at most ten minutes. A client that fails, or that nobody answers
- * at, gives the answer "cancel".
+ * Asks a client of 2025 by a request of the server, for at most ten minutes. An error or a missing answer counts as
+ * "cancel".
  * @throws the signal's reason when the call itself is cancelled.
  */
 export async function askByRequest(

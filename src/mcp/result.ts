@@ -13,7 +13,7 @@ export function failure(text: string, redactor: Redactor): CallToolResult {
   return { content: [{ type: "text", text: prepared(text, redactor) }], isError: true };
 }
 
-/** Cut last: of a secret that stands across the cut, the first half would be no match. */
+/** Cuts after redaction: half of a secret at the cut would not be recognized. */
 function prepared(text: string, redactor: Redactor): string {
   return cut(plain(redactor.outgoing(text)));
 }

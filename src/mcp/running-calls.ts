@@ -10,7 +10,7 @@ export interface CallScope {
   readonly stopping: AbortSignal;
   /**
    * Notes that the call uses a cluster.
-   * @throws {Cancellation} when a reload took that cluster away since the call began.
+   * @throws {Cancellation} when a reload has removed that cluster since the call began.
    */
   readonly use: (cluster: string) => void;
 }
@@ -23,7 +23,7 @@ interface RunningCall {
   readonly controller: AbortController;
   /** The clusters that it has used so far. */
   readonly clusters: Set<string>;
-  /** What it was judged by and passed: it may yet use a cluster for which it must end. */
+  /** Conditions that it passed so far; checked again for every further cluster that it uses. */
   readonly judgedBy: ReasonToEnd[];
 }
 

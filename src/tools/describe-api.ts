@@ -11,7 +11,7 @@ import { methodArgument, splitMethod } from "./method.ts";
 import { type Edition, openEditions } from "./schemas.ts";
 import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 
-/** The most parameters or patterns that `params` may name: an endpoint has at most 93 parameters. */
+/** Maximum parameters or patterns in `params`: an endpoint has at most 93 parameters. */
 const mostParams = 100;
 
 /** `describe_api`: one endpoint, or all methods of a path. */

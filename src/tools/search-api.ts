@@ -10,7 +10,7 @@ import { defineTool, readOnly } from "./tool.ts";
 /** So many of the best come with their parameters. */
 const withSignature = 3;
 
-/** So many characters of a description are shown. */
+/** Maximum characters of a description. */
 const shownCharacters = 70;
 
 interface Match extends EndpointName {

@@ -23,7 +23,7 @@ export interface ToolContext {
   readonly proxmox: Proxmox;
   /** Aborted when the client cancels, or when its connection ends on transports where that means the same. */
   readonly signal: AbortSignal;
-  /** Aborted when the server stops: who waits for a task then answers with its handle. */
+  /** Aborted when the server stops: a tool that waits for a task then answers with its handle. */
   readonly stopping?: AbortSignal;
   /** Tells the client how a long call gets on; there only when the client asked to be told. */
   readonly progress?: (message: string) => void;

@@ -327,7 +327,7 @@ describe("a cache folder", () => {
     [
       "a group can write to",
       (folder) => chmodSync(folder, 0o770),
-      "can be written to by other users (mode 0770). Run: chmod go-w",
+      "can be written to by other users (mode 0770). Run: chmod go-w '",
     ],
     ["everybody can write to", (folder) => chmodSync(folder, 0o1777), "can be written to by other users (mode 1777)"],
     [
@@ -341,7 +341,7 @@ describe("a cache folder", () => {
   ];
 
   test.each(refused)("that %s is refused at start", async (_, spoil, problem) => {
-    const folder = join(folderWith({ "cache/x": "" }), "cache");
+    const folder = join(folderWith({ "the cache/x": "" }), "the cache");
     spoil(folder);
     const { code, stderr } = await runProduct(["serve", "--demo", "--port", "0", "--cache-dir", folder]);
     expect(code).not.toBe(0);

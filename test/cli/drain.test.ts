@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { drain } from "../../src/cli/shutdown.ts";
 import { settings } from "../../src/config/settings.ts";
+import { RunningCalls } from "../../src/mcp/running-calls.ts";
+import { local } from "../../src/policy/caller.ts";
 import { httpClient, type McpClient, modernClient, sseClient, type Target } from "../support/clients.ts";
 import { endsOf, type HeldCluster, heldCluster, write } from "../support/held-cluster.ts";
 import { until } from "../support/listening.ts";
@@ -166,6 +169,20 @@ test("a second signal ends it at once, and what is open is audited as unknown", 
   ]);
   await client[Symbol.asyncDispose]();
 }, 60_000);
+
+test("a second signal also ends the wait for calls that were ended and do not answer", async () => {
+  const calls = new RunningCalls();
+  const ended = Promise.withResolvers<void>();
+  void calls.run(local, new AbortController().signal, async ({ signal }) => {
+    signal.addEventListener("abort", () => ended.resolve());
+    await new Promise<never>(() => undefined);
+  });
+  const hurry = Promise.withResolvers<NodeJS.Signals>();
+  const code = drain(calls, { finishMs: 0, endMs: 3_600_000 }, hurry.promise);
+  await ended.promise;
+  hurry.resolve("SIGINT");
+  expect(await code).toBe(130);
+});
 
 test("a client that cancels while the server stops is heard", async () => {
   await using cluster = await heldCluster();

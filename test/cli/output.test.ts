@@ -97,6 +97,16 @@ test.skipIf(process.platform !== "linux")("an output that is lost is told, exit 
   }
 });
 
+test("many lines on stderr leave no listeners behind, about which the runtime would warn there", async () => {
+  const token = { user: "mcp@pve", token_id: "agent", token_secret: "s3cr3t" };
+  const cluster = { url: server.url, ...token, verify_ssl: false, access: "full" };
+  const names = Array.from({ length: 12 }, (_, index) => `c${index}`);
+  await using loose = await configFile({ clusters: Object.fromEntries(names.map((name) => [name, cluster])) });
+  const { stderr } = await runProduct(["call", "get", "/error", "--cluster", "c0", "--config", loose.path]);
+  expect(stderr.match(/^Cluster c\d+ accepts any certificate/gm)).toHaveLength(names.length);
+  expect(stderr).not.toContain("MaxListeners");
+});
+
 test.each([["call"], ["call", "get"], ["trust"], ["chekc"]].map((words) => [words.join(" "), words] as const))(
   "a command line that is not whole or not known is exit 2: %s",
   async (_, words) => {

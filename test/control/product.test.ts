@@ -144,6 +144,7 @@ test("without a server the command fails, names the folder and says what to do",
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain(`  ${missing}: no such folder\n`);
     expect(stderr).toContain("proxmox-mcp serve");
+    expect(stderr).toEndWith(`docker exec CONTAINER proxmox-mcp ${command}\n`);
   }
   expect(existsSync(missing)).toBe(false);
 });
@@ -183,7 +184,8 @@ test.skipIf(skip)(
     await using product = await startProduct(["--demo"], env);
     expect(product.stderr()).toContain(`[warn] No control socket`);
     expect(product.stderr()).toContain(`${planted} belongs to another user (uid 65534)`);
-    const { stderr } = await runProduct(["consents"], env);
+    // By name, since without one it also finds other servers of the user who runs the tests, in /tmp.
+    const { stderr } = await runProduct(["consents", "--runtime-dir", planted]);
     expect(stderr).toContain(`${planted} belongs to another user (uid 65534)`);
     expect(stderr).toContain(`  ${planted}: not trusted\n`);
   },
@@ -216,9 +218,13 @@ test.skipIf(skip)("another user's command does not see a server", async () => {
 /** In some containers root may not make mount namespaces. */
 const cannotMount = skip || Bun.spawnSync(["unshare", "--mount", "true"]).exitCode !== 0;
 
-/** Runs a shell script with an empty /run of its own, and the product's command line as `$@`. */
+/**
+ * Runs a shell script with an empty /run and without the control sockets in /tmp of other servers of this user; `$@` is
+ * the product's command line.
+ */
 async function withOwnRun(script: string) {
-  const mount = "mount -t tmpfs -o mode=755 none /run && ";
+  const inTmp = `/tmp/proxmox-mcp-${process.getuid?.()}`;
+  const mount = `mount -t tmpfs -o mode=755 none /run && mkdir -p -m 700 ${inTmp} && mount -t tmpfs -o mode=700 none ${inTmp} && `;
   const child = Bun.spawn(["unshare", "--mount", "sh", "-ec", mount + script, "sh", ...productCommand()], {
     cwd: "/",
     env: cleanEnvironment({ MCP_RUNTIME_DIR: "" }),

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { fairShares } from "../room.ts";
 import type { Asker } from "./asker.ts";
 import { reasonOf } from "./gaps.ts";
-import { fairShares } from "../room.ts";
 import type { Look } from "./look.ts";
 import type { Placed } from "./report.ts";
 import type { Guest } from "./view.ts";

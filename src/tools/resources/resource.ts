@@ -67,7 +67,7 @@ export interface ResourceRow {
  */
 export function resourceOf(row: ResourceRow, cluster: string): Resource {
   const text = (key: string) => (typeof row[key] === "string" && row[key] !== "" ? [[key, row[key]]] : []);
-  // Words that Proxmox keeps in a hash: their order is another one in every row.
+  // Proxmox keeps the content types in a Perl hash, so their order differs from row to row.
   const content = typeof row["content"] === "string" ? { content: row["content"].split(",").sort().join(",") } : {};
   const number = (key: string) => {
     const value = typeof row[key] === "string" && row[key] !== "" ? Number(row[key]) : row[key];

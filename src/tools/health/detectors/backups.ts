@@ -1,4 +1,4 @@
-import { covers, dutiesOf, type Duty, isEnabled } from "../backup-jobs.ts";
+import { covers, type Duty, dutiesOf, isEnabled } from "../backup-jobs.ts";
 import type { Finding } from "../finding.ts";
 import { day, mostTasks, taskDays } from "../readings.ts";
 import { holds } from "../rights.ts";
