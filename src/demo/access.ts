@@ -1,11 +1,11 @@
 import { died, Failure, forbidden } from "./failure.ts";
 import { poolOf, seconds, type World, words } from "./world.ts";
 
-/** Who asks: always a token, as the demo has no log-in. */
+/** The user or the token whose rights count; a request always comes from a token, as the demo has no log-in. */
 export interface Identity {
   /** `mcp@pve` */
   readonly user: string;
-  /** `mcp@pve!tok`, which is what task ids carry. */
+  /** `mcp@pve!tok`, which is what task ids carry; `mcp@pve` for a user. */
   readonly id: string;
   readonly privsep: boolean;
 }
@@ -43,12 +43,27 @@ export function authenticate(world: World, header: string | null): Identity {
   return { user, id: `${user}!${name}`, privsep: token?.privsep === 1 };
 }
 
+/** The user, or the token with its user; undefined for one that does not exist. */
+export function identityOf(world: World, id: string): Identity | undefined {
+  const [user = "", name] = id.split("!");
+  const owner = world.users.get(user);
+  if (name === undefined) return owner && { user, id, privsep: false };
+  const token = owner?.tokens.get(name);
+  return token && { user, id, privsep: token.privsep === 1 };
+}
+
 /** Privileges on a path, each with 1 when it also holds below. */
 export function privileges(world: World, who: Identity, path: string): Map<string, 0 | 1> {
   const own = granted(world, path, [who.user], groupsOf(world, who.user));
   if (!who.privsep) return own;
   const separate = granted(world, path, [who.id], []);
-  return new Map([...own].filter(([privilege]) => separate.has(privilege)));
+  // A privilege holds below only where both the user's and the token's do.
+  return new Map(
+    [...own].flatMap(([privilege, propagate]) => {
+      const other = separate.get(privilege);
+      return other === undefined ? [] : [[privilege, propagate === 1 ? other : 0] as const];
+    }),
+  );
 }
 
 /** Whether the caller holds all of these privileges on the path. */
@@ -152,14 +167,21 @@ function groupsOf(world: World, user: string): string[] {
 }
 
 function granted(world: World, path: string, users: string[], groups: string[]): Map<string, 0 | 1> {
-  const held = inherited(world, path, users, groups);
-  for (const pool of poolsOf(world, path))
-    for (const privilege of inherited(world, `/pool/${pool}`, users, groups).keys())
-      if (!held.has(privilege)) held.set(privilege, 0);
+  const roles = inherited(world, path, users, groups);
+  const fromPools = poolsOf(world, path).flatMap((pool) => [
+    ...inherited(world, `/pool/${pool}`, users, groups).keys(),
+  ]);
+  // NoAccess beats every other role, and that of a pool those that the path itself has (PVE::RPCEnvironment).
+  if (roles.has("NoAccess") || fromPools.includes("NoAccess")) return new Map();
+  for (const role of fromPools) if (!roles.has(role)) roles.set(role, 0);
+  const held = new Map<string, 0 | 1>();
+  for (const [role, propagate] of roles)
+    for (const privilege of world.roles.get(role)?.privileges ?? [])
+      held.set(privilege, held.get(privilege) === 1 ? 1 : propagate);
   return held;
 }
 
-/** The nearest grant from the root down wins, and on one level a user's own over that of a group. */
+/** The roles on a path: the nearest grant from the root down wins, and on one level a user's own over that of a group. */
 function inherited(world: World, path: string, users: string[], groups: string[]): Map<string, 0 | 1> {
   let roles = new Map<string, 0 | 1>();
   const segments = path.split("/").filter((segment) => segment !== "");
@@ -171,10 +193,7 @@ function inherited(world: World, path: string, users: string[], groups: string[]
     const chosen = own.length > 0 ? own : theirs;
     if (chosen.length > 0) roles = new Map(chosen.map((it) => [it.roleid, it.propagate]));
   }
-  const held = new Map<string, 0 | 1>();
-  for (const [role, propagate] of roles)
-    for (const privilege of world.roles.get(role)?.privileges ?? []) held.set(privilege, propagate);
-  return held;
+  return roles;
 }
 
 function poolsOf(world: World, path: string): string[] {

@@ -108,6 +108,54 @@ test("a token is created, changed, given another secret and deleted", async () =
   expect(await refusal("DELETE", path)).toBe("500 no such token 'extra' for user 'operator@pve'");
 });
 
+test("a token with privsep holds what both hold, and below a path only what both hold there, as recorded", async () => {
+  const { data, get } = begin();
+  await data("POST", "/access/users", { userid: "sep@pve" });
+  await data("POST", "/access/users/sep@pve/token/p1", { privsep: 1 });
+  await data("PUT", "/access/acl", { path: "/", users: "sep@pve", roles: "VMOperator" });
+  const held = (form: Row): Promise<Row> => get("/access/permissions", { userid: "sep@pve!p1", ...form });
+  expect(await held({})).toEqual({});
+  expect(await held({ path: "/vms/100" })).toEqual({ "/vms/100": {} });
+  await data("PUT", "/access/acl", { path: "/vms/100", tokens: "sep@pve!p1", roles: "PVEAuditor", propagate: 0 });
+  expect(await held({})).toEqual({ "/vms/100": { "VM.Audit": 0 } });
+});
+
+test("NoAccess takes every other role away, also from a pool", async () => {
+  const { data, get } = begin();
+  const held = async (): Promise<unknown> =>
+    (await get("/access/permissions", { userid: "new@pve", path: "/vms/100" }))["/vms/100"];
+  await data("POST", "/access/users", { userid: "new@pve" });
+  await data("PUT", "/access/acl", { path: "/pool/prod", users: "new@pve", roles: "PVEPoolUser" });
+  expect(await held()).toEqual({ "Pool.Audit": 0 });
+  await data("PUT", "/access/acl", { path: "/vms", users: "new@pve", roles: "PVEAuditor,NoAccess" });
+  expect(await held()).toEqual({});
+  await data("PUT", "/access/acl", { path: "/vms", users: "new@pve", roles: "NoAccess", delete: 1 });
+  expect(await held()).toMatchObject({ "VM.Audit": 1 });
+  await data("PUT", "/access/acl", { path: "/pool/prod", users: "new@pve", roles: "NoAccess" });
+  expect(await held()).toEqual({});
+});
+
+test("the rights of another user are shown with Sys.Audit on /access only, and an unknown one has none", async () => {
+  const { get, refusal } = begin();
+  for (const userid of ["nobody@pve", "mcp@pve!nope"]) expect(await get("/access/permissions", { userid })).toEqual({});
+  expect(await refusal("GET", "/access/permissions", { userid: "mcp@pve" }, "none")).toBe(
+    "403 Permission check failed (/access, Sys.Audit)",
+  );
+});
+
+test("ACL entries are listed with Sys.Audit on /access, else where the caller may change them", async () => {
+  const { data, send } = begin();
+  const seen = async (token: string): Promise<unknown[]> => {
+    const { data: entries } = (await (await send("GET", "/access/acl", {}, token)).json()) as { data: Row[] };
+    return entries.map((it) => it["path"]);
+  };
+  await data("PUT", "/access/acl", { path: "/vms", tokens: "mcp@pve!none", roles: "PVEAuditor" });
+  expect(await seen("none")).toEqual([]);
+  await data("PUT", "/access/acl", { path: "/vms/100", tokens: "mcp@pve!none", roles: "PVEVMAdmin" });
+  expect(await seen("none")).toEqual(["/vms/100"]);
+  expect(await seen("audit")).toContain("/");
+});
+
 test("roles hold known privileges only, and those of Proxmox cannot be changed", async () => {
   const { data, get, refusal } = begin();
   await data("POST", "/access/roles", { roleid: "Mine", privs: "VM.Audit,VM.Console" });

@@ -1,16 +1,35 @@
-import { anyone, knownPaths, may, on, privileges } from "../access.ts";
+import { anyone, demand, identityOf, knownPaths, may, mayAny, on, privileges } from "../access.ts";
 import { type Call, type Endpoint, get, put } from "../endpoint.ts";
 import { died } from "../failure.ts";
 import { flag, list, optional, text } from "../schema.ts";
 import { words } from "../world.ts";
 import { guarded } from "./user.ts";
 
-/** Every known path on which the caller holds anything. */
+/** Every known path on which the user or token holds anything; a path that is named is shown also without. */
 function permissions(call: Call): object {
   const { world, who } = call;
-  const paths = call.text("path") === "" ? [...knownPaths(world)] : [call.text("path")];
-  const rows = paths.map((path) => [path, Object.fromEntries(privileges(world, who, path))] as const);
-  return Object.fromEntries(rows.filter(([, held]) => Object.keys(held).length > 0));
+  const userid = call.text("userid") || who.id;
+  if (userid !== who.id) demand(world, who, "/access", "Sys.Audit");
+  const subject = identityOf(world, userid);
+  const held = (path: string): object =>
+    subject === undefined ? {} : Object.fromEntries(privileges(world, subject, path));
+  const path = call.text("path");
+  if (path !== "") return { [path]: held(path) };
+  const rows = [...knownPaths(world)].map((known) => [known, held(known)] as const);
+  return Object.fromEntries(rows.filter(([, of]) => Object.keys(of).length > 0));
+}
+
+/** The privileges of which one is enough to change who has rights on the path (`check_perm_modify`). */
+function modifiers(path: string): string[] {
+  const allocates = { storage: "Datastore.Allocate", vms: "VM.Allocate", pool: "Pool.Allocate" };
+  const kind = /^\/(storage|vms|pool)\/./.exec(path)?.[1] as keyof typeof allocates | undefined;
+  return ["Permissions.Modify", ...(kind === undefined ? [] : [allocates[kind]])];
+}
+
+/** All entries with Sys.Audit on /access, else only those that the caller may change. */
+function entries({ world, who }: Call): object[] {
+  const all = may(world, who, "/access", "Sys.Audit");
+  return world.acl.filter(({ path }) => all || mayAny(world, who, path, ...modifiers(path)));
 }
 
 function change(call: Call): void {
@@ -47,7 +66,7 @@ export const aclEndpoints: readonly Endpoint[] = [
     does: "Who has which role where.",
     needs: anyone,
     gives: "array",
-    run: ({ world, who }) => world.acl.filter(({ path }) => may(world, who, path, "Sys.Audit")),
+    run: entries,
   }),
   put("/access/acl", {
     does: "Give or take roles.",
@@ -67,7 +86,7 @@ export const aclEndpoints: readonly Endpoint[] = [
     run: change,
   }),
   get("/access/permissions", {
-    does: "What the caller may do where.",
+    does: "The effective rights of a user or token, by path.",
     needs: anyone,
     takes: optional({ path: text("Only this path."), userid: text("Another user or token.") }),
     run: permissions,
