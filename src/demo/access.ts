@@ -80,9 +80,8 @@ export function mayAny(world: World, who: Identity, path: string, ...wanted: str
 
 /** Throws the 403 that names path and privilege. */
 export function demand(world: World, who: Identity, path: string, ...wanted: string[]): void {
-  const held = privileges(world, who, path);
-  const missing = wanted.find((privilege) => !held.has(privilege));
-  if (missing !== undefined) throw forbidden(`(${path}, ${missing})`);
+  const fault = lackingOn(world, who, path, wanted);
+  if (fault !== undefined) throw fault;
 }
 
 /** Holds an endpoint's permission against the caller; `fill` puts parameters into a path template. */
@@ -97,58 +96,71 @@ export function enforce(
   const { check } = permission;
   // Without permissions in the schema only root@pam passes, and a token's id is another (`root@pam!name`).
   if (check[0] === "root") throw forbidden("(user != root@pam)");
-  if (check[0] !== "perm") {
-    if (!passes(world, who, check, fill, given)) throw forbidden();
-    return;
-  }
-  const path = fill(check[1]);
-  if (check[3] !== "any") demand(world, who, path, ...check[2]);
-  else if (!mayAny(world, who, path, ...check[2])) throw forbidden(`(${path}, ${check[2].join("|")})`);
+  const fault = lacking({ world, who, fill, given }, check, false);
+  if (fault !== undefined) throw fault;
 }
 
-function passes(
-  world: World,
-  who: Identity,
-  check: Check,
-  fill: (t: string) => string,
-  given: Readonly<Record<string, unknown>>,
-): boolean {
+interface Asked {
+  readonly world: World;
+  readonly who: Identity;
+  fill(template: string): string;
+  readonly given: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The failure of a check that the caller does not pass. As in `exec_api2_perm_check` of pve-access-control, an
+ * alternative of an `or` (`quiet`) only fails: then the 403 of the `or` says no more.
+ */
+function lacking(asked: Asked, check: Check, quiet: boolean): Failure | undefined {
+  const { world, who, fill, given } = asked;
   const userid = String(given["userid"] ?? "");
-  const holds = (it: Check): boolean => passes(world, who, it, fill, given);
   switch (check[0]) {
     case "or":
-      return holds(check[1]) || holds(check[2]);
+      return [check[1], check[2]].every((it) => lacking(asked, it, true) !== undefined) ? forbidden() : undefined;
     case "and":
-      return holds(check[1]) && holds(check[2]);
+      return lacking(asked, check[1], false) ?? lacking(asked, check[2], false);
     case "userid-param":
       // `self` compares the whole id, so no token is ever its user (recorded, `alpha-privsep.json`).
-      if (check[1] === "self") return userid === who.id;
-      return may(world, who, `/access/realm/${userid.split("@")[1] ?? ""}`, check[1]);
+      if (check[1] === "self") return userid === who.id ? undefined : forbidden();
+      return lackingOn(world, who, `/access/realm/${userid.split("@")[1] ?? ""}`, [check[1]]);
     case "userid-group":
-      return overUser(world, who, userid, check, given);
+      return lackingOverUser(asked, userid, check, quiet);
     default:
-      return (check[3] === "any" ? mayAny : may)(world, who, fill(check[1]), ...check[2]);
+      return lackingOn(world, who, fill(check[1]), check[2], check[3] === "any");
   }
 }
 
-/** Whether the caller holds the privileges over a user by way of groups (`userid-group` of Proxmox). */
-function overUser(
+function lackingOn(
   world: World,
   who: Identity,
+  path: string,
+  wanted: readonly string[],
+  any = false,
+): Failure | undefined {
+  const held = privileges(world, who, path);
+  if (any) return wanted.some((it) => held.has(it)) ? undefined : forbidden(`(${path}, ${wanted.join("|")})`);
+  const missing = wanted.find((it) => !held.has(it));
+  return missing === undefined ? undefined : forbidden(`(${path}, ${missing})`);
+}
+
+/** What lacks to have the privileges over a user by way of groups (`userid-group` of Proxmox). */
+function lackingOverUser(
+  { world, who, given }: Asked,
   userid: string,
   [, wanted, , mode]: Extract<Check, readonly ["userid-group", ...unknown[]]>,
-  given: Readonly<Record<string, unknown>>,
-): boolean {
-  if (mode !== "create" && !world.users.has(userid)) throw died(`no such user ('${userid}')`);
-  if (mayAny(world, who, "/access/groups", ...wanted)) return true;
+  quiet: boolean,
+): Failure | undefined {
+  if (mode !== "create" && !world.users.has(userid)) return quiet ? forbidden() : died(`no such user ('${userid}')`);
+  if (mayAny(world, who, "/access/groups", ...wanted)) return undefined;
   const over = (group: string): boolean => mayAny(world, who, `/access/groups/${group}`, ...wanted);
   if (mode !== undefined) {
     const named = words(String(given["groups"] ?? ""));
-    if (named.length === 0) throw forbidden(`(/access/groups, ${wanted.join("|")})`);
-    for (const group of named) if (!over(group)) throw forbidden(`(/access/groups/${group}, ${wanted.join("|")})`);
-    if (mode === "create") return true;
+    if (named.length === 0) return forbidden(`(/access/groups, ${wanted.join("|")})`);
+    const other = named.find((group) => !over(group));
+    if (other !== undefined) return forbidden(`(/access/groups/${other}, ${wanted.join("|")})`);
+    if (mode === "create") return undefined;
   }
-  return groupsOf(world, userid).some(over);
+  return groupsOf(world, userid).some(over) ? undefined : forbidden();
 }
 
 /** The paths that `/access/permissions` speaks of: the roots, those with a grant, and the members of pools. */

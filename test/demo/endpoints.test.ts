@@ -59,7 +59,7 @@ test("a user is created, changed, put into groups and deleted with its rights", 
   await data("PUT", "/access/users/new@pve", { groups: "admins" });
   expect((await rows("/access/users", { full: 1 })).find((it) => it["userid"] === "new@pve")).toMatchObject({
     groups: "admins",
-    tokens: [],
+    tokens: null,
   });
   await data("PUT", "/access/acl", { path: "/vms/100", users: "new@pve", roles: "PVEAuditor" });
   await data("DELETE", "/access/users/new@pve");
@@ -72,8 +72,9 @@ test("a user is created, changed, put into groups and deleted with its rights", 
 test("without the right over users nothing is created, changed or deleted", async () => {
   const { refusal } = begin();
   const denied = "403 Permission check failed";
-  expect(await refusal("POST", "/access/users", { userid: "x@pve" }, "audit")).toBe(denied);
-  expect(await refusal("DELETE", "/access/users/operator@pve", {}, "audit")).toBe(denied);
+  const realm = `${denied} (/access/realm/pve, Realm.AllocateUser)`;
+  expect(await refusal("POST", "/access/users", { userid: "x@pve" }, "audit")).toBe(realm);
+  expect(await refusal("DELETE", "/access/users/operator@pve", {}, "audit")).toBe(realm);
   expect(await refusal("PUT", "/access/users/operator@pve", { comment: "x" }, "audit")).toStartWith(denied);
   expect(await refusal("POST", "/access/groups", { groupid: "x" }, "audit")).toBe(
     `${denied} (/access/groups, Group.Allocate)`,
@@ -87,6 +88,8 @@ test("no token may look at itself, as recorded; an administrator may look at all
   for (const path of [own, `${own}/tok`])
     expect(await refusal("GET", path, {}, "audit")).toBe("403 Permission check failed");
   expect(await get(`${own}/tok`)).toEqual({ expire: 0, privsep: 0 });
+  // The check of an unknown user fails inside an `or`, which says no more.
+  expect(await refusal("GET", "/access/users/nobody@pve/token/tok")).toBe("403 Permission check failed");
   expect(await refusal("GET", `${own}/none`)).toBe("500 no such token 'none' for user 'audit@pve'");
 });
 
