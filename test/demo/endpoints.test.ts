@@ -206,6 +206,20 @@ test("backup jobs: what they cover is guests, a pool or all, and a wrong id is r
   );
 });
 
+test("a backup job that covers nothing, or guests in two ways, or an unknown pool, is refused", async () => {
+  const { data, get, refusal } = begin();
+  const job = { id: "mine", schedule: "03:15", storage: "backups" };
+  const inLock = "500 400 Parameter verification failed.";
+  expect(await refusal("POST", "/cluster/backup", job)).toBe(inLock);
+  expect(await refusal("POST", "/cluster/backup", { ...job, vmid: "100", all: 1 })).toBe(inLock);
+  expect(await refusal("POST", "/cluster/backup", { ...job, pool: "nope" })).toBe(
+    "403 Permission check failed (pool 'nope' does not exist)",
+  );
+  await data("POST", "/cluster/backup", { ...job, exclude: "101" });
+  expect(await get("/cluster/backup/mine")).toMatchObject({ all: 1, exclude: "101" });
+  expect(await refusal("PUT", "/cluster/backup/mine", { delete: "all,exclude" })).toBe(inLock);
+});
+
 test("network changes wait until they are applied, or are dropped", async () => {
   const { cluster, data, get, rows, refusal, send, task } = begin();
   const path = "/nodes/pve1/network";
