@@ -220,6 +220,20 @@ test("a backup job that covers nothing, or guests in two ways, or an unknown poo
   expect(await refusal("PUT", "/cluster/backup/mine", { delete: "all,exclude" })).toBe(inLock);
 });
 
+test("bridges are listed to those only who may use them", async () => {
+  const { data, rows, send } = begin();
+  const path = "/nodes/pve1/network";
+  const seen = async (): Promise<unknown[]> => {
+    const { data: interfaces } = (await (await send("GET", path, {}, "none")).json()) as { data: Row[] };
+    return interfaces.map((it) => it["iface"]).sort();
+  };
+  expect(await seen()).toEqual(["eno1"]);
+  const role = { tokens: "mcp@pve!none", roles: "PVESDNUser" };
+  await data("PUT", "/access/acl", { path: "/sdn/zones/localnetwork/vmbr0", ...role });
+  expect(await seen()).toEqual(["eno1", "vmbr0"]);
+  expect(await rows(path)).toHaveLength(2);
+});
+
 test("network changes wait until they are applied, or are dropped", async () => {
   const { cluster, data, get, rows, refusal, send, task } = begin();
   const path = "/nodes/pve1/network";
