@@ -234,6 +234,16 @@ test("bridges are listed to those only who may use them", async () => {
   expect(await rows(path)).toHaveLength(2);
 });
 
+test("a storage that is removed loses its ACL entries and its place in pools", async () => {
+  const { data, get, rows } = begin();
+  await data("PUT", "/pools/dev", { storage: "nas" });
+  await data("PUT", "/access/acl", { path: "/storage/nas", users: "audit@pve", roles: "PVEDatastoreUser" });
+  await data("DELETE", "/storage/nas");
+  expect((await rows("/access/acl")).map((it) => it["path"])).not.toContain("/storage/nas");
+  await data("POST", "/storage", { storage: "nas", type: "dir", path: "/mnt/nas" });
+  expect((await get("/pools/dev"))["members"]).not.toContainEqual(expect.objectContaining({ storage: "nas" }));
+});
+
 test("network changes wait until they are applied, or are dropped", async () => {
   const { cluster, data, get, rows, refusal, send, task } = begin();
   const path = "/nodes/pve1/network";
