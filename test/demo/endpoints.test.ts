@@ -244,6 +244,20 @@ test("a storage that is removed loses its ACL entries and its place in pools", a
   expect((await get("/pools/dev"))["members"]).not.toContainEqual(expect.objectContaining({ storage: "nas" }));
 });
 
+test("an ACL entry needs a holder and a path that there may be, which is stored without needless slashes", async () => {
+  const { data, refusal, rows } = begin();
+  const entry = { users: "audit@pve", roles: "PVEVMUser" };
+  expect(await refusal("PUT", "/access/acl", { path: "/vms/100", roles: "PVEVMUser" })).toStartWith("400 ");
+  expect(await refusal("PUT", "/access/acl", { path: "/guests/100", ...entry })).toBe(
+    `400 Parameter verification failed. {"path":"invalid ACL path '/guests/100'"}`,
+  );
+  expect(await refusal("PUT", "/access/acl", { path: "/", tokens: "nobody@pve!t", roles: "PVEVMUser" })).toBe(
+    "500 ACL update failed: no such user ('nobody@pve')",
+  );
+  await data("PUT", "/access/acl", { path: "//vms/100/", ...entry });
+  expect(await rows("/access/acl")).toContainEqual(expect.objectContaining({ path: "/vms/100", ugid: "audit@pve" }));
+});
+
 test("network changes wait until they are applied, or are dropped", async () => {
   const { cluster, data, get, rows, refusal, send, task } = begin();
   const path = "/nodes/pve1/network";

@@ -1,6 +1,6 @@
 import { anyone, demand, identityOf, knownPaths, may, mayAny, on, privileges } from "../access.ts";
 import { type Call, type Endpoint, get, put } from "../endpoint.ts";
-import { died } from "../failure.ts";
+import { died, refused } from "../failure.ts";
 import { flag, list, optional, text } from "../schema.ts";
 import { words } from "../world.ts";
 import { guarded } from "./user.ts";
@@ -32,18 +32,32 @@ function entries({ world, who }: Call): object[] {
   return world.acl.filter(({ path }) => all || mayAny(world, who, path, ...modifiers(path)));
 }
 
+/** As `normalize_path` of pve-access-control. */
+const normalized = (path: string): string => `/${path.split("/").filter(Boolean).join("/")}`;
+
+/** The paths on which there may be ACL entries (`check_path` of pve-access-control, without its SDN branches). */
+const aclPath =
+  /^\/(access(\/(groups|realm)(\/[\w.-]+)?)?|nodes(\/[\w.-]+)?|pool(\/[\w.-]+){0,3}|sdn(\/[\w.-]+){0,4}|storage(\/[\w.-]+)?|vms(\/[1-9]\d{2,})?|mapping(\/[\w.-]+){0,2})?$/;
+
 function change(call: Call): void {
   const { acl, roles } = call.world;
+  const holders = ["users", "groups", "tokens"] as const;
+  if (holders.every((name) => call.text(name) === ""))
+    throw refused(
+      Object.fromEntries(holders.map((name) => [name, "either 'users', 'groups' or 'tokens' is required."])),
+    );
   const propagate = call.number("propagate", 1) === 1 ? 1 : 0;
-  const path = call.text("path");
+  const removes = call.params["delete"] === 1;
+  const path = normalized(call.text("path"));
+  if (!removes && !aclPath.test(path)) throw refused({ path: `invalid ACL path '${path}'` });
   for (const roleid of words(call.text("roles"))) {
     if (!roles.has(roleid)) throw died(`ACL update failed: role '${roleid}' does not exist`);
     for (const type of ["group", "user", "token"] as const)
       for (const ugid of words(call.text(`${type}s`))) {
-        if (!exists(call, type, ugid)) throw died(`ACL update failed: ${missing(type, ugid)}`);
+        if (!exists(call, type, ugid)) throw died(`ACL update failed: ${missing(call, type, ugid)}`);
         const index = acl.findIndex((it) => it.path === path && it.roleid === roleid && it.ugid === ugid);
         if (index >= 0) acl.splice(index, 1);
-        if (call.params["delete"] !== 1) acl.push({ path, type, ugid, roleid, propagate });
+        if (!removes) acl.push({ path, type, ugid, roleid, propagate });
       }
   }
 }
@@ -55,8 +69,9 @@ function exists({ world }: Call, type: "user" | "group" | "token", ugid: string)
   return world.users.get(user)?.tokens.has(token) ?? false;
 }
 
-function missing(type: "user" | "group" | "token", ugid: string): string {
-  const [user, token] = ugid.split("!");
+function missing({ world }: Call, type: "user" | "group" | "token", ugid: string): string {
+  const [user = "", token] = ugid.split("!");
+  if (type === "token" && !world.users.has(user)) return `no such user ('${user}')`;
   return type === "token" ? `no such token '${token}' for user '${user}'` : `${type} '${ugid}' does not exist`;
 }
 
