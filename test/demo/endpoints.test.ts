@@ -416,3 +416,29 @@ test("a guest under high availability is not destroyed without purge, and its st
   expect(await task("DELETE", "/nodes/pve1/qemu/104", { purge: 1 })).toBe("OK");
   expect(await rows("/cluster/ha/resources")).toEqual([]);
 });
+
+test("an address of a set is found as it is written, and a change removes what it leaves out", async () => {
+  const { data, get, refusal, rows } = begin();
+  const path = "/cluster/firewall/ipset";
+  await data("POST", path, { name: "web" });
+  for (const cidr of ["198.51.100.7", "192.0.2.1/24"]) await data("POST", `${path}/web`, { cidr, comment: "x" });
+  expect((await rows(`${path}/web`)).map((it) => it["cidr"])).toEqual(["192.0.2.0/24", "198.51.100.7"]);
+  expect(await refusal("POST", `${path}/web`, { cidr: "192.0.2.9/24" })).toContain("'192.0.2.0/24' already exists");
+  expect(await refusal("GET", `${path}/web/192.0.2.1/24`)).toContain("no such IP/Network");
+  await data("DELETE", `${path}/web/192.0.2.1/24`);
+  await data("PUT", `${path}/web/192.0.2.0/24`, { nomatch: 1 });
+  const { digest: _, ...entry } = await get(`${path}/web/192.0.2.0/24`);
+  expect(entry).toEqual({ cidr: "192.0.2.0/24", nomatch: 1 });
+});
+
+test("a new firewall rule is made whatever digest it is sent with, and in a change delete wins", async () => {
+  const { data, get, refusal } = begin();
+  const path = "/cluster/firewall/rules";
+  await data("POST", path, { type: "in", action: "DROP", comment: "c", digest: "0".repeat(40) });
+  await data("PUT", `${path}/0`, { comment: "d", source: "192.0.2.1", delete: "comment" });
+  expect(await get(`${path}/0`)).toMatchObject({ source: "192.0.2.1" });
+  expect(await get(`${path}/0`)).not.toHaveProperty("comment");
+  await data("PUT", `${path}/0`, { source: "" });
+  expect(await get(`${path}/0`)).not.toHaveProperty("source");
+  expect(await refusal("PUT", `${path}/0`, { delete: "action" })).toContain("unable to delete required property");
+});
