@@ -1,11 +1,11 @@
 import { died, Failure, forbidden } from "./failure.ts";
 import { poolOf, seconds, type World, words } from "./world.ts";
 
-/** Who asks: always a token, as the demo has no log-in. */
+/** The user or the token whose rights count; a request always comes from a token, as the demo has no log-in. */
 export interface Identity {
   /** `mcp@pve` */
   readonly user: string;
-  /** `mcp@pve!tok`, which is what task ids carry. */
+  /** `mcp@pve!tok`, which is what task ids carry; `mcp@pve` for a user. */
   readonly id: string;
   readonly privsep: boolean;
 }
@@ -43,12 +43,27 @@ export function authenticate(world: World, header: string | null): Identity {
   return { user, id: `${user}!${name}`, privsep: token?.privsep === 1 };
 }
 
+/** The user, or the token with its user; undefined for one that does not exist. */
+export function identityOf(world: World, id: string): Identity | undefined {
+  const [user = "", name] = id.split("!");
+  const owner = world.users.get(user);
+  if (name === undefined) return owner && { user, id, privsep: false };
+  const token = owner?.tokens.get(name);
+  return token && { user, id, privsep: token.privsep === 1 };
+}
+
 /** Privileges on a path, each with 1 when it also holds below. */
 export function privileges(world: World, who: Identity, path: string): Map<string, 0 | 1> {
   const own = granted(world, path, [who.user], groupsOf(world, who.user));
   if (!who.privsep) return own;
   const separate = granted(world, path, [who.id], []);
-  return new Map([...own].filter(([privilege]) => separate.has(privilege)));
+  // A privilege holds below only where both the user's and the token's do.
+  return new Map(
+    [...own].flatMap(([privilege, propagate]) => {
+      const other = separate.get(privilege);
+      return other === undefined ? [] : [[privilege, propagate === 1 ? other : 0] as const];
+    }),
+  );
 }
 
 /** Whether the caller holds all of these privileges on the path. */
@@ -65,9 +80,8 @@ export function mayAny(world: World, who: Identity, path: string, ...wanted: str
 
 /** Throws the 403 that names path and privilege. */
 export function demand(world: World, who: Identity, path: string, ...wanted: string[]): void {
-  const held = privileges(world, who, path);
-  const missing = wanted.find((privilege) => !held.has(privilege));
-  if (missing !== undefined) throw forbidden(`(${path}, ${missing})`);
+  const fault = lackingOn(world, who, path, wanted);
+  if (fault !== undefined) throw fault;
 }
 
 /** Holds an endpoint's permission against the caller; `fill` puts parameters into a path template. */
@@ -82,58 +96,71 @@ export function enforce(
   const { check } = permission;
   // Without permissions in the schema only root@pam passes, and a token's id is another (`root@pam!name`).
   if (check[0] === "root") throw forbidden("(user != root@pam)");
-  if (check[0] !== "perm") {
-    if (!passes(world, who, check, fill, given)) throw forbidden();
-    return;
-  }
-  const path = fill(check[1]);
-  if (check[3] !== "any") demand(world, who, path, ...check[2]);
-  else if (!mayAny(world, who, path, ...check[2])) throw forbidden(`(${path}, ${check[2].join("|")})`);
+  const fault = lacking({ world, who, fill, given }, check, false);
+  if (fault !== undefined) throw fault;
 }
 
-function passes(
-  world: World,
-  who: Identity,
-  check: Check,
-  fill: (t: string) => string,
-  given: Readonly<Record<string, unknown>>,
-): boolean {
+interface Asked {
+  readonly world: World;
+  readonly who: Identity;
+  fill(template: string): string;
+  readonly given: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The failure of a check that the caller does not pass. As in `exec_api2_perm_check` of pve-access-control, an
+ * alternative of an `or` (`quiet`) only fails: then the 403 of the `or` says no more.
+ */
+function lacking(asked: Asked, check: Check, quiet: boolean): Failure | undefined {
+  const { world, who, fill, given } = asked;
   const userid = String(given["userid"] ?? "");
-  const holds = (it: Check): boolean => passes(world, who, it, fill, given);
   switch (check[0]) {
     case "or":
-      return holds(check[1]) || holds(check[2]);
+      return [check[1], check[2]].every((it) => lacking(asked, it, true) !== undefined) ? forbidden() : undefined;
     case "and":
-      return holds(check[1]) && holds(check[2]);
+      return lacking(asked, check[1], false) ?? lacking(asked, check[2], false);
     case "userid-param":
       // `self` compares the whole id, so no token is ever its user (recorded, `alpha-privsep.json`).
-      if (check[1] === "self") return userid === who.id;
-      return may(world, who, `/access/realm/${userid.split("@")[1] ?? ""}`, check[1]);
+      if (check[1] === "self") return userid === who.id ? undefined : forbidden();
+      return lackingOn(world, who, `/access/realm/${userid.split("@")[1] ?? ""}`, [check[1]]);
     case "userid-group":
-      return overUser(world, who, userid, check, given);
+      return lackingOverUser(asked, userid, check, quiet);
     default:
-      return (check[3] === "any" ? mayAny : may)(world, who, fill(check[1]), ...check[2]);
+      return lackingOn(world, who, fill(check[1]), check[2], check[3] === "any");
   }
 }
 
-/** Whether the caller holds the privileges over a user by way of groups (`userid-group` of Proxmox). */
-function overUser(
+function lackingOn(
   world: World,
   who: Identity,
+  path: string,
+  wanted: readonly string[],
+  any = false,
+): Failure | undefined {
+  const held = privileges(world, who, path);
+  if (any) return wanted.some((it) => held.has(it)) ? undefined : forbidden(`(${path}, ${wanted.join("|")})`);
+  const missing = wanted.find((it) => !held.has(it));
+  return missing === undefined ? undefined : forbidden(`(${path}, ${missing})`);
+}
+
+/** What lacks to have the privileges over a user by way of groups (`userid-group` of Proxmox). */
+function lackingOverUser(
+  { world, who, given }: Asked,
   userid: string,
   [, wanted, , mode]: Extract<Check, readonly ["userid-group", ...unknown[]]>,
-  given: Readonly<Record<string, unknown>>,
-): boolean {
-  if (mode !== "create" && !world.users.has(userid)) throw died(`no such user ('${userid}')`);
-  if (mayAny(world, who, "/access/groups", ...wanted)) return true;
+  quiet: boolean,
+): Failure | undefined {
+  if (mode !== "create" && !world.users.has(userid)) return quiet ? forbidden() : died(`no such user ('${userid}')`);
+  if (mayAny(world, who, "/access/groups", ...wanted)) return undefined;
   const over = (group: string): boolean => mayAny(world, who, `/access/groups/${group}`, ...wanted);
   if (mode !== undefined) {
     const named = words(String(given["groups"] ?? ""));
-    if (named.length === 0) throw forbidden(`(/access/groups, ${wanted.join("|")})`);
-    for (const group of named) if (!over(group)) throw forbidden(`(/access/groups/${group}, ${wanted.join("|")})`);
-    if (mode === "create") return true;
+    if (named.length === 0) return forbidden(`(/access/groups, ${wanted.join("|")})`);
+    const other = named.find((group) => !over(group));
+    if (other !== undefined) return forbidden(`(/access/groups/${other}, ${wanted.join("|")})`);
+    if (mode === "create") return undefined;
   }
-  return groupsOf(world, userid).some(over);
+  return groupsOf(world, userid).some(over) ? undefined : forbidden();
 }
 
 /** The paths that `/access/permissions` speaks of: the roots, those with a grant, and the members of pools. */
@@ -152,14 +179,21 @@ function groupsOf(world: World, user: string): string[] {
 }
 
 function granted(world: World, path: string, users: string[], groups: string[]): Map<string, 0 | 1> {
-  const held = inherited(world, path, users, groups);
-  for (const pool of poolsOf(world, path))
-    for (const privilege of inherited(world, `/pool/${pool}`, users, groups).keys())
-      if (!held.has(privilege)) held.set(privilege, 0);
+  const roles = inherited(world, path, users, groups);
+  const fromPools = poolsOf(world, path).flatMap((pool) => [
+    ...inherited(world, `/pool/${pool}`, users, groups).keys(),
+  ]);
+  // NoAccess beats every other role, and that of a pool those that the path itself has (PVE::RPCEnvironment).
+  if (roles.has("NoAccess") || fromPools.includes("NoAccess")) return new Map();
+  for (const role of fromPools) if (!roles.has(role)) roles.set(role, 0);
+  const held = new Map<string, 0 | 1>();
+  for (const [role, propagate] of roles)
+    for (const privilege of world.roles.get(role)?.privileges ?? [])
+      held.set(privilege, held.get(privilege) === 1 ? 1 : propagate);
   return held;
 }
 
-/** The nearest grant from the root down wins, and on one level a user's own over that of a group. */
+/** The roles on a path: the nearest grant from the root down wins, and on one level a user's own over that of a group. */
 function inherited(world: World, path: string, users: string[], groups: string[]): Map<string, 0 | 1> {
   let roles = new Map<string, 0 | 1>();
   const segments = path.split("/").filter((segment) => segment !== "");
@@ -171,10 +205,7 @@ function inherited(world: World, path: string, users: string[], groups: string[]
     const chosen = own.length > 0 ? own : theirs;
     if (chosen.length > 0) roles = new Map(chosen.map((it) => [it.roleid, it.propagate]));
   }
-  const held = new Map<string, 0 | 1>();
-  for (const [role, propagate] of roles)
-    for (const privilege of world.roles.get(role)?.privileges ?? []) held.set(privilege, propagate);
-  return held;
+  return roles;
 }
 
 function poolsOf(world: World, path: string): string[] {

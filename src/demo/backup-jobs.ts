@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { on } from "./access.ts";
+import { demand, on } from "./access.ts";
 import { type Call, del, type Endpoint, get, post, put } from "./endpoint.ts";
-import { died, refused } from "./failure.ts";
+import { died, type Failure, forbidden, refused } from "./failure.ts";
 import { choice, flag, list, optional, type Parameters, text, type Value } from "./schema.ts";
 import { seconds, type World, words } from "./world.ts";
 
@@ -38,15 +38,39 @@ function given(call: Call): Job {
   return vmid === undefined ? rest : { ...rest, vmid: words(String(vmid)).join(",") };
 }
 
+/** The pool that the call names exists, and the caller may back its guests up. */
+function checkPool({ world, who, text: param }: Call): void {
+  const pool = param("pool");
+  if (pool === "") return;
+  if (!world.pools.has(pool)) throw forbidden(`(pool '${pool}' does not exist)`);
+  demand(world, who, `/pool/${pool}`, "VM.Backup");
+}
+
+/** Throws for a job that covers nothing, or guests in two ways (`verify_vzdump_parameters` of pve-manager). */
+function verified(job: Job): Job {
+  const { vmid, exclude, pool } = job;
+  const full = exclude !== undefined && pool === undefined ? { ...job, all: 1 } : job;
+  const other = (["all", "exclude", "pool"] as const).find((key) => full[key] !== undefined && full[key] !== 0);
+  if (vmid !== undefined && other !== undefined) throw inLock(other, "option conflicts with option 'vmid'");
+  if (vmid === undefined && full["all"] !== 1 && pool === undefined) throw inLock("vmid", "property is missing");
+  return full;
+}
+
+/** A 400 that Proxmox throws while it holds a lock comes out as a 500 with its text (recorded for DELETE). */
+const inLock = (parameter: string, text: string): Failure =>
+  died(`400 Parameter verification failed.\n${parameter}: ${text}`);
+
 function create(call: Call): void {
   const { world } = call;
+  checkPool(call);
   const id = call.text("id") || `backup-${randomUUID()}`;
   if (world.jobs.some((job) => job["id"] === id)) throw died(`Job '${id}' already exists`);
   if (call.params["schedule"] === undefined) throw refused({ schedule: "neither 'starttime' nor 'schedule' were set" });
-  world.jobs.push({ id, enabled: 1, ...given(call) });
+  world.jobs.push(verified({ id, enabled: 1, ...given(call) }));
 }
 
 function update(call: Call): void {
+  checkPool(call);
   const gone = words(call.text("delete"));
   const wanted = given(call);
   if (gone.length === 0 && Object.keys(wanted).length === 0) throw died("no options specified");
@@ -58,7 +82,7 @@ function update(call: Call): void {
   else if (wanted["all"] === 1) gone.push("vmid", "pool");
   else if (wanted["pool"] !== undefined) gone.push("vmid", "all", "exclude");
   const kept = Object.fromEntries(Object.entries(job).filter(([key]) => !gone.includes(key)));
-  call.world.jobs[index] = { ...kept, ...wanted };
+  call.world.jobs[index] = verified({ ...kept, ...wanted });
 }
 
 /** Takes a guest out of all jobs; a job that named only this guest is gone (recorded, `alpha-purge.json`). */
@@ -121,8 +145,7 @@ export const backupJobEndpoints: readonly Endpoint[] = [
     does: "Delete a backup job.",
     needs: modify,
     run: (call) => {
-      // Recorded so: the 400 of the inner check comes out as a 500 with its text.
-      if (indexOf(call) < 0) throw died(`400 Parameter verification failed.\nid: No such job '${call.text("id")}'`);
+      if (indexOf(call) < 0) throw inLock("id", `No such job '${call.text("id")}'`);
       call.world.jobs.splice(indexOf(call), 1);
     },
   }),

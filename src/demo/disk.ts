@@ -1,6 +1,6 @@
 import { died } from "./failure.ts";
 import { sizeOf } from "./metrics.ts";
-import { type Config, type Guest, seconds, type Storage, type World } from "./world.ts";
+import { type Config, type Guest, type Storage, seconds, type World } from "./world.ts";
 
 /** A disk as a guest's configuration names it. */
 export interface Disk {

@@ -1,4 +1,4 @@
-import { anyone, on } from "./access.ts";
+import { anyone, mayAny, on } from "./access.ts";
 import { type Call, del, type Endpoint, get, post, put } from "./endpoint.ts";
 import { refused } from "./failure.ts";
 import type { Interface, Interfaces } from "./network.ts";
@@ -76,6 +76,12 @@ function difference({ active, changed }: Interfaces): string | undefined {
   return [...less, ...more].join("\n");
 }
 
+/** Bridges are listed to those who may use them only (`can_access_vnet` of pve-manager). */
+function shown({ world, who }: Call, name: string, { type }: Interface): boolean {
+  if (type !== "bridge" && type !== "OVSBridge") return true;
+  return mayAny(world, who, `/sdn/zones/localnetwork/${name}`, "SDN.Audit", "SDN.Use");
+}
+
 const kinds = ["bridge", "bond", "eth", "alias", "vlan", "OVSBridge", "OVSBond", "OVSPort", "OVSIntPort", "unknown"];
 const settings: Parameters = {
   type: choice("Its kind.", kinds),
@@ -114,7 +120,7 @@ export const networkEndpoints: readonly Endpoint[] = [
         if (/^any(_local)?_bridge$/.test(type)) return /^(OVSB|b)ridge$/.test(String(it["type"]));
         return type === "" || it["type"] === type;
       };
-      const rows = [...(network.changed ?? network.active)].filter(([, it]) => fits(it));
+      const rows = [...(network.changed ?? network.active)].filter(([name, it]) => fits(it) && shown(call, name, it));
       return rows.map(([iface, it]) => ({ iface, ...it }));
     },
   }),

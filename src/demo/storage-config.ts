@@ -124,9 +124,14 @@ export const storageConfigEndpoints: readonly Endpoint[] = [
     needs: allocate,
     quorum: quorum("delete storage failed"),
     run: (call) => {
+      const { world } = call;
+      const name = call.text("storage");
       existing(call, "delete storage failed");
-      call.world.storages.delete(call.text("storage"));
-      call.world.storageWrites++;
+      world.storages.delete(name);
+      world.storageWrites++;
+      // `remove_storage_access` of pve-access-control.
+      for (const pool of world.pools.values()) pool.storages.delete(name);
+      world.acl.splice(0, world.acl.length, ...world.acl.filter(({ path }) => path !== `/storage/${name}`));
     },
   }),
 ];

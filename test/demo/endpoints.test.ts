@@ -59,7 +59,7 @@ test("a user is created, changed, put into groups and deleted with its rights", 
   await data("PUT", "/access/users/new@pve", { groups: "admins" });
   expect((await rows("/access/users", { full: 1 })).find((it) => it["userid"] === "new@pve")).toMatchObject({
     groups: "admins",
-    tokens: [],
+    tokens: null,
   });
   await data("PUT", "/access/acl", { path: "/vms/100", users: "new@pve", roles: "PVEAuditor" });
   await data("DELETE", "/access/users/new@pve");
@@ -72,8 +72,9 @@ test("a user is created, changed, put into groups and deleted with its rights", 
 test("without the right over users nothing is created, changed or deleted", async () => {
   const { refusal } = begin();
   const denied = "403 Permission check failed";
-  expect(await refusal("POST", "/access/users", { userid: "x@pve" }, "audit")).toBe(denied);
-  expect(await refusal("DELETE", "/access/users/operator@pve", {}, "audit")).toBe(denied);
+  const realm = `${denied} (/access/realm/pve, Realm.AllocateUser)`;
+  expect(await refusal("POST", "/access/users", { userid: "x@pve" }, "audit")).toBe(realm);
+  expect(await refusal("DELETE", "/access/users/operator@pve", {}, "audit")).toBe(realm);
   expect(await refusal("PUT", "/access/users/operator@pve", { comment: "x" }, "audit")).toStartWith(denied);
   expect(await refusal("POST", "/access/groups", { groupid: "x" }, "audit")).toBe(
     `${denied} (/access/groups, Group.Allocate)`,
@@ -87,6 +88,8 @@ test("no token may look at itself, as recorded; an administrator may look at all
   for (const path of [own, `${own}/tok`])
     expect(await refusal("GET", path, {}, "audit")).toBe("403 Permission check failed");
   expect(await get(`${own}/tok`)).toEqual({ expire: 0, privsep: 0 });
+  // The check of an unknown user fails inside an `or`, which says no more.
+  expect(await refusal("GET", "/access/users/nobody@pve/token/tok")).toBe("403 Permission check failed");
   expect(await refusal("GET", `${own}/none`)).toBe("500 no such token 'none' for user 'audit@pve'");
 });
 
@@ -106,6 +109,54 @@ test("a token is created, changed, given another secret and deleted", async () =
   expect(await get(path)).toEqual({ expire: 1900000000, privsep: 0 });
   await data("DELETE", path);
   expect(await refusal("DELETE", path)).toBe("500 no such token 'extra' for user 'operator@pve'");
+});
+
+test("a token with privsep holds what both hold, and below a path only what both hold there, as recorded", async () => {
+  const { data, get } = begin();
+  await data("POST", "/access/users", { userid: "sep@pve" });
+  await data("POST", "/access/users/sep@pve/token/p1", { privsep: 1 });
+  await data("PUT", "/access/acl", { path: "/", users: "sep@pve", roles: "VMOperator" });
+  const held = (form: Row): Promise<Row> => get("/access/permissions", { userid: "sep@pve!p1", ...form });
+  expect(await held({})).toEqual({});
+  expect(await held({ path: "/vms/100" })).toEqual({ "/vms/100": {} });
+  await data("PUT", "/access/acl", { path: "/vms/100", tokens: "sep@pve!p1", roles: "PVEAuditor", propagate: 0 });
+  expect(await held({})).toEqual({ "/vms/100": { "VM.Audit": 0 } });
+});
+
+test("NoAccess takes every other role away, also from a pool", async () => {
+  const { data, get } = begin();
+  const held = async (): Promise<unknown> =>
+    (await get("/access/permissions", { userid: "new@pve", path: "/vms/100" }))["/vms/100"];
+  await data("POST", "/access/users", { userid: "new@pve" });
+  await data("PUT", "/access/acl", { path: "/pool/prod", users: "new@pve", roles: "PVEPoolUser" });
+  expect(await held()).toEqual({ "Pool.Audit": 0 });
+  await data("PUT", "/access/acl", { path: "/vms", users: "new@pve", roles: "PVEAuditor,NoAccess" });
+  expect(await held()).toEqual({});
+  await data("PUT", "/access/acl", { path: "/vms", users: "new@pve", roles: "NoAccess", delete: 1 });
+  expect(await held()).toMatchObject({ "VM.Audit": 1 });
+  await data("PUT", "/access/acl", { path: "/pool/prod", users: "new@pve", roles: "NoAccess" });
+  expect(await held()).toEqual({});
+});
+
+test("the rights of another user are shown with Sys.Audit on /access only, and an unknown one has none", async () => {
+  const { get, refusal } = begin();
+  for (const userid of ["nobody@pve", "mcp@pve!nope"]) expect(await get("/access/permissions", { userid })).toEqual({});
+  expect(await refusal("GET", "/access/permissions", { userid: "mcp@pve" }, "none")).toBe(
+    "403 Permission check failed (/access, Sys.Audit)",
+  );
+});
+
+test("ACL entries are listed with Sys.Audit on /access, else where the caller may change them", async () => {
+  const { data, send } = begin();
+  const seen = async (token: string): Promise<unknown[]> => {
+    const { data: entries } = (await (await send("GET", "/access/acl", {}, token)).json()) as { data: Row[] };
+    return entries.map((it) => it["path"]);
+  };
+  await data("PUT", "/access/acl", { path: "/vms", tokens: "mcp@pve!none", roles: "PVEAuditor" });
+  expect(await seen("none")).toEqual([]);
+  await data("PUT", "/access/acl", { path: "/vms/100", tokens: "mcp@pve!none", roles: "PVEVMAdmin" });
+  expect(await seen("none")).toEqual(["/vms/100"]);
+  expect(await seen("audit")).toContain("/");
 });
 
 test("roles hold known privileges only, and those of Proxmox cannot be changed", async () => {
@@ -153,6 +204,58 @@ test("backup jobs: what they cover is guests, a pool or all, and a wrong id is r
   expect(await refusal("GET", "/cluster/backup/mine")).toBe(
     `400 Parameter verification failed. {"id":"No such job 'mine'"}`,
   );
+});
+
+test("a backup job that covers nothing, or guests in two ways, or an unknown pool, is refused", async () => {
+  const { data, get, refusal } = begin();
+  const job = { id: "mine", schedule: "03:15", storage: "backups" };
+  const inLock = "500 400 Parameter verification failed.";
+  expect(await refusal("POST", "/cluster/backup", job)).toBe(inLock);
+  expect(await refusal("POST", "/cluster/backup", { ...job, vmid: "100", all: 1 })).toBe(inLock);
+  expect(await refusal("POST", "/cluster/backup", { ...job, pool: "nope" })).toBe(
+    "403 Permission check failed (pool 'nope' does not exist)",
+  );
+  await data("POST", "/cluster/backup", { ...job, exclude: "101" });
+  expect(await get("/cluster/backup/mine")).toMatchObject({ all: 1, exclude: "101" });
+  expect(await refusal("PUT", "/cluster/backup/mine", { delete: "all,exclude" })).toBe(inLock);
+});
+
+test("bridges are listed to those only who may use them", async () => {
+  const { data, rows, send } = begin();
+  const path = "/nodes/pve1/network";
+  const seen = async (): Promise<unknown[]> => {
+    const { data: interfaces } = (await (await send("GET", path, {}, "none")).json()) as { data: Row[] };
+    return interfaces.map((it) => it["iface"]).sort();
+  };
+  expect(await seen()).toEqual(["eno1"]);
+  const role = { tokens: "mcp@pve!none", roles: "PVESDNUser" };
+  await data("PUT", "/access/acl", { path: "/sdn/zones/localnetwork/vmbr0", ...role });
+  expect(await seen()).toEqual(["eno1", "vmbr0"]);
+  expect(await rows(path)).toHaveLength(2);
+});
+
+test("a storage that is removed loses its ACL entries and its place in pools", async () => {
+  const { data, get, rows } = begin();
+  await data("PUT", "/pools/dev", { storage: "nas" });
+  await data("PUT", "/access/acl", { path: "/storage/nas", users: "audit@pve", roles: "PVEDatastoreUser" });
+  await data("DELETE", "/storage/nas");
+  expect((await rows("/access/acl")).map((it) => it["path"])).not.toContain("/storage/nas");
+  await data("POST", "/storage", { storage: "nas", type: "dir", path: "/mnt/nas" });
+  expect((await get("/pools/dev"))["members"]).not.toContainEqual(expect.objectContaining({ storage: "nas" }));
+});
+
+test("an ACL entry needs a holder and a path that there may be, which is stored without needless slashes", async () => {
+  const { data, refusal, rows } = begin();
+  const entry = { users: "audit@pve", roles: "PVEVMUser" };
+  expect(await refusal("PUT", "/access/acl", { path: "/vms/100", roles: "PVEVMUser" })).toStartWith("400 ");
+  expect(await refusal("PUT", "/access/acl", { path: "/guests/100", ...entry })).toBe(
+    `400 Parameter verification failed. {"path":"invalid ACL path '/guests/100'"}`,
+  );
+  expect(await refusal("PUT", "/access/acl", { path: "/", tokens: "nobody@pve!t", roles: "PVEVMUser" })).toBe(
+    "500 ACL update failed: no such user ('nobody@pve')",
+  );
+  await data("PUT", "/access/acl", { path: "//vms/100/", ...entry });
+  expect(await rows("/access/acl")).toContainEqual(expect.objectContaining({ path: "/vms/100", ugid: "audit@pve" }));
 });
 
 test("network changes wait until they are applied, or are dropped", async () => {
@@ -312,4 +415,30 @@ test("a guest under high availability is not destroyed without purge, and its st
   );
   expect(await task("DELETE", "/nodes/pve1/qemu/104", { purge: 1 })).toBe("OK");
   expect(await rows("/cluster/ha/resources")).toEqual([]);
+});
+
+test("an address of a set is found as it is written, and a change removes what it leaves out", async () => {
+  const { data, get, refusal, rows } = begin();
+  const path = "/cluster/firewall/ipset";
+  await data("POST", path, { name: "web" });
+  for (const cidr of ["198.51.100.7", "192.0.2.1/24"]) await data("POST", `${path}/web`, { cidr, comment: "x" });
+  expect((await rows(`${path}/web`)).map((it) => it["cidr"])).toEqual(["192.0.2.0/24", "198.51.100.7"]);
+  expect(await refusal("POST", `${path}/web`, { cidr: "192.0.2.9/24" })).toContain("'192.0.2.0/24' already exists");
+  expect(await refusal("GET", `${path}/web/192.0.2.1/24`)).toContain("no such IP/Network");
+  await data("DELETE", `${path}/web/192.0.2.1/24`);
+  await data("PUT", `${path}/web/192.0.2.0/24`, { nomatch: 1 });
+  const { digest: _, ...entry } = await get(`${path}/web/192.0.2.0/24`);
+  expect(entry).toEqual({ cidr: "192.0.2.0/24", nomatch: 1 });
+});
+
+test("a new firewall rule is made whatever digest it is sent with, and in a change delete wins", async () => {
+  const { data, get, refusal } = begin();
+  const path = "/cluster/firewall/rules";
+  await data("POST", path, { type: "in", action: "DROP", comment: "c", digest: "0".repeat(40) });
+  await data("PUT", `${path}/0`, { comment: "d", source: "192.0.2.1", delete: "comment" });
+  expect(await get(`${path}/0`)).toMatchObject({ source: "192.0.2.1" });
+  expect(await get(`${path}/0`)).not.toHaveProperty("comment");
+  await data("PUT", `${path}/0`, { source: "" });
+  expect(await get(`${path}/0`)).not.toHaveProperty("source");
+  expect(await refusal("PUT", `${path}/0`, { delete: "action" })).toContain("unable to delete required property");
 });

@@ -1,30 +1,63 @@
-import { anyone, knownPaths, may, on, privileges } from "../access.ts";
+import { anyone, demand, identityOf, knownPaths, may, mayAny, on, privileges } from "../access.ts";
 import { type Call, type Endpoint, get, put } from "../endpoint.ts";
-import { died } from "../failure.ts";
+import { died, refused } from "../failure.ts";
 import { flag, list, optional, text } from "../schema.ts";
 import { words } from "../world.ts";
 import { guarded } from "./user.ts";
 
-/** Every known path on which the caller holds anything. */
+/** Every known path on which the user or token holds anything; a path that is named is shown also without. */
 function permissions(call: Call): object {
   const { world, who } = call;
-  const paths = call.text("path") === "" ? [...knownPaths(world)] : [call.text("path")];
-  const rows = paths.map((path) => [path, Object.fromEntries(privileges(world, who, path))] as const);
-  return Object.fromEntries(rows.filter(([, held]) => Object.keys(held).length > 0));
+  const userid = call.text("userid") || who.id;
+  if (userid !== who.id) demand(world, who, "/access", "Sys.Audit");
+  const subject = identityOf(world, userid);
+  const held = (path: string): object =>
+    subject === undefined ? {} : Object.fromEntries(privileges(world, subject, path));
+  const path = call.text("path");
+  if (path !== "") return { [path]: held(path) };
+  const rows = [...knownPaths(world)].map((known) => [known, held(known)] as const);
+  return Object.fromEntries(rows.filter(([, of]) => Object.keys(of).length > 0));
 }
+
+/** The privileges of which one is enough to change who has rights on the path (`check_perm_modify`). */
+function modifiers(path: string): string[] {
+  const allocates = { storage: "Datastore.Allocate", vms: "VM.Allocate", pool: "Pool.Allocate" };
+  const kind = /^\/(storage|vms|pool)\/./.exec(path)?.[1] as keyof typeof allocates | undefined;
+  return ["Permissions.Modify", ...(kind === undefined ? [] : [allocates[kind]])];
+}
+
+/** All entries with Sys.Audit on /access, else only those that the caller may change. */
+function entries({ world, who }: Call): object[] {
+  const all = may(world, who, "/access", "Sys.Audit");
+  return world.acl.filter(({ path }) => all || mayAny(world, who, path, ...modifiers(path)));
+}
+
+/** As `normalize_path` of pve-access-control. */
+const normalized = (path: string): string => `/${path.split("/").filter(Boolean).join("/")}`;
+
+/** The paths on which there may be ACL entries (`check_path` of pve-access-control, without its SDN branches). */
+const aclPath =
+  /^\/(access(\/(groups|realm)(\/[\w.-]+)?)?|nodes(\/[\w.-]+)?|pool(\/[\w.-]+){0,3}|sdn(\/[\w.-]+){0,4}|storage(\/[\w.-]+)?|vms(\/[1-9]\d{2,})?|mapping(\/[\w.-]+){0,2})?$/;
 
 function change(call: Call): void {
   const { acl, roles } = call.world;
+  const holders = ["users", "groups", "tokens"] as const;
+  if (holders.every((name) => call.text(name) === ""))
+    throw refused(
+      Object.fromEntries(holders.map((name) => [name, "either 'users', 'groups' or 'tokens' is required."])),
+    );
   const propagate = call.number("propagate", 1) === 1 ? 1 : 0;
-  const path = call.text("path");
+  const removes = call.params["delete"] === 1;
+  const path = normalized(call.text("path"));
+  if (!removes && !aclPath.test(path)) throw refused({ path: `invalid ACL path '${path}'` });
   for (const roleid of words(call.text("roles"))) {
     if (!roles.has(roleid)) throw died(`ACL update failed: role '${roleid}' does not exist`);
     for (const type of ["group", "user", "token"] as const)
       for (const ugid of words(call.text(`${type}s`))) {
-        if (!exists(call, type, ugid)) throw died(`ACL update failed: ${missing(type, ugid)}`);
+        if (!exists(call, type, ugid)) throw died(`ACL update failed: ${missing(call, type, ugid)}`);
         const index = acl.findIndex((it) => it.path === path && it.roleid === roleid && it.ugid === ugid);
         if (index >= 0) acl.splice(index, 1);
-        if (call.params["delete"] !== 1) acl.push({ path, type, ugid, roleid, propagate });
+        if (!removes) acl.push({ path, type, ugid, roleid, propagate });
       }
   }
 }
@@ -36,8 +69,9 @@ function exists({ world }: Call, type: "user" | "group" | "token", ugid: string)
   return world.users.get(user)?.tokens.has(token) ?? false;
 }
 
-function missing(type: "user" | "group" | "token", ugid: string): string {
-  const [user, token] = ugid.split("!");
+function missing({ world }: Call, type: "user" | "group" | "token", ugid: string): string {
+  const [user = "", token] = ugid.split("!");
+  if (type === "token" && !world.users.has(user)) return `no such user ('${user}')`;
   return type === "token" ? `no such token '${token}' for user '${user}'` : `${type} '${ugid}' does not exist`;
 }
 
@@ -47,7 +81,7 @@ export const aclEndpoints: readonly Endpoint[] = [
     does: "Who has which role where.",
     needs: anyone,
     gives: "array",
-    run: ({ world, who }) => world.acl.filter(({ path }) => may(world, who, path, "Sys.Audit")),
+    run: entries,
   }),
   put("/access/acl", {
     does: "Give or take roles.",
@@ -67,7 +101,7 @@ export const aclEndpoints: readonly Endpoint[] = [
     run: change,
   }),
   get("/access/permissions", {
-    does: "What the caller may do where.",
+    does: "The effective rights of a user or token, by path.",
     needs: anyone,
     takes: optional({ path: text("Only this path."), userid: text("Another user or token.") }),
     run: permissions,

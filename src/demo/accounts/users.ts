@@ -101,7 +101,13 @@ export const userEndpoints: readonly Endpoint[] = [
           ...details(user),
           ...(params["full"] === 1 && {
             groups: groupsOf(call, userid).join(","),
-            tokens: [...user.tokens].map(([tokenid, token]) => ({ tokenid, ...tokenRow(token) })),
+            // null without tokens (recorded, `alpha-orders.json`); sorted by name.
+            tokens:
+              user.tokens.size === 0
+                ? null
+                : [...user.tokens]
+                    .sort(([a], [b]) => (a < b ? -1 : 1))
+                    .map(([tokenid, token]) => ({ tokenid, ...tokenRow(token) })),
           }),
         }));
     },
@@ -122,7 +128,8 @@ export const userEndpoints: readonly Endpoint[] = [
     needs: { check: ["userid-group", ["User.Modify", "Sys.Audit"]] },
     run: (call) => {
       const user = findUser(call);
-      const tokens = Object.fromEntries([...user.tokens].map(([id, it]) => [id, tokenRow(it)]));
+      const rows = [...user.tokens].map(([id, it]) => [id, tokenRow(it)] as const);
+      const tokens = rows.length === 0 ? null : Object.fromEntries(rows);
       return { ...details(user), groups: groupsOf(call, call.text("userid")), tokens };
     },
   }),

@@ -10,8 +10,9 @@ const byName = <T>(entries: Iterable<[string, T]>): [string, T][] => [...entries
 const named = (name: string, comment: string | undefined): Record<string, string> =>
   comment === undefined ? { name } : { name, comment };
 
-/** `192.0.2.1/24` is kept as `192.0.2.0/24`, an address of 32 bits without them. */
+/** The network as a set stores it: `192.0.2.1/24` as `192.0.2.0/24`, `192.0.2.1/32` as `192.0.2.1`. */
 function network(cidr: string): string {
+  if (cidr.includes(":")) return cidr.replace(/\/128$/, "");
   const [, address = "", prefix = "32"] = /^([\d.]+)(?:\/(\d+))?$/.exec(cidr) ?? [];
   if (address === "" || prefix === "32") return cidr.replace(/\/32$/, "");
   const bits = address.split(".").reduce((all, byte) => all * 256 + Number(byte), 0);
@@ -31,10 +32,13 @@ export function ipsetEndpoints({ path: base, audit, modify, key }: Place): reado
   const index = (call: Call): number => {
     const { entries } = find(call);
     unmodified(call.text("digest"), digest(...entries));
-    return entries.findIndex(({ cidr }) => cidr === network(call.text("cidr")));
+    // As it is written: `192.0.2.1/24` does not find `192.0.2.0/24`.
+    return entries.findIndex(({ cidr }) => cidr === call.text("cidr"));
   };
+  // The file holds the entries by address.
   const save = (call: Call, entries: IpSet["entries"]): void => {
-    changedFirewall(call.world, key(call)).ipsets.set(call.text("name"), { ...find(call), entries });
+    const sorted = entries.toSorted((a, b) => (String(a["cidr"]) < String(b["cidr"]) ? -1 : 1));
+    changedFirewall(call.world, key(call)).ipsets.set(call.text("name"), { ...find(call), entries: sorted });
   };
   const create = (call: Call): void => {
     const { ipsets } = changedFirewall(call.world, key(call));
@@ -80,9 +84,12 @@ export function ipsetEndpoints({ path: base, audit, modify, key }: Place): reado
       needs: modify,
       takes: { cidr, ...optional(note) },
       run: (call) => {
-        if (index(call) >= 0) throw refused({ cidr: `address '${call.text("cidr")}' already exists` });
+        const { entries } = find(call);
+        const added = network(call.text("cidr"));
+        if (entries.some((it) => it["cidr"] === added)) throw refused({ cidr: `address '${added}' already exists` });
+        if (/\/0+$/.test(added)) throw refused({ cidr: "a zero prefix is not allowed in ipset entries" });
         const { node: _, vmid: __, name: ___, ...rest } = call.params;
-        save(call, [...find(call).entries, { ...rest, cidr: network(call.text("cidr")) }]);
+        save(call, [...entries, { ...rest, cidr: added }]);
       },
     }),
     del(`${path}/{name}`, {
@@ -110,10 +117,11 @@ export function ipsetEndpoints({ path: base, audit, modify, key }: Place): reado
       takes: optional({ ...note, ...guard }),
       run: (call) => {
         const { entries } = find(call);
-        const old = entries[index(call)];
-        if (old === undefined) throw refused({ cidr: "no such IP/Network" });
-        const { node: _, vmid: __, name: ___, cidr: ____, digest: _____, ...rest } = call.params;
-        save(call, entries.with(index(call), { ...old, ...rest }));
+        const at = index(call);
+        if (at < 0) throw refused({ cidr: "no such IP/Network" });
+        // What the call leaves out is removed (`update_ip` of pve-firewall).
+        const { node: _, vmid: __, name: ___, digest: ____, ...entry } = call.params;
+        save(call, entries.with(at, entry));
       },
     }),
     del(`${path}/{name}/{cidr}`, {

@@ -87,8 +87,14 @@ function update(call: Call, key: string): void {
     return;
   }
   const gone = words(call.text("delete"));
-  const kept = Object.fromEntries(Object.entries(rule).filter(([name]) => !gone.includes(name)));
-  file.rules = rules.with(pos, verified(call, key, { ...kept, ...given(call) }));
+  for (const name of gone) {
+    if (name === "type" || name === "action") throw refused({ delete: `unable to delete required property '${name}'` });
+    if (properties[name] === undefined) throw refused({ delete: `no such property ('${name}')` });
+  }
+  // An empty value removes a property, and `delete` wins over a value (`copy_rule_data` of pve-firewall).
+  const wanted = Object.entries({ ...rule, ...given(call) }).filter(([, value]) => value !== "" && value !== "-");
+  const kept = wanted.filter(([name]) => !gone.includes(name));
+  file.rules = rules.with(pos, verified(call, key, Object.fromEntries(kept)));
 }
 
 const properties: Parameters = optional({
@@ -129,7 +135,7 @@ export function ruleEndpoints({ path: base, audit, modify, key }: Place): readon
       needs: modify,
       takes: { ...properties, action, type },
       run: (call) => {
-        unmodified(call.text("digest"), digest(...firewallAt(call.world, key(call)).rules));
+        // A `digest` is taken and not looked at (`create_rule` of pve-firewall).
         const rule = verified(call, key(call), { enable: 0, ...given(call) });
         const file = changedFirewall(call.world, key(call));
         file.rules = [rule, ...file.rules];
