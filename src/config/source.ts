@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { parseClusters } from "./clusters.ts";
-import { readEnvironmentCluster } from "./environment.ts";
+import { misspelt, readEnvironmentCluster } from "./environment.ts";
 import { ConfigError, prefixed } from "./error.ts";
 import { exposed, type FileText, isInheritedPipe, isMissing, readInheritedPipe, readTrusted } from "./file.ts";
 import { withProxies } from "./proxy.ts";
@@ -80,6 +80,9 @@ function fromFile(file: FileText, env: Variables, warnings: readonly string[]): 
   const { path } = file;
   const reading = parseClusters(file.text, { source: path, folder: dirname(path), env });
   const exposure = reading.holdsSecret ? exposed(file, env) : undefined;
+  const ignored = misspelt(env, "PROXMOX_").map(
+    ({ name, meant }) => `${name} is not a setting and is ignored. Did you mean ${meant}?`,
+  );
   return {
     source: path,
     file: path,
@@ -87,7 +90,7 @@ function fromFile(file: FileText, env: Variables, warnings: readonly string[]): 
     callers: reading.callers,
     auditLog: reading.auditLog,
     ...(reading.sealKey !== undefined && { sealKey: reading.sealKey }),
-    warnings: [...warnings, ...(exposure === undefined ? [] : [exposure]), ...reading.warnings],
+    warnings: [...warnings, ...ignored, ...(exposure === undefined ? [] : [exposure]), ...reading.warnings],
   };
 }
 
@@ -98,6 +101,7 @@ function nothingFound(looked: readonly string[], env: Variables): ConfigError {
     "PROXMOX_MCP_CONFIG: not set",
     `PROXMOX_URL: not set${partial ? ", though other PROXMOX_ variables are" : ""}`,
     ...looked.map((path) => `${path}: no such file`),
+    ...misspelt(env, "PROXMOX_").map(({ name, meant }) => `${name} is not a setting. Did you mean ${meant}?`),
     "Write one of these files, for example:",
     '  {"clusters": {"home": {"url": "pve1.example:8006", "user": "mcp@pve", "token_id": "agent", "token_secret": "..."}}}',
     "or set PROXMOX_URL, PROXMOX_USER, PROXMOX_TOKEN_ID and PROXMOX_TOKEN_SECRET for one cluster.",

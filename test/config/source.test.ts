@@ -73,6 +73,15 @@ describe("where the clusters come from", () => {
     `);
   });
 
+  test("a misspelt variable is named, with a file and without", async () => {
+    const env = { PROXMOX_MCP_CONFG: "other.json" };
+    const hint = "PROXMOX_MCP_CONFG is not a setting";
+    expect(await refusal(folderWith({}), { env })).toContain(`${hint}. Did you mean PROXMOX_MCP_CONFIG?`);
+    expect((await load(folderWith(files), { env })).warnings).toEqual([
+      `${hint} and is ignored. Did you mean PROXMOX_MCP_CONFIG?`,
+    ]);
+  });
+
   test("a file that is named but cannot be read is an error, whatever else there is", async () => {
     const folder = folderWith({ ...files, "sub/x": "", "utf16.json": new Uint8Array([0xff, 0xfe, 0x7b, 0]) });
     const all = await Promise.all([
