@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { loadDrainMs } from "../config/drain.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
@@ -47,11 +48,20 @@ function start(server: ServerConfig, setup: Setup): Listening {
   try {
     return listen(server, setup);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`Cannot listen on ${server.host}, port ${server.port}: ${reason}`, [
+    throw new ConfigError(`Cannot listen on ${server.host}, port ${server.port}: ${listenFault(error, server.host)}`, [
       "--host must be an address of this machine, and the port free: choose another with --port, or end what listens there.",
     ]);
   }
+}
+
+/** Why the system refused to listen. */
+function listenFault(error: unknown, host: string): string {
+  const { code, message } = error as Partial<NodeJS.ErrnoException>;
+  if (code === "EADDRINUSE") return "another program listens there (EADDRINUSE)";
+  if (code === "EADDRNOTAVAIL") return `${host} is not an address of this machine (EADDRNOTAVAIL)`;
+  if (code === "EACCES") return "this user may not use that port (EACCES)";
+  // For a name that does not resolve Bun 1.4.5 reports whatever errno an earlier system call left: EINVAL, ENOTTY.
+  return isIP(host) === 0 ? `the name ${host} does not resolve to an address` : (message ?? String(error));
 }
 
 /** The URL as a client may use it: nobody connects to 0.0.0.0, and a name must be an allowed one. */

@@ -68,8 +68,14 @@ test("a port that is taken ends it with 2 and says what to do", async () => {
   const { port } = new URL(product.url);
   const { code, stderr } = await runProduct(["serve", "--demo", "--port", port]);
   expect(code).toBe(2);
-  expect(stderr).toContain(`Cannot listen on 127.0.0.1, port ${port}`);
+  expect(stderr).toContain(`Cannot listen on 127.0.0.1, port ${port}: another program listens there (EADDRINUSE)`);
   expect(stderr).toContain("--port");
+});
+
+test("a host name that does not resolve is not reported as an error of a device", async () => {
+  const { code, stderr } = await runProduct(["serve", "--demo", "--host=host.invalid", "--allow-unauthenticated"]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("the name host.invalid does not resolve to an address");
 });
 
 test("with MCP_LOG_FORMAT=json every line on stderr is an object", async () => {
