@@ -69,7 +69,8 @@ export const call = command({
     if (text !== "") await write(process.stdout, text);
     for (const note of notesOf(answer)) await write(process.stderr, `Note: ${note}.`);
     const task = typeof data === "string" ? parseUpid(data) : undefined;
-    if (task !== undefined) {
+    // The demo of another call is another process, which does not know the task.
+    if (task !== undefined && flags["demo"] !== true) {
       const look = ["proxmox-mcp", "call", "get", `/nodes/${task.node}/tasks/${data}/status`, ...sameClusters(flags)];
       await write(process.stderr, `The task was started. How it ends: ${look.map(shellWord).join(" ")}`);
     }
@@ -78,11 +79,10 @@ export const call = command({
 });
 
 /** The flags that lead another call to the same cluster. */
-function sameClusters({ cluster, config, demo }: Flags): string[] {
+function sameClusters({ cluster, config }: Flags): string[] {
   return [
     ...(typeof cluster === "string" ? [`--cluster=${cluster}`] : []),
     ...(typeof config === "string" ? [`--config=${config}`] : []),
-    ...(demo === true ? ["--demo"] : []),
   ];
 }
 
