@@ -59,14 +59,16 @@ function isSame(name: string, sent: ParamValue, shown: unknown): boolean {
  */
 function isCompleted(sent: ParamValue, shown: unknown): boolean {
   if (typeof sent !== "string" || typeof shown !== "string") return false;
-  const stored = shown.split(",");
+  // Looked up in sets: caller and cluster may send a hundred thousand parts each.
+  const parts = shown.split(",");
+  const stored = new Set(parts);
+  const names = new Set(parts.filter((part) => part.includes("=")).map((part) => part.slice(0, part.indexOf("="))));
   return sent.split(",").every((part) => {
-    if (stored.includes(part)) return true;
+    if (stored.has(part)) return true;
     const [, storage, size] = /^([\w.-]+):(\d+)$/.exec(part) ?? [];
-    if (storage !== undefined)
-      return shown.startsWith(`${storage}:`) && (size === "0" || stored.includes(`size=${size}G`));
+    if (storage !== undefined) return shown.startsWith(`${storage}:`) && (size === "0" || stored.has(`size=${size}G`));
     // A model without an address, or the format of a new disk.
-    return /^\w+$/.test(part) ? stored.some((each) => each.startsWith(`${part}=`)) : part.startsWith("format=");
+    return /^\w+$/.test(part) ? names.has(part) : part.startsWith("format=");
   });
 }
 

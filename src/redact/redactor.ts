@@ -2,11 +2,14 @@ import { Secret } from "../config/secret.ts";
 import { type Match, Matcher } from "./matcher.ts";
 import { type Kind, type Spellings, spellCode, spellSecret } from "./spellings.ts";
 
-/** What stands where something was. */
+/** What replaces each kind of match. */
 const replacements: Readonly<Record<Kind, string>> = { secret: "[secret]", code: "[consent code]" };
 
-/** Characters of a long text that are looked at in one step: 2 ms, measured. */
+/** Characters of a long text that are searched in one step, which takes about 2 ms (measured). */
 const step = 65_536;
+
+/** Characters searched beyond a step, for a secret that begins in it: 2,700 characters written as `\u0041`. */
+const overlap = 16_384;
 
 /**
  * Takes out of texts what this process must not tell: the secrets that it was configured with, and the codes of open
@@ -20,7 +23,7 @@ export class Redactor {
   #matcher: Matcher | undefined;
 
   /**
-   * Adds every {@link Secret} that stands anywhere in a value, such as a whole configuration. None is ever forgotten:
+   * Adds every {@link Secret} found anywhere in a value, such as a whole configuration. None is ever forgotten:
    * what was sent with a secret that was replaced may be echoed later.
    */
   add(value: unknown): void {
@@ -35,7 +38,7 @@ export class Redactor {
 
   /**
    * A text or parsed JSON from outside, which this process still works with. JSON is changed in place, values and keys;
-   * what stands in it may be a guest's name or state, so secrets that are words or have fewer than 8 characters stay:
+   * it may hold a guest's name or state, so secrets that are words or have fewer than 8 characters stay:
    * {@link Redactor.outgoing} takes them out.
    */
   incoming<T>(value: T): T {
@@ -46,15 +49,15 @@ export class Redactor {
   }
 
   /**
-   * {@link Redactor.incoming} for a long text, which gives way to others between steps of a few milliseconds. Of a
-   * spelling that separators pull apart over more than 64 KiB the end may stay.
+   * {@link Redactor.incoming} for a long text, which yields to the event loop between steps of a few milliseconds. Of a
+   * spelling that separators spread over more than 16,384 characters the end may stay.
    */
   async incomingLong(text: string): Promise<string> {
     const matcher = this.#current();
     if (matcher === undefined) return text;
     const found: Match[] = [];
     for (let from = 0; from < text.length; from += step) {
-      const part = text.slice(from, from + 2 * step);
+      const part = text.slice(from, from + step + overlap);
       const matches = matcher.find(part, false).filter(({ start }) => start < step);
       found.push(...matches.map(({ start, end, kind }) => ({ start: from + start, end: from + end, kind })));
       await new Promise((resolve) => setTimeout(resolve));

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { hasValues, matchesConfig } from "../../src/proxmox/config-match.ts";
 import type { Params } from "../../src/proxmox/params.ts";
+import { expectLinear } from "../support/growth.ts";
 
 const shown = {
   cores: 2,
@@ -80,4 +81,17 @@ test("a value that Proxmox completed has all that was sent, and perhaps more", (
     expect(matchesConfig(stored, { scsi0: other })).toBe(false);
   }
   expect(matchesConfig(stored, { scsi1: "vmdata:1" })).toBe(false);
+});
+
+test.each([
+  ["whole", "last=1"],
+  ["completed", "last"],
+])("many parts, each of them the last one that is stored, take linear time when %s", async (_, part) => {
+  const make = (size: number) => ({
+    stored: Array.from({ length: size }, (_, index) => `k${index}=v`)
+      .concat("last=1")
+      .join(","),
+    sent: Array.from({ length: size }, () => part).join(","),
+  });
+  await expectLinear(make, ({ stored, sent }) => matchesConfig({ net0: stored }, { net0: sent }), { small: 500 });
 });
