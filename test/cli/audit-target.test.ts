@@ -50,7 +50,7 @@ async function startedInJournal(top: Record<string, unknown>, env: Record<string
   await using config = await configFile({ clusters: { one: cluster }, ...top }, { journal: "" });
   const journal = join(config.folder, "journal");
   const { dev, ino } = statSync(journal, { bigint: true });
-  // A child of a service has the variable, and a stderr of its own.
+  // A child of a service inherits the variable, but may have another stderr.
   const stream = isJournal ? `${dev}:${ino}` : `${dev}:${ino + 1n}`;
   const child = Bun.spawn([...productCommand(), "stdio", "--config", config.path], {
     env: cleanEnvironment({ JOURNAL_STREAM: stream, ...env }),

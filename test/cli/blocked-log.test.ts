@@ -4,7 +4,7 @@ import { httpClient } from "../support/clients.ts";
 import { endsOf, heldCluster, write } from "../support/held-cluster.ts";
 import { cleanEnvironment, productCommand } from "../support/product.ts";
 
-/** A `serve` whose stderr nobody reads: the pipe behind it holds 64 KiB. */
+/** A `serve` whose stderr is not read: the pipe behind it holds 64 KiB. */
 function serveUnread(config: string, port: number) {
   const [command = "", ...args] = productCommand();
   const child = spawn(command, [...args, "serve", "--config", config, "--port", String(port)], {
@@ -35,7 +35,7 @@ async function untilHealthy(url: string): Promise<void> {
   throw new Error("the server did not come up");
 }
 
-test("a stderr that nobody reads freezes neither calls nor /healthz nor SIGTERM, and dropped lines are reported", async () => {
+test("a stderr that is not read blocks neither calls nor /healthz nor SIGTERM, and dropped lines are reported", async () => {
   await using cluster = await heldCluster();
   cluster.release();
   const port = await freePort();

@@ -46,7 +46,7 @@ test("what no code answers has none, and what was tried too often says so", asyn
   expect(stdout).toContain("closed: too many wrong codes were sent for it");
 });
 
-test("what a guest, a client or a model wrote cannot move the cursor, turn text around or make lines of its own", async () => {
+test("what a guest, a client or a model wrote cannot move the cursor, reverse text or add lines", async () => {
   const hostile = "a\u001b[2J\u202eb\ncode AAAA-BBBB-CCCC\u2028c\r\u200bd\u{e0041}";
   const shown = "a\\u001b[2J\\u202eb\\ncode AAAA-BBBB-CCCC\\u2028c\\r\\u200bd\\u{e0041}";
   const { stdout } = await consents([
@@ -60,7 +60,7 @@ test("what a guest, a client or a model wrote cannot move the cursor, turn text 
   ]);
 });
 
-test("questions of several servers stand under the name of each", async () => {
+test("the questions of several servers are listed under the name of each", async () => {
   const { code, stdout } = await consents([[question({ id: "AAAA" })], [], [question({ id: "CCCC" })]]);
   expect(code).toBe(0);
   const heads = stdout.split("\n").filter((line) => /^\S/.test(line));
@@ -98,7 +98,7 @@ test("--json prints all of it as one document", async () => {
   });
 });
 
-test("a server that answers something else is told on stderr, and the others are shown", async () => {
+test("a server that answers something else is reported on stderr, and the others are shown", async () => {
   await using folder = await privateFolder();
   const socket = openControl(folder.path, "serve", { questions: () => [question()], status: () => serverStatus });
   const broken = openControl(folder.path, "stdio", {

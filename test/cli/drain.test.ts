@@ -90,7 +90,7 @@ describe.each(["2025", "2026"] as const)("SIGTERM under 50 calls of %s over stdi
 });
 
 describe.each(["2025", "2026"] as const)("stdin closed under 5 calls of %s", (era) => {
-  test("answers all, exits 0 long before a client kills, and blames nobody but itself", async () => {
+  test("answers all, exits 0 long before a client kills it, and gives its own stop as the reason", async () => {
     await using cluster = await heldCluster();
     await using server = await stdioProcess(era, ["--config", cluster.config.path]);
     const task = await cluster.longTask();
@@ -184,7 +184,7 @@ test("a second signal also ends the wait for calls that were ended and do not an
   expect(await code).toBe(130);
 });
 
-test("a client that cancels while the server stops is heard", async () => {
+test("a client can cancel a call while the server stops", async () => {
   await using cluster = await heldCluster();
   const product = await start(cluster);
   const clients = await Promise.all([sseClient(product), httpClient(product)]);
@@ -226,7 +226,7 @@ test("a call that waits for its human ends with the server, not executed", async
   await client[Symbol.asyncDispose]();
 }, 60_000);
 
-test("a client whose stream breaks while the server stops is told to come back, not to give up", async () => {
+test("a client whose stream breaks while the server stops gets a retry time, not an error", async () => {
   await using cluster = await heldCluster();
   await using product = await start(cluster);
   await using client = await httpClient(product);

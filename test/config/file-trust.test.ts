@@ -169,7 +169,7 @@ describe.skipIf(!isRoot)("a file that belongs to another user", () => {
 describe.skipIf(!isRoot || Bun.which("unshare") === null)("what is mounted read-only", () => {
   const child = fileURLToPath(new URL("load-child.ts", import.meta.url));
 
-  /** Loads a configuration in a mount namespace of its own; the source, or the refusal. */
+  /** Loads a configuration in a new mount namespace; the source, or the refusal. */
   async function load(mounts: string, ...args: string[]): Promise<string> {
     const script = `${mounts}\nexec "$@"`;
     const command = ["unshare", "--mount", "sh", "-ec", script, "sh", process.execPath, child, ...args];
@@ -181,7 +181,7 @@ describe.skipIf(!isRoot || Bun.which("unshare") === null)("what is mounted read-
   const bind = (folder: string, point: string, options: string) =>
     `mkdir -p ${point}; mount --bind ${folder} ${point}; mount -o remount,bind,${options} ${point}`;
 
-  test("is used whoever owns it there, as in a container, where it was named and not merely found", async () => {
+  test("is used whatever its owner, as in a container, if it was named and not merely found", async () => {
     const folder = everyKind();
     for (const name of ["", ...kinds]) chownSync(`${folder}/${name}`, stranger, stranger);
     const point = `${folderWith({})}/etc`;

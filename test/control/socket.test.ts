@@ -99,7 +99,7 @@ test("a client that connects and says nothing does not hold up the end", async (
   expect(readdirSync(folder.path)).toEqual([]);
 });
 
-test("what is no socket, or is open to others, is not asked; what answers something else, or nothing, is told", async () => {
+test("what is no socket, or is open to others, is not asked; what answers something else, or nothing, is reported", async () => {
   await using folder = await privateFolder();
   await Bun.write(join(folder.path, "file.sock"), "");
   symlinkSync("/dev/null", join(folder.path, "link.sock"));

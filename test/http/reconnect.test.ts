@@ -90,7 +90,7 @@ test("a message for a stream that is not open waits until its client reopens it,
   await server.close();
 });
 
-test("while the stream is still open a second one of its client gets an id of its own", async () => {
+test("while the stream is still open a second one of its client gets another id", async () => {
   const server = listenToDemo({});
   const first = await openStream(server.url);
   await post(`${server.url}${first.path}`, initialize);
@@ -104,7 +104,7 @@ test("while the stream is still open a second one of its client gets an id of it
   await server.close();
 });
 
-test("a message for a stream that nobody reopens gets 404, at once where it cannot be one of ours", async () => {
+test("a message for a stream that is not reopened gets 404, at once if its id is not a UUID", async () => {
   const server = listenToDemo({ sse: { holdMs: 20 } });
   const unknown = `${server.url}/messages?sessionId=${crypto.randomUUID()}`;
   expect((await post(unknown, initialize)).status).toBe(404);
