@@ -442,3 +442,12 @@ test("a new firewall rule is made whatever digest it is sent with, and in a chan
   expect(await get(`${path}/0`)).not.toHaveProperty("source");
   expect(await refusal("PUT", `${path}/0`, { delete: "action" })).toContain("unable to delete required property");
 });
+
+test("an HA resource is named by a guest's number only where there is that guest, and delete wins over a value", async () => {
+  const { data, get, refusal } = begin();
+  const path = "/cluster/ha/resources";
+  expect(await refusal("GET", `${path}/999`)).toBe("500 unable to detect SID from VMID - VM/CT 999 does not exist");
+  await data("POST", path, { sid: "104", comment: "a" });
+  await data("PUT", `${path}/104`, { comment: "b", delete: "comment" });
+  expect(await get(`${path}/vm:104`)).not.toHaveProperty("comment");
+});
