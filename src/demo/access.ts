@@ -19,9 +19,9 @@ export type Check =
   | readonly ["userid-group", readonly string[], ...(readonly ["groups_param", string] | readonly [])]
   | readonly ["or" | "and", Check, Check];
 
-/** Everybody with a valid token; lists are then filtered by what the caller may see. */
+/** Any valid token; lists are then filtered by what the caller may see. */
 export const anyone: Permission = { user: "all" };
-/** Nobody over a token: the schema names no permissions, which leaves it to the user root@pam. */
+/** No token: the schema names no permissions, so only the user root@pam passes. */
 export const rootOnly: Permission = { check: ["root"] };
 /** All of these privileges on the path. */
 export const on = (path: string, ...privileges: string[]): Permission => ({ check: ["perm", path, privileges] });

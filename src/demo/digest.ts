@@ -4,7 +4,7 @@ import type { Guest } from "./world.ts";
 
 /**
  * SHA-1 over settings as Proxmox guards changes with: sorted `key:value` lines (`copy_list_with_digest` of
- * pve-firewall), so that equal settings have an equal digest in whatever order they were written.
+ * pve-firewall), so that equal settings have an equal digest in any order.
  */
 export function digest(...settings: readonly Readonly<Record<string, unknown>>[]): string {
   const sha = createHash("sha1");

@@ -14,7 +14,8 @@ function sid(call: Call): string {
   const given = call.text("sid");
   if (!/^\d+$/.test(given)) return given;
   const guest = call.world.guests.get(Number(given));
-  return guest === undefined ? `vm:${given}` : sidOf(guest);
+  if (guest === undefined) throw died(`unable to detect SID from VMID - VM/CT ${given} does not exist`);
+  return sidOf(guest);
 }
 
 const row = (name: string, resource: HaResource): HaResource => ({
@@ -56,8 +57,9 @@ function update(call: Call): void {
   const gone = words(call.text("delete"));
   const unknown = gone.find((key) => settings[key] === undefined);
   if (unknown !== undefined) throw died(`${failure}no such option '${unknown}'`);
-  const kept = Object.fromEntries(Object.entries(old).filter(([key]) => !gone.includes(key)));
-  call.world.ha.set(sid(call), { ...kept, ...given(call) });
+  // `delete` wins over a value.
+  const kept = Object.entries({ ...old, ...given(call) }).filter(([key]) => !gone.includes(key));
+  call.world.ha.set(sid(call), Object.fromEntries(kept));
 }
 
 const settings = optional({

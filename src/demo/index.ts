@@ -44,7 +44,7 @@ export interface DemoCluster {
   readonly tokens: Readonly<Record<string, string>>;
   /** Set these to break the cluster, at any time. */
   readonly faults: Faults;
-  /** All that the cluster is; whoever changes it changes what it answers. */
+  /** The cluster's state; a change to it shows in the next answer. */
   readonly world: World;
   /** Answers as `node` (default: the first one that is online) would as the entry point. */
   fetch(request: Request, node?: string): Promise<Response>;

@@ -1,4 +1,5 @@
 import { anyone, may, on } from "./access.ts";
+import { guarded } from "./accounts/user.ts";
 import { type Call, del, type Endpoint, get, post, put } from "./endpoint.ts";
 import { died, refused } from "./failure.ts";
 import { memberRow } from "./guest.ts";
@@ -50,7 +51,6 @@ function change(call: Call): void {
   if (call.params["comment"] !== undefined) pool.comment = call.text("comment");
 }
 
-const guarded = (failure: string) => ({ file: "user_cfg", failure });
 const changes = optional({
   "allow-move": flag("Take guests out of another pool."),
   comment: text("A note."),

@@ -103,7 +103,7 @@ function content(call: Call): Record<string, unknown>[] {
     .sort((a, b) => (a.volid.toLowerCase() < b.volid.toLowerCase() ? -1 : 1));
 }
 
-/** The volume id that the path's last part stands for, which may leave out the storage. */
+/** The volume id of the path's last part, which may leave out the storage. */
 function volid(call: Call): string {
   const volume = call.text("volume");
   return volume.includes(":") ? volume : `${call.text("storage")}:${volume}`;

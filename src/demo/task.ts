@@ -6,7 +6,7 @@ import { findNode, type Node, seconds, type World } from "./world.ts";
 
 /**
  * What a task does over time: it yields lines for its log, and numbers to let pass that part of a task's usual
- * duration. What it throws is the task's failure; its `finally` runs when somebody stops it.
+ * duration. What it throws is the task's failure; its `finally` runs when the task is stopped.
  */
 export type Script = Generator<string | number, void, void>;
 
@@ -44,7 +44,7 @@ export function logMessage({ world, node, who }: Call, msg: string): void {
   if (world.log.length > maxLogEntries) world.log.shift();
 }
 
-/** Starts a task that nobody asked for over the API. */
+/** Starts a task without an API request. */
 export function beginTask(world: World, of: Pick<Task, "node" | "type" | "id" | "user">, script: () => Script): Task {
   const node = findNode(world, of.node);
   node.pid += 1 + (node.pid % 7);

@@ -111,7 +111,7 @@ function subscription({ world, node }: Call): object {
 
 const audit = on("/nodes/{node}", "Sys.Audit");
 
-/** What tells of trouble, and says little in a cluster that has none. */
+/** The state of HA, replication, disks, ZFS, subscriptions and Ceph: where a cluster shows its faults. */
 export const troubleEndpoints: readonly Endpoint[] = [
   get("/cluster/ha/status/current", {
     does: "What high availability does.",

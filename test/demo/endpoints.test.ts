@@ -27,7 +27,7 @@ function begin(which = 0) {
   };
   const get = async (path: string, form?: Row): Promise<Row> => (await data("GET", path, form)) as Row;
   const rows = async (path: string, form?: Row): Promise<Row[]> => (await data("GET", path, form)) as Row[];
-  /** How a refused request is refused: status and text, with the errors where there are some. */
+  /** Status and text of a refused request, with its `errors` where there are any. */
   const refusal = async (method: string, path: string, form?: Row, token?: string): Promise<string> => {
     const response = await send(method, path, form, token);
     const body = (await response.json().catch(() => ({}))) as { errors?: unknown };
@@ -316,7 +316,7 @@ test("the node that is asked when none is named is one that is online", async ()
   await expect(asked).rejects.toThrow("offline");
 });
 
-test("the votes of the nodes are told, and no token removes a node", async () => {
+test("the nodes' votes are listed, and no token removes a node", async () => {
   const { rows, refusal } = begin();
   expect((await rows("/cluster/config/nodes")).map((it) => [it["node"], it["quorum_votes"]]).sort()).toEqual([
     ["pve1", "1"],
@@ -327,7 +327,7 @@ test("the votes of the nodes are told, and no token removes a node", async () =>
   expect(await begin(1).rows("/cluster/config/nodes")).toEqual([]);
 });
 
-test("all guests of a node are stopped at once, or those named, by whoever may", async () => {
+test("all guests of a node are stopped at once, or those named, by a token with VM.PowerMgmt", async () => {
   const { get, task, refusal } = begin();
   const status = async (vmid: number): Promise<unknown> =>
     (await get(`/nodes/pve1/qemu/${vmid}/status/current`))["status"];
@@ -362,7 +362,7 @@ test("the journal and the system log show what services wrote, to those with Sys
     );
 });
 
-test("services are stopped and started, but for those that Proxmox needs", async () => {
+test("services are stopped and started, except the essential ones", async () => {
   const { get, task } = begin();
   const path = "/nodes/pve1/services";
   expect(await task("POST", `${path}/corosync/stop`)).toBe("OK");
@@ -374,7 +374,7 @@ test("services are stopped and started, but for those that Proxmox needs", async
   );
 });
 
-test("the guest agent runs a command and tells how it ended", async () => {
+test("the guest agent runs a command and reports its exit code", async () => {
   const { get, data, send, refusal } = begin();
   const path = "/nodes/pve1/qemu/100/agent";
   const { pid } = (await data("POST", `${path}/exec`, { command: "uptime" })) as Row;
@@ -405,7 +405,7 @@ test("cdrom is another name for ide2, wins over it, and goes under either name",
   expect(config).not.toHaveProperty("unused0");
 });
 
-test("a guest under high availability is not destroyed without purge, and its state tells of it", async () => {
+test("a guest under high availability is not destroyed without purge, and its status shows it", async () => {
   const { data, get, rows, refusal, task } = begin();
   await data("POST", "/cluster/ha/resources", { sid: "vm:104", state: "stopped" });
   expect((await get("/nodes/pve1/qemu/104/status/current"))["ha"]).toEqual({ managed: 1, state: "stopped" });
@@ -441,4 +441,13 @@ test("a new firewall rule is made whatever digest it is sent with, and in a chan
   await data("PUT", `${path}/0`, { source: "" });
   expect(await get(`${path}/0`)).not.toHaveProperty("source");
   expect(await refusal("PUT", `${path}/0`, { delete: "action" })).toContain("unable to delete required property");
+});
+
+test("an HA resource is named by a guest's number only where there is that guest, and delete wins over a value", async () => {
+  const { data, get, refusal } = begin();
+  const path = "/cluster/ha/resources";
+  expect(await refusal("GET", `${path}/999`)).toBe("500 unable to detect SID from VMID - VM/CT 999 does not exist");
+  await data("POST", path, { sid: "104", comment: "a" });
+  await data("PUT", `${path}/104`, { comment: "b", delete: "comment" });
+  expect(await get(`${path}/vm:104`)).not.toHaveProperty("comment");
 });

@@ -36,7 +36,7 @@ interface Scene {
   readonly socket: Socket;
   /** Carries it out; the answer in the form of the wire. */
   answer(): Promise<Reply>;
-  /** Carries it out after so many milliseconds, with nobody to answer to. */
+  /** Carries it out after so many milliseconds, without an answer. */
   late(ms: number): void;
   /** The next number of this request's own, from 0 to 1. */
   random(): number;

@@ -44,7 +44,7 @@ export type HumanAnswer =
   | { readonly action: "accept"; readonly content?: { readonly confirm?: string } }
   | { readonly action: "decline" | "cancel" };
 
-/** Somebody whom a client can ask. */
+/** Answers the client's elicitation requests. */
 export type Human = (shown: Shown) => HumanAnswer | Promise<HumanAnswer>;
 
 /** A human who types this. */
@@ -76,7 +76,7 @@ const identity = { name: "proxmox-mcp-tests", version: "1.0.0" };
 export interface Target {
   readonly url: string;
   readonly headers?: Record<string, string>;
-  /** Whom the client can ask; without one it does not say that it could. */
+  /** Answers elicitation requests; without one the client does not declare elicitation. */
   readonly human?: Human;
 }
 
@@ -94,7 +94,7 @@ export async function httpClient({ url, headers = {}, human }: Target): Promise<
   );
 }
 
-/** The SDK's v1 client over stdio, with a product process of its own. */
+/** The SDK's v1 client over stdio, with its own product process. */
 export async function stdioClient(args: string[], env: Record<string, string> = {}, human?: Human): Promise<McpClient> {
   return await connectV1(new StdioClientTransport({ ...stdioServer(args, env), stderr: "ignore" }), human);
 }
@@ -104,7 +104,7 @@ export async function modernClient({ url, headers = {}, human }: Target): Promis
   return await connectV2(new ModernHttp(new URL("/mcp", url), { requestInit: { headers } }), human);
 }
 
-/** The SDK's v2 client over stdio, in the revision 2026-07-28, with a product process of its own. */
+/** The SDK's v2 client over stdio, in the revision 2026-07-28, with its own product process. */
 export async function modernStdioClient(
   args: string[],
   env: Record<string, string> = {},

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A clusters.json in a folder of its own, readable by us alone, gone when disposed. */
+/** A clusters.json in a new folder, readable by this user only, removed when disposed. */
 export interface ConfigFile extends AsyncDisposable {
   readonly path: string;
   readonly folder: string;

@@ -3,7 +3,7 @@ import { type ConfigFile, configFile } from "./config-file.ts";
 import { type DemoServer, serveDemo } from "./demo-server.ts";
 import { type Product, startProduct } from "./product.ts";
 
-/** The product over both clusters of the demo, each behind a socket of its own. */
+/** The product over both clusters of the demo, each behind its own socket. */
 export interface Fleet extends AsyncDisposable {
   readonly product: Product;
   readonly config: ConfigFile;

@@ -17,7 +17,7 @@ export function configOf(clusters: readonly ClusterConfig[], more: Partial<Confi
 /** A configuration without a cluster: for what only needs its key. */
 export const emptyConfig: Config = configOf([]);
 
-/** Clusters behind the policy, as whoever sits at this machine sees them with a client that can ask nobody. */
+/** Clusters behind the policy, for the local caller with a client without elicitation. */
 export function guarded(
   clusters: readonly ClusterConfig[],
   {

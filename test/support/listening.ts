@@ -40,7 +40,7 @@ export const loopback: ServerConfig = {
   warnings: [],
 };
 
-/** Nobody but whoever comes, as often as they like; nothing is secret. */
+/** No authentication and no limits. */
 export const unlimited = {
   callers: () => [],
   knows: () => true,

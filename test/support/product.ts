@@ -10,7 +10,7 @@ export function productCommand(): string[] {
   return [process.execPath, fileURLToPath(new URL("../../src/main.ts", import.meta.url))];
 }
 
-/** A `serve` of the product in a process of its own. */
+/** A `serve` process of the product. */
 export interface Product extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
@@ -22,7 +22,7 @@ export interface Product extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<number>;
 }
 
-/** Where products of tests put their control sockets, apart from the servers of whoever runs the tests. */
+/** Where products of tests put their control sockets, apart from the servers of the user who runs the tests. */
 const testRuntime = join(tmpdir(), `proxmox-mcp-tests-${process.getuid?.() ?? 0}`);
 
 /** The environment of a test's product: nothing of the machine's own settings but what a process needs to run. */

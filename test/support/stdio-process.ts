@@ -8,7 +8,7 @@ interface Message {
   readonly error?: unknown;
 }
 
-/** `stdio` of the product in a process of its own, by hand: a client of the SDK cancels its calls when it closes stdin. */
+/** A `stdio` process of the product without an SDK client, which would cancel its calls when it closes stdin. */
 export interface StdioProcess extends AsyncDisposable {
   readonly pid: number;
   /** Sends a call of a tool; its answer has the given id. */
