@@ -4,8 +4,8 @@ import type { Flags } from "../../src/config/given.ts";
 import { loadLogConfig } from "../../src/config/log.ts";
 import { loadServerConfig } from "../../src/config/server.ts";
 import { settings } from "../../src/config/settings.ts";
-import { selfSigned } from "./certificates.ts";
 import { daysFromNow, makeAuthority, makeIdentity } from "../support/pki.ts";
+import { selfSigned } from "./certificates.ts";
 import { folderWith } from "./folder.ts";
 
 const token = "a-token-of-good-length";
