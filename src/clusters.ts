@@ -100,7 +100,7 @@ export class ClusterManager {
   }
 }
 
-/** What Proxmox's answer has under a key, if it is an object and that a text: whoever answers may not be Proxmox. */
+/** What Proxmox's answer has under a key, if it is an object and that a string: the host that answers may not be Proxmox. */
 function textIn(data: unknown, key: string): string | undefined {
   const value: unknown = typeof data === "object" && data !== null ? (data as Record<string, unknown>)[key] : undefined;
   return typeof value === "string" ? value : undefined;

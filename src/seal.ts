@@ -28,7 +28,7 @@ export class Seal {
   }
 
   /**
-   * Signs a value. `boundTo` is not in the text but needed to open it, such as whom it was given to.
+   * Signs a value. `boundTo` is not in the text but needed to open it, such as its holder.
    * The result has only characters that a header or a URL takes.
    */
   close(purpose: SealPurpose, value: unknown, boundTo: string): string {

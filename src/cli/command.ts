@@ -14,7 +14,7 @@ export interface CommandDefinition {
   readonly run: Run;
 }
 
-/** A command of the program, and what else is told of it: in its `--help`, and in the README. */
+/** A command of the program, with its texts for `--help` and the README. */
 export interface Command extends CommandDef {
   readonly description: string;
   readonly examples: readonly string[];

@@ -18,8 +18,8 @@ export interface TerminalOptions {
 }
 
 /**
- * Does something with the clusters as whoever sits at this machine. What needs consent is asked in the terminal, with
- * the same plan and the same rules as for a client's human; `given` answers in their place, for scripts.
+ * Runs an action on the clusters for the operator at the terminal. Consent is asked for in the terminal, with the same
+ * plan and rules as in a client; `given` answers instead, for scripts.
  * @throws {NotExecuted} where there is neither a terminal nor `given`.
  */
 export async function askInTerminal<T>(

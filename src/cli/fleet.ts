@@ -72,8 +72,8 @@ export function openFleet(
 }
 
 /**
- * The clusters for a command of somebody at this machine, who sees what they do: it is written down where the
- * configuration names a place for that, and nowhere else.
+ * The clusters for a command of the operator, who sees its effects: it is audited only where the configuration names a
+ * file for that.
  * @throws {ConfigError} when the configuration cannot be used, {AuditError} when its audit cannot be opened.
  */
 export async function openQuietly({

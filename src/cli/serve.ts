@@ -11,7 +11,7 @@ import { flagsOf } from "./flags.ts";
 import { type Setup, setUp } from "./setup.ts";
 import { drain, stopSignals } from "./shutdown.ts";
 
-/** `serve`: MCP over HTTP+SSE and Streamable HTTP, until it is told to end. */
+/** `serve`: MCP over HTTP+SSE and Streamable HTTP, until a signal ends it. */
 export const serve = command({
   name: "serve",
   description: "serve MCP over HTTP (the default command)",
@@ -26,7 +26,7 @@ export const serve = command({
     const listening = start(server, setup);
     setup.onToolsChange(listening.toolsChanged);
     setup.onRevocation(() => void listening.endRevoked());
-    // Heard before anybody is told that it runs: a supervisor may end it at once.
+    // Installed before the server reports that it runs: a supervisor may end it at once.
     const signals = stopSignals();
     const url = reachable(listening.url, server);
     const isControlled = setup.openControl("serve", () => ({ transport: "http", url, sessions: listening.sessions() }));
@@ -64,7 +64,7 @@ function listenFault(error: unknown, host: string): string {
   return isIP(host) === 0 ? `the name ${host} does not resolve to an address` : (message ?? String(error));
 }
 
-/** The URL as a client may use it: nobody connects to 0.0.0.0, and a name must be an allowed one. */
+/** The URL for clients: 0.0.0.0 is no address to connect to, and a name must be an allowed one. */
 function reachable(url: string, { host, allowedHosts }: ServerConfig): string {
   if (host !== "0.0.0.0" && host !== "::") return url;
   const { protocol, port } = new URL(url);

@@ -71,7 +71,7 @@ function advice(endpoint: string, leaf: Certificate, doubt: string | undefined):
     `This machine does not trust it: ${doubt.replace(/^\S+ shows /, "it is ")}.`,
     "",
     "First compare the SHA-256 with what the node itself says, at its console or over ssh, for pveproxy-ssl.pem or,",
-    "where there is none, pve-ssl.pem: whoever sits in between can show any certificate.",
+    "where there is none, pve-ssl.pem: an attacker in between can present any certificate.",
     "  pvenode cert info",
     "",
     "If it is the same, these lines in the cluster's entry of clusters.json trust exactly this certificate:",

@@ -6,7 +6,7 @@ import type { CallerConfig } from "./types.ts";
 import { expandVariables, type Variables } from "./variables.ts";
 import { didYouMean, found } from "./wording.ts";
 
-/** Names that stand for callers without an entry: whoever has `MCP_AUTH_TOKEN`, who needs none, and stdio's client. */
+/** Names of callers without an entry: clients with `MCP_AUTH_TOKEN`, clients without a token, and the stdio client. */
 const ownNames = ["default", "anonymous", "local"];
 
 /** What a caller may who has no limits of its own. */
@@ -22,7 +22,7 @@ export function readCallers(value: unknown, clusters: readonly string[], mistake
   if (Object.keys(value).length === 0) {
     mistakes.push({
       path: ["callers"],
-      text: "holds nobody; remove the key, or add one: `proxmox-mcp token new NAME`.",
+      text: "is empty; remove the key, or add a caller: `proxmox-mcp token new NAME`.",
     });
   }
   const callers = Object.entries(value).flatMap(([name, raw]) => readCaller(name, raw, clusters, mistakes));
@@ -74,7 +74,7 @@ function readCaller(name: string, raw: unknown, clusters: readonly string[], mis
   ];
 }
 
-/** Reads `audit_log`: `stderr`, or the path of a file, which is only opened by whoever writes to it. */
+/** Reads `audit_log`: `stderr`, or the path of a file, which is opened only by the audit. */
 export function readAuditLog(
   value: unknown,
   { folder, env }: { readonly folder: string; readonly env: Variables },

@@ -145,7 +145,7 @@ function unverified(cluster: ClusterConfig): string | undefined {
   if (cluster.tls.mode !== "off" || cluster.endpoints.every((endpoint) => endpoint.startsWith("http:")))
     return undefined;
   return (
-    `Cluster ${cluster.name} accepts any certificate (verify_ssl is false), so whoever stands between here and it can ` +
+    `Cluster ${cluster.name} accepts any certificate (verify_ssl is false), so an attacker between this server and it can ` +
     'take its token. Better: "ca_file" with a copy of its /etc/pve/pve-root-ca.pem, or "fingerprint" with the ' +
     "SHA-256 fingerprint of its certificate."
   );

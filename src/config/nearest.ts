@@ -1,7 +1,7 @@
 import { distance } from "fastest-levenshtein";
 
 /**
- * The candidate that somebody most likely meant by `word`; `undefined` when none is near: more than a third
+ * The candidate that `word` most likely is a misspelling of; `undefined` when none is near: more than a third
  * of its letters would have to change. Letter case, `-`, `_`, `.` and spaces count for nothing.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {

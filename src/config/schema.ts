@@ -219,7 +219,7 @@ export const callerSchema = z
       .describe("So many calls of tools may run at once; one more is an error that says so. Default: 20.")
       .optional(),
   })
-  .meta({ description: "Somebody with a token of their own." });
+  .meta({ description: "A caller with its own token." });
 
 /** The keys that a caller may have. */
 export const callerKeys: readonly string[] = Object.keys(callerSchema.shape);
@@ -235,7 +235,7 @@ const file = z
       .meta({
         minProperties: 1,
         description:
-          "Who may call, by name, beside whoever has MCP_AUTH_TOKEN. Where this is set every client needs a token, on loopback too.",
+          "Who may call, by name, in addition to clients that send MCP_AUTH_TOKEN. If set, every client needs a token, on loopback too.",
       })
       .optional(),
     audit_log: z

@@ -13,7 +13,7 @@ import type { ServerConfig } from "./types.ts";
 const shortToken = 16;
 
 /**
- * How to listen and whom to let in, from flags and environment, with everything judged now: files are read,
+ * Where to listen and which clients to accept, from flags and environment, all validated here: files are read,
  * certificate and key compared, and an open port without a token refused. Relative paths start from the working directory.
  * @param hasCallers whether `callers` of `clusters.json` make every client send a token anyway.
  * @throws ConfigError with every mistake, named by its flag or variable.
@@ -39,7 +39,7 @@ export function loadServerConfig(given: Given, hasCallers = false): ServerConfig
   if (isOpen && !wantsToken && !allowUnauthenticated) {
     refuse(
       "MCP_HOST or --host: listening beyond this machine needs a bearer token: set MCP_AUTH_TOKEN (or MCP_AUTH_TOKEN_FILE), or callers in clusters.json (`proxmox-mcp token new NAME`). " +
-        "Or set MCP_ALLOW_UNAUTHENTICATED=1 if whoever reaches the port may use the clusters.",
+        "Or set MCP_ALLOW_UNAUTHENTICATED=1 if anyone who can reach the port may use the clusters.",
     );
   }
   if (lines.length > 0) throw new ConfigError(`The server's settings have ${counted(lines.length)}:`, lines);
@@ -181,7 +181,7 @@ function openWarnings(state: {
 }): string[] {
   const warnings: string[] = [];
   if (!state.wantsToken) {
-    warnings.push("The server is open: whoever reaches its port uses the clusters with their tokens.");
+    warnings.push("The server is open: anyone who can reach its port can use the clusters with their tokens.");
   } else if (!state.hasTls) {
     warnings.push(
       "The bearer token crosses the network in the clear. Set MCP_TLS_CERT_FILE and MCP_TLS_KEY_FILE, or put a proxy with https before it.",

@@ -174,7 +174,7 @@ export const settings = define([
     kind: "switch",
     hint: "1",
     default: "0",
-    meaning: "listen beyond loopback without a token: whoever reaches the port uses the clusters",
+    meaning: "listen beyond loopback without a token: anyone who can reach the port can use the clusters",
   },
   {
     group: "server",

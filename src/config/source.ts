@@ -22,7 +22,7 @@ export interface ConfigSearch {
 /**
  * Loads the clusters from the first of: the file that `--config` names, the one that `PROXMOX_MCP_CONFIG` names,
  * the environment if `PROXMOX_URL` is set, `./clusters.json`, the system's file. A file that is named must exist;
- * one that is only looked for may be missing, but not unreadable. What is set aside for another is told in a warning.
+ * one that is only looked for may be missing, but not unreadable. A source that is ignored in favor of another gets a warning.
  * The environment's proxies are part of every cluster.
  * Rejects with ConfigError, which holds every mistake of the source that counts.
  */

@@ -75,7 +75,7 @@ export interface PolicyConfig {
   readonly protect: readonly string[];
 }
 
-/** Somebody with a token of their own, and what is theirs of the clusters. */
+/** A caller with its own token, and its rights on the clusters. */
 export interface CallerConfig {
   readonly name: string;
   /** SHA-256 of the bearer token, 64 lower-case hex digits. */
@@ -90,7 +90,7 @@ export interface CallerConfig {
   readonly parallelCalls: number;
 }
 
-/** How the HTTP server listens and whom it lets in. */
+/** Where the HTTP server listens and which clients it accepts. */
 export interface ServerConfig {
   readonly host: string;
   readonly port: number;

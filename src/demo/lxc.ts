@@ -43,7 +43,7 @@ const known: Parameters = {
   swap: integer("Swap in MiB.", { minimum: 0, default: 512 }),
   tags: text("Labels, separated by semicolons.", { format: "pve-tag-list" }),
   template: flag("It is a template.", { default: 0 }),
-  unprivileged: flag("Its root is nobody outside.", { default: 0 }),
+  unprivileged: flag("Maps root to an unprivileged user of the host.", { default: 0 }),
   "unused[n]": text("A volume that is not mounted."),
 };
 

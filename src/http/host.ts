@@ -11,8 +11,8 @@ interface HostPattern {
 }
 
 /**
- * Refuses requests whose `Host` is not one of ours (DNS rebinding: a browser can be led to this server under somebody
- * else's name). Loopback names and the address listened on always pass.
+ * Refuses requests whose `Host` is not one of ours (DNS rebinding: a browser can be led to this server under a
+ * foreign name). Loopback names and the address listened on always pass.
  * @param allowed entries of `MCP_ALLOWED_HOSTS`: `host` or `host:*` for any port, `host:port` for that one, `*` for all.
  * @param bound the address listened on.
  */

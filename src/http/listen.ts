@@ -104,7 +104,7 @@ export function listen(
     if (tooLarge !== undefined) return tooLarge;
     const seconds = request.method === "POST" ? await limits.retryAfter(caller) : undefined;
     if (seconds !== undefined) return tooMany(caller, seconds);
-    // Only now: whoever did not pass the gates is cut off after Bun's 10 s of silence.
+    // Only now: connections that did not pass the gates are closed after Bun's 10 s of silence.
     server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
     return await serve(request, caller, () => server.requestIP(request)?.address);
   };

@@ -127,7 +127,7 @@ export function sessionEndpoint(
     if (isReady && known.caller.id === caller.id && !ids.isOver(known.until)) return known;
     const said = isReady ? undefined : ids.read(id, caller);
     if (said === undefined) {
-      return refuse(404, "Session not found: it ended, is too old, or never was yours. Initialize anew.", {}, -32001);
+      return refuse(404, "Session not found or expired; re-initialize.", {}, -32001);
     }
     const begun = rebuilding.get(id) ?? rebuild(id, said, caller);
     rebuilding.set(id, begun);

@@ -84,7 +84,7 @@ function endedStream(): Response {
   return new Response(`retry: ${stoppingRetryMs}\n\n`, { headers: streamHeaders });
 }
 
-/** HTTP+SSE of MCP 2024-11-05, what Gemini CLI's `"type": "sse"` speaks. `messagesPath` is told to clients. */
+/** HTTP+SSE of MCP 2024-11-05, what Gemini CLI's `"type": "sse"` speaks. Clients learn `messagesPath` from it. */
 export function sseEndpoint(
   createServer: ServerFactory,
   log: Log,

@@ -25,7 +25,7 @@ export class Offers {
     this.#tools = tools;
   }
 
-  /** What to show to whoever sees the clusters like this. Tools that change things are left out where nothing may change. */
+  /** The tools for a caller with this view of the clusters. Tools that change things are left out where nothing may change. */
   of({ names, writes }: Proxmox): Offer {
     const key = JSON.stringify([names, writes]);
     const known = this.#offers.get(key);

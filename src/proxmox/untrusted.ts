@@ -42,7 +42,7 @@ function why(endpoint: string, mode: TlsMode, code: string | undefined, certific
 function remedy(endpoint: string, mode: TlsMode, code: string | undefined, certificate: Certificate): string {
   const pin = `"fingerprint": "${certificate.fingerprint}"`;
   const compare =
-    "First compare it with the fingerprint that `pvenode cert info` shows on the node itself: whoever sits in between can show any certificate.";
+    "First compare it with the fingerprint that `pvenode cert info` shows on the node itself: an attacker in between can present any certificate.";
   if (mode.mode === "fingerprint") {
     return `If the node's certificate was renewed, set ${pin} in the cluster's entry (or a list, to keep the old one). ${compare}`;
   }

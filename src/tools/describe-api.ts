@@ -158,7 +158,7 @@ function differences(
   const elsewhere = editions
     .filter((edition) => edition !== own)
     .map(({ schema, where }) => ({ where, endpoint: schema.endpoint(endpoint.method, endpoint.template) }));
-  // Whoever asked for some parameters has no use for the others' differences.
+  // Differences of parameters that were not asked for are left out.
   const telling = slice ? elsewhere.filter((other) => other.endpoint === undefined) : elsewhere;
   return describeDifferences(endpoint, telling);
 }

@@ -2,7 +2,7 @@ import { plainLine } from "../plain.ts";
 import type { Detour } from "../policy/guard.ts";
 import { mostNotes } from "./room.ts";
 
-/** So many are told; where many requests take detours, they take the same ones. */
+/** Maximum number shown; where many requests take detours, they take the same ones. */
 const mostTold = 3;
 
 /** An answer with how it came, where that was by a detour that its text does not tell of yet. */

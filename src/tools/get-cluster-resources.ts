@@ -89,7 +89,7 @@ function fitting(pageOf: (count: number) => string, most: number): string {
   return fitting(pageOf, Math.max(1, Math.floor((most * mostCharacters) / text.length) - 1));
 }
 
-/** Those that were not found by what they are called, because nobody knows it just now. */
+/** Guests whose name or tags are unknown at the moment, and so cannot match. */
 function unnamed(guests: readonly Resource[]): string[] {
   if (guests.length === 0) return [];
   const vmids = guests.slice(0, 20).map(({ vmid }) => vmid);

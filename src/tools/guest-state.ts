@@ -9,7 +9,7 @@ export type Power = "running" | "paused" | "off" | "suspended to disk";
 export interface GuestState {
   readonly name: string | undefined;
   readonly power: Power;
-  /** Why it is paused, in QEMU's word, where nobody paused it: `io-error`, `suspended`. */
+  /** Why it is paused, in QEMU's terms, where no user paused it: `io-error`, `suspended`. */
   readonly halted: string | undefined;
   /** Whether high availability starts and stops it. */
   readonly managed: boolean;

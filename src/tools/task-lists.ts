@@ -96,7 +96,7 @@ interface NodePage {
   readonly missing?: string;
 }
 
-/** A node that does not give its list loses nobody else's. */
+/** A node that does not give its list does not affect those of the others. */
 async function tasksOf(cluster: string, node: string, wanted: Wanted, context: ToolContext): Promise<NodePage> {
   const { status, vmid, user, type, since, limit } = wanted;
   const params = {

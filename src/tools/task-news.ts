@@ -9,7 +9,7 @@ import { duration } from "./units.ts";
 
 /** What became of a task while it was waited for. */
 export interface TaskNews {
-  /** `running`: not ended, as far as is known; `vanished`: it ended, and nobody can tell how. */
+  /** `running`: not ended, as far as is known; `vanished`: it ended with an unknown outcome. */
   readonly outcome: "ok" | "warnings" | "failed" | "running" | "vanished";
   /** Proxmox's words for how it ended. */
   readonly exitstatus?: string;
@@ -25,8 +25,8 @@ export interface Watch {
 }
 
 /**
- * How long a tool waits for a task that it started, in milliseconds: most tasks of guests end within it, and nobody
- * takes the call for lost.
+ * How long a tool waits for a task that it started, in milliseconds: most tasks of guests end within it, and no
+ * client takes the call for lost.
  */
 const momentMs = 7000;
 
@@ -78,7 +78,7 @@ export async function watchStarted(handle: TaskHandle, context: ToolContext): Pr
 
 /**
  * The text of a task that did not fail.
- * @throws {ToolFailure} with the text of one that did, or that nobody can tell of.
+ * @throws {ToolFailure} with the text of one that failed or whose outcome is unknown.
  */
 export function textUnlessFailed({ outcome, text }: TaskNews): string {
   if (outcome === "failed" || outcome === "vanished") throw new ToolFailure(text);
@@ -129,7 +129,7 @@ function cutShort(handle: TaskHandle, why: string): TaskNews {
 }
 
 function vanished(handle: TaskHandle): TaskNews {
-  const text = `${titleOf(handle)} ran a moment ago, and now ${handle.node} knows no such task: nobody can tell how it ended. Look at what it worked on before it is started again.`;
+  const text = `${titleOf(handle)} ran a moment ago, and now ${handle.node} knows no such task, so its outcome is unknown. Check its target before starting it again.`;
   return { outcome: "vanished", text: `${text}\n${named(handle)}` };
 }
 

@@ -162,7 +162,7 @@ describe("the demo behind real TLS", () => {
     expect(trouble).toMatchInlineSnapshot(`
       "alpha at https://127.0.0.1:PORT
         FAIL  certificate  https://127.0.0.1:PORT shows a certificate that expired on DATE (subject "CN=pve1.test", issuer "CN=Test Authority", names 127.0.0.1, localhost, valid DATE to DATE, SHA-256 AB:CD); nothing was sent to it
-              next: Renew it on the node (\`pvecm updatecerts --force\`, or \`pvenode acme cert renew\`), or trust exactly this one with "fingerprint": "AB:CD" in the cluster's entry. First compare it with the fingerprint that \`pvenode cert info\` shows on the node itself: whoever sits in between can show any certificate.
+              next: Renew it on the node (\`pvecm updatecerts --force\`, or \`pvenode acme cert renew\`), or trust exactly this one with "fingerprint": "AB:CD" in the cluster's entry. First compare it with the fingerprint that \`pvenode cert info\` shows on the node itself: an attacker in between can present any certificate.
       1 ok, 0 warn, 1 FAIL"
     `);
     expect(code).toBe(1);
@@ -208,7 +208,7 @@ describe("the demo behind real TLS", () => {
     const { code, stdout, trouble } = await check({ alpha: entry(server.url, cluster.tokens["admin"], off) });
     expect(trouble).toMatchInlineSnapshot(`
       "FOLDER/clusters.json
-        warn  Cluster alpha accepts any certificate (verify_ssl is false), so whoever stands between here and it can take its token. Better: "ca_file" with a copy of its /etc/pve/pve-root-ca.pem, or "fingerprint" with the SHA-256 fingerprint of its certificate.
+        warn  Cluster alpha accepts any certificate (verify_ssl is false), so an attacker between this server and it can take its token. Better: "ca_file" with a copy of its /etc/pve/pve-root-ca.pem, or "fingerprint" with the SHA-256 fingerprint of its certificate.
       alpha at https://127.0.0.1:PORT
         warn  certificate  accepted without verification (verify_ssl is false); subject "CN=pve1.test", ends in 30 days (DATE), SHA-256 AB:CD
               next: Remove "verify_ssl" from the cluster's entry and set "fingerprint": "AB:CD", once \`pvenode cert info\` on the node shows the same; or "ca_file" with a copy of its /etc/pve/pve-root-ca.pem.
@@ -227,7 +227,7 @@ describe("the demo behind real TLS", () => {
     expect(trouble).toMatchInlineSnapshot(`
       "alpha at https://127.0.0.1:PORT
         FAIL  certificate  https://127.0.0.1:PORT shows a certificate from an authority that this machine does not know (UNABLE_TO_VERIFY_LEAF_SIGNATURE) (subject "CN=pve1.test", issuer "CN=Test Authority", names 127.0.0.1, localhost, valid DATE to DATE, SHA-256 AB:CD); nothing was sent to it
-              next: Either copy /etc/pve/pve-root-ca.pem from a node of 127.0.0.1's cluster and set "ca_file": "/path/to/pve-root-ca.pem", or set "fingerprint": "AB:CD" in the cluster's entry. First compare it with the fingerprint that \`pvenode cert info\` shows on the node itself: whoever sits in between can show any certificate.
+              next: Either copy /etc/pve/pve-root-ca.pem from a node of 127.0.0.1's cluster and set "ca_file": "/path/to/pve-root-ca.pem", or set "fingerprint": "AB:CD" in the cluster's entry. First compare it with the fingerprint that \`pvenode cert info\` shows on the node itself: an attacker in between can present any certificate.
       1 ok, 0 warn, 1 FAIL"
     `);
     expect(code).toBe(1);

@@ -31,7 +31,7 @@ test("shows the certificate, how to compare it, and the lines that trust it; sen
     This machine does not trust it: it is a certificate from an authority that this machine does not know (UNABLE_TO_VERIFY_LEAF_SIGNATURE).
 
     First compare the SHA-256 with what the node itself says, at its console or over ssh, for pveproxy-ssl.pem or,
-    where there is none, pve-ssl.pem: whoever sits in between can show any certificate.
+    where there is none, pve-ssl.pem: an attacker in between can present any certificate.
       pvenode cert info
 
     If it is the same, these lines in the cluster's entry of clusters.json trust exactly this certificate:

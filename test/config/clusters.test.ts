@@ -264,7 +264,7 @@ describe("the keys of a cluster", () => {
   test("turning verification off is warned about, with the cluster and the two better ways", () => {
     expect(parseClusters(prodWith({ verify_ssl: false }), origin).warnings).toMatchInlineSnapshot(`
       [
-        "Cluster prod accepts any certificate (verify_ssl is false), so whoever stands between here and it can take its token. Better: "ca_file" with a copy of its /etc/pve/pve-root-ca.pem, or "fingerprint" with the SHA-256 fingerprint of its certificate.",
+        "Cluster prod accepts any certificate (verify_ssl is false), so an attacker between this server and it can take its token. Better: "ca_file" with a copy of its /etc/pve/pve-root-ca.pem, or "fingerprint" with the SHA-256 fingerprint of its certificate.",
       ]
     `);
     expect(parseClusters(prodWith({ verify_ssl: false, url: "http://localhost" }), origin).warnings).toEqual([]);

@@ -125,7 +125,7 @@ describe("listening beyond this machine", () => {
     (host) => {
       expect(refusal({ MCP_HOST: host })).toBe(
         "The server's settings have 1 mistake:\n  MCP_HOST or --host: listening beyond this machine needs a bearer token: " +
-          "set MCP_AUTH_TOKEN (or MCP_AUTH_TOKEN_FILE), or callers in clusters.json (`proxmox-mcp token new NAME`). Or set MCP_ALLOW_UNAUTHENTICATED=1 if whoever reaches the port may use the clusters.",
+          "set MCP_AUTH_TOKEN (or MCP_AUTH_TOKEN_FILE), or callers in clusters.json (`proxmox-mcp token new NAME`). Or set MCP_ALLOW_UNAUTHENTICATED=1 if anyone who can reach the port may use the clusters.",
       );
     },
   );
@@ -156,7 +156,7 @@ describe("listening beyond this machine", () => {
           "Only loopback names may be used to reach the server, so clients elsewhere get 403. List its names in MCP_ALLOWED_HOSTS.",
         ],
         [
-          "The server is open: whoever reaches its port uses the clusters with their tokens.",
+          "The server is open: anyone who can reach its port can use the clusters with their tokens.",
         ],
         [],
         [],

@@ -148,8 +148,8 @@ describe("500 guests on 2 clusters", () => {
     for (const [args, says] of [
       [{ type: "lxc", limit: 10, cursor }, "belongs to a list with other arguments"],
       [{ type: "vm", search: "web", cursor }, "belongs to a list with other arguments"],
-      [{ type: "vm", cursor: "nonsense" }, "this is none that a list ended with"],
-      [{ type: "vm", cursor: Buffer.from("[1,2]").toString("base64url") }, "this is none that a list ended with"],
+      [{ type: "vm", cursor: "nonsense" }, "not one that an earlier answer returned"],
+      [{ type: "vm", cursor: Buffer.from("[1,2]").toString("base64url") }, "not one that an earlier answer returned"],
     ] as const) {
       const answer = await client.call("get_cluster_resources", args);
       expect(answer).toEqual({ isError: true, text: expect.stringContaining(says) });

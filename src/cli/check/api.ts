@@ -41,7 +41,7 @@ export async function askApi(
     { check: "token", verdict: "ok", text: `${token} works` },
     version,
     ...clockFound(answer.date),
-    // Whoever lacks every right is told once how to get some.
+    // A token without any privilege gets the advice once.
     privileges.verdict === "fail" || next === undefined ? quorum : { ...quorum, next },
     found(nodes, nodesForm, nodesFound, strange("nodes", endpoint, "/nodes")),
     privileges,

@@ -16,7 +16,7 @@ export interface StoredBackups {
 /** What backups there are, by the storage of backup jobs; only storages that could be read. */
 export type BackupFiles = ReadonlyMap<string, StoredBackups>;
 
-/** A list of backups may be megabytes long; nobody has that many storages for them. */
+/** A list of backups may be megabytes long; no cluster has that many storages for them. */
 const mostStorages = 8;
 
 const parse = (data: unknown) =>

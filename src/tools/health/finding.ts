@@ -1,4 +1,4 @@
-/** How soon somebody must act: `now` data is at risk or something is out, `soon` it will be, `later` it could be. */
+/** How soon an operator must act: `now` data is at risk or something is out, `soon` it will be, `later` it could be. */
 export type Urgency = "now" | "soon" | "later";
 
 /** The most urgent first. */

@@ -44,7 +44,7 @@ const columns = {
     (r) => used(r.mem, r.maxmem, isOn(r)),
     (r) => (isOn(r) ? ratio(r.mem, r.maxmem) : undefined),
   ),
-  // What is in the disk of a VM nobody but the VM knows: Proxmox says 0.
+  // Only the guest knows how full a VM's disk is: Proxmox reports 0.
   disk: column(
     "disk",
     (r) => used(r.type === "qemu" ? undefined : r.disk, r.maxdisk, isOn(r)),
@@ -62,7 +62,7 @@ const columns = {
   id: column("id", (r) => r.id),
 } as const;
 
-/** A part of the answer: one kind of resource, and its columns where nobody asks for others. */
+/** A part of the answer: one kind of resource, and its default columns. */
 export interface Section {
   readonly title: string;
   readonly types: readonly string[];

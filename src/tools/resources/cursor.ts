@@ -24,7 +24,9 @@ export function writeCursor({ by, section, cluster, vmid, id }: Place, question:
 export function readCursor(text: string, question: unknown): Place {
   const { data } = form.safeParse(parse(text));
   if (data === undefined)
-    throw new ToolFailure("cursor: this is none that a list ended with. Call without it to begin anew.");
+    throw new ToolFailure(
+      "cursor: not one that an earlier answer returned. Call without it to start from the beginning.",
+    );
   const [asked, by, section, cluster, vmid, id] = data;
   if (asked !== digest(question)) {
     throw new ToolFailure(

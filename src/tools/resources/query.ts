@@ -38,7 +38,7 @@ const textKeys: Readonly<Record<string, { readonly part?: true; values(resource:
 const numberKeys: Readonly<Record<string, (resource: Resource) => Amounts>> = {
   cpu: (resource) => ({ percent: isOn(resource) ? ratio(resource.cpu, 0.01) : undefined }),
   mem: (resource) => ({ ...(isOn(resource) && amounts(resource.mem, resource.maxmem)) }),
-  // What is in the disk of a VM nobody but the VM knows: Proxmox says 0.
+  // Only the guest knows how full a VM's disk is: Proxmox reports 0.
   disk: ({ type, disk, maxdisk }) => (type === "qemu" ? {} : amounts(disk, maxdisk)),
   // Nothing that is off has been up for less than a day.
   uptime: ({ uptime }) => ({ seconds: uptime === 0 ? undefined : uptime }),
@@ -64,7 +64,7 @@ function aliased(key: string): string {
   return own(aliases, lower) ?? lower;
 }
 
-/** What stands under a key that somebody wrote: `constructor` is none. */
+/** The value of an own key; `constructor` is none. */
 function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }

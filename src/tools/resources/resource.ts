@@ -63,7 +63,7 @@ export interface ResourceRow {
 
 /**
  * A row made sound. Proxmox sends numbers as strings now and then; what is neither text nor number where it should be is
- * left out, so that a row of one cluster spoils nobody else's.
+ * left out, so that a row of one cluster does not spoil the others.
  */
 export function resourceOf(row: ResourceRow, cluster: string): Resource {
   const text = (key: string) => (typeof row[key] === "string" && row[key] !== "" ? [[key, row[key]]] : []);
@@ -120,7 +120,7 @@ export function foldShared(resources: readonly Resource[]): Resource[] {
       type === "storage" && shared === 1 ? JSON.stringify([cluster, storage]) : JSON.stringify([cluster, resource.id]);
     const known = folded.get(key);
     if (known === undefined) folded.set(key, resource);
-    // A node that does not report knows nothing of it; whoever does tells more.
+    // A node that does not report knows nothing of it; a node that does reports more.
     else {
       const better = known.status === "available" || status !== "available" ? known : resource;
       const nodes = [...(known.node?.split(",") ?? []), node].sort().join(",");

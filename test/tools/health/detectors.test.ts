@@ -253,7 +253,7 @@ describe("cluster_health finds, and nothing else,", () => {
     fleet.alpha.faults.noQuorum = true;
     const rows = await rowsOf(fleet);
     expect(rows.filter((row) => row.startsWith("now"))).toEqual([
-      "now | alpha | cluster | no quorum: 1 of 3 nodes in sight, not pve2, pve3; reads go on, nothing can be changed or started |  | Bring those nodes or the cluster network back; `pvecm status` on a node shows who sees whom.",
+      "now | alpha | cluster | no quorum: 1 of 3 nodes in sight, not pve2, pve3; reads go on, nothing can be changed or started |  | Bring those nodes or the cluster network back; `pvecm status` on a node shows which nodes see each other.",
       "now | alpha | node pve2 | offline; guests on it: 110, 111, 210 |  | Look at its power, console and network.",
       "now | alpha | node pve3 | offline; guests on it: 120, 220 |  | Look at its power, console and network.",
     ]);

@@ -12,7 +12,7 @@ import { replication } from "./replication.ts";
 import { storage } from "./storage.ts";
 import { failedBackups, failedTasks } from "./tasks.ts";
 
-/** All detectors; what they find of the same urgency is told in this order: outages and data at risk first. */
+/** All detectors; findings of the same urgency are reported in this order: outages and data at risk first. */
 export const detectors: readonly Detector[] = [
   quorum,
   nodes,

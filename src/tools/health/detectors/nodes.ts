@@ -19,7 +19,7 @@ export const quorum = defineDetector({
     const next =
       lost.length === 0
         ? "`pvecm status` on a node shows votes and expected votes: look whether a QDevice is gone, or votes were changed."
-        : "Bring those nodes or the cluster network back; `pvecm status` on a node shows who sees whom.";
+        : "Bring those nodes or the cluster network back; `pvecm status` on a node shows which nodes see each other.";
     return [{ urgency: "now", object: "cluster", what, next }];
   },
 });

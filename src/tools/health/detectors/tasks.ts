@@ -8,7 +8,7 @@ type Task = NonNullable<View<"tasks">["nodes"][number]["tasks"]>[number] & { rea
 /** A console that is closed ends its task in failure, too. */
 const consoles = /^(?:vnc|spice)(?:proxy|shell)$|^termproxy$/;
 
-/** So many failures are told one by one. */
+/** Maximum number of failures listed one by one. */
 const mostTold = 5;
 
 /** Tasks that failed and did not succeed since, except backups. */
@@ -18,7 +18,7 @@ export const failedTasks = defineDetector({
   find: (view) => told(view, "tasks", ({ type }) => type !== "vzdump" && !consoles.test(type)),
 });
 
-/** Backups that failed and did not succeed since; those of several guests are told as long as they are looked at. */
+/** Backups that failed and did not succeed since; those of several guests are reported as long as they are in the period that is read. */
 export const failedBackups = defineDetector({
   name: "failed backups",
   reads: ["tasks"],
@@ -57,7 +57,7 @@ function purposeOf(type: string): string {
   return type.replace(/^(qm|vz)shutdown$/, "$1stop");
 }
 
-/** Somebody who stops a task knows of it; warnings are no failures. */
+/** A user who stops a task knows of it; warnings are no failures. */
 function hasFailed({ status = "" }: Task): boolean {
   return !/^(?:|OK|RUNNING|WARNINGS: \d+|interrupted by signal|(?:VM|CT) \d+ already running)$/.test(status);
 }
