@@ -8,7 +8,7 @@ import { type ApiSchema, readSchema } from "./schema.ts";
 /** A cluster's schema, or why there is none: then calls go unvalidated, and nothing else is lost. */
 export type Known =
   | { readonly schema: ApiSchema; readonly missing?: never; readonly reason?: never }
-  /** `missing` as a sentence of its own; `reason` is only what the cluster did instead, without a full stop. */
+  /** `missing` is a full sentence; `reason` is only what the cluster did instead, without a full stop. */
   | { readonly missing: string; readonly reason: string; readonly schema?: never };
 
 /** Where every node serves the schema, to anybody. */
@@ -17,7 +17,7 @@ const path = "/pve-docs/api-viewer/apidoc.js";
 /** How long a schema is good for before the cluster is asked whether it still is, in milliseconds. */
 const freshMs = 10 * 60_000;
 
-/** How old a schema may be for what must be of now, in milliseconds: packages are upgraded while this server runs. */
+/** The maximum age of a schema that must be recent, in milliseconds: packages are upgraded while this server runs. */
 const recentMs = 60_000;
 
 /** How long it stays at "there is none", in milliseconds. */
@@ -54,7 +54,7 @@ export interface LibraryOptions {
   readonly folder?: string | undefined;
   /** How long a schema is used before the cluster is asked again, in milliseconds; 10 minutes. */
   readonly freshMs?: number;
-  /** How old a schema may be for whoever asks for a recent one, in milliseconds; 1 minute. */
+  /** The maximum age of a schema where a recent one is requested, in milliseconds; 1 minute. */
   readonly recentMs?: number;
   /** How long a cluster without one is not asked again, in milliseconds; 1 minute. */
   readonly retryMs?: number;
