@@ -82,7 +82,7 @@ const nonBlocking = constants.O_NONBLOCK ?? 0;
 
 /** @throws for a file that is missing, too large, no regular file, a symbolic link, or open to other users. */
 async function readOwnFile(path: string): Promise<string> {
-  // Without O_NONBLOCK a FIFO in its place would block until somebody writes to it.
+  // Without O_NONBLOCK, opening a FIFO in its place would block until a writer opens it.
   const file = await open(path, constants.O_RDONLY | noFollow | nonBlocking);
   try {
     await checkOwn(file, path);

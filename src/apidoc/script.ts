@@ -15,8 +15,7 @@ const mostStrings = 500_000;
 
 /**
  * Cuts the API's schema out of `apidoc.js`: the text of its JSON array, never evaluated. On a host it is
- * `const apiSchema = [...]` with the viewer's code after it; whatever stands around it, in whatever order, does not
- * matter. `undefined` where there is none, as on a login page, and where it exceeds the limits of this file.
+ * `const apiSchema = [...]` with the viewer's code after it; the code around it does not matter. `undefined` where there is none, as on a login page, and where it exceeds the limits of this file.
  */
 export function cutSchema(script: string): string | undefined {
   // An array of objects that is assigned; the first that is whole and speaks of paths.
@@ -36,14 +35,14 @@ export function cutSchema(script: string): string | undefined {
   return undefined;
 }
 
-/** Whether `name =` stands before a place: looked at backwards, in a few characters. */
+/** Whether `name =` precedes an index; reads only the 20 characters before it. */
 function isAssigned(script: string, at: number): boolean {
   return /[\w$]\s{0,9}=\s{0,9}$/.test(script.slice(Math.max(0, at - 20), at));
 }
 
 /** From a bracket to the one that closes it. JSON's strings are skipped whole: descriptions hold brackets. */
 function cutArray(text: string, start: number): string | undefined {
-  // A string that never closes goes to the end: looking for one from each of its quotes anew would take forever.
+  // An unterminated string extends to the end of the text: rescanning from each of its quotes would be quadratic.
   const token = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?$)|[[\]{}]/gs;
   token.lastIndex = start;
   let [depth, brackets, strings] = [0, 0, 0];

@@ -7,8 +7,8 @@ type Phrase =
   | readonly [phrase: RegExp, words: string, later: RegExp, both?: "both"];
 
 /**
- * Said as several words, meant as one. Each pattern is linear, and what stands between two of them is searched once
- * (`.*` would be tried from each place anew).
+ * Phrases of several words with one meaning. Each pattern is linear; the text between two of them is searched once, as
+ * `.*` would be retried from every position.
  */
 const phrases: readonly Phrase[] = [
   [/\bvirtual machines?\b/g, "vm"],

@@ -72,7 +72,7 @@ export interface ProxmoxClientOptions {
   readonly patienceMs?: number;
   /** How long an endpoint that failed is asked last at most, in milliseconds; 30 s. */
   readonly deadMs?: number;
-  /** What was sent to the same cluster before its configuration was read anew. */
+  /** The writes sent to the same cluster before its configuration was reloaded. */
   readonly writes?: WriteJournal | undefined;
   /**
    * How long a write whose answer was lost is looked for, in milliseconds; 4 s. What was carried out shows at once, and

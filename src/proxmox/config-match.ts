@@ -49,7 +49,7 @@ function isSame(name: string, sent: ParamValue, shown: unknown): boolean {
   if (sets.includes(name)) return namesIn(sent).toSorted().join() === namesIn(String(shown)).toSorted().join();
   if (typeof sent === "object") return false;
   const text = typeof sent === "boolean" ? (sent ? "1" : "0") : String(sent);
-  // Proxmox ends descriptions with a line end of its own.
+  // Proxmox appends a newline to descriptions.
   return text.trimEnd() === String(shown).trimEnd();
 }
 

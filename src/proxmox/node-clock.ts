@@ -26,7 +26,7 @@ export interface Window {
 /** How far the clocks of two nodes of a cluster are taken to be apart at most, in seconds. */
 const maxSkew = 5;
 
-/** A node's wall clock and its time since boot, read with Sys.Audit on the node; else the `Date` of answers stands in. */
+/** A node's wall clock and its time since boot, read with Sys.Audit on the node; else taken from the `Date` of answers. */
 export class NodeClock {
   readonly #node: string;
   readonly #send: (request: ProxmoxRequest) => Promise<ProxmoxAnswer>;

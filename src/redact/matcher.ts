@@ -20,7 +20,7 @@ export class Matcher {
   /** One bit for the hash of each beginning. */
   readonly #filter = new Uint32Array(filterBits / 32);
   readonly #beginnings = new Map<number, Folded[]>();
-  /** Where the last 8 symbols of the text stand that is looked at, in a ring. */
+  /** The indexes of the last 8 symbols of the searched text, as a ring buffer. */
   readonly #places = new Uint32Array(shortestFolded);
   readonly #literals: readonly Literal[];
 
@@ -108,8 +108,8 @@ function bitOf(hash: number): number {
 }
 
 /**
- * Where a spelling ends that begins at `start`; `undefined` where another text stands. A spelling that is cut off by the
- * end of the text counts where enough of it stands there.
+ * The end of a spelling that begins at `start`; `undefined` where the text differs. A spelling that is cut off by the
+ * end of the text counts if enough of it is there.
  */
 function matchEnd(text: string, start: number, { symbols, enough }: Folded, decode: boolean): number | undefined {
   let matched = 0;

@@ -7,7 +7,7 @@ interface Format {
   readonly valid: string;
 }
 
-/** Matches the way Perl would: its `$` also stands before a newline at the end. */
+/** Matches as Perl does, whose `$` also matches before a trailing newline. */
 const like =
   (expression: RegExp) =>
   (value: string): boolean =>

@@ -6,7 +6,7 @@ import { translate } from "./perl.ts";
 interface Compiled {
   readonly expression: RE2JS;
   readonly size: number;
-  /** How many more characters it reads before it is compiled anew: its states take memory for what it has read. */
+  /** Characters it may still read before it is recompiled: its cached states grow with the input. */
   left: number;
 }
 
@@ -16,7 +16,7 @@ const mostKept = 16;
 /** The largest automaton that is kept, in instructions. */
 const mostKeptSize = 600;
 
-/** How many characters an automaton reads before it is compiled anew. */
+/** Characters an automaton reads before it is recompiled. */
 const keptCharacters = 1000;
 
 /** What compiling costs, in units of the {@link Budget} for each instruction. */
@@ -36,7 +36,7 @@ export function mayMatch(pattern: string, value: string, budget: Budget): boolea
   if (compiled === undefined || !budget.spend(compiled.size * (value.length + 1))) return true;
   const { expression } = compiled;
   keep(pattern, compiled, value.length);
-  // Perl's `$` also stands before a newline at the end.
+  // Perl's `$` also matches before a trailing newline.
   return expression.test(value) || (value.endsWith("\n") && expression.test(value.slice(0, -1)));
 }
 

@@ -18,7 +18,7 @@ const group = /\((?:\?(?::|\^i?:))?/y;
 /** A class that does not start with `]`, which the two read differently. */
 const characters = /\[\^?(?:\\.|[^\]\\])+\]/sy;
 const repetition = /[*+?]|\{(\d{0,4})(,?)(\d{0,4})\}/y;
-/** What stands for itself, or means the same in both: `|`, `)`, `.`, `^` and `$` too. */
+/** A literal character, or one with the same meaning in both languages: `|`, `)`, `.`, `^`, `$`. */
 const plain = /[^\\([{]/y;
 
 /** What a group holds: its size so far, and that of the part which a repetition repeats. */

@@ -41,7 +41,7 @@ export function parsePropertyString(format: Properties, text: string): Parts {
   return { parts };
 }
 
-/** What stands between commas, one after the other: a caller may send a million of them. */
+/** Yields the comma-separated pieces lazily: a caller may send a million of them. */
 function* piecesOf(text: string): Generator<string> {
   let start = 0;
   for (let end = text.indexOf(","); end >= 0; end = text.indexOf(",", start)) {
