@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Asker } from "./asker.ts";
 import { isEnabled } from "./backup-jobs.ts";
-import { holds } from "./rights.ts";
+import { holds, holdsOnAll } from "./rights.ts";
 import type { View } from "./view.ts";
 import { listed } from "./wording.ts";
 
@@ -90,7 +90,7 @@ function lackingRight({ permissions }: View<"permissions">, storage: string): st
   if (permissions === undefined) return "unknown whether the token sees them all";
   const path = `/storage/${storage}`;
   const all = holds(permissions, path, "Datastore.Allocate");
-  const some = holds(permissions, path, "Datastore.AllocateSpace") && holds(permissions, "/vms", "VM.Backup");
+  const some = holds(permissions, path, "Datastore.AllocateSpace") && holdsOnAll(permissions, "/vms", ["VM.Backup"]);
   return all || some
     ? undefined
     : `the token lacks Datastore.Allocate on ${path}, without which backups are not listed`;

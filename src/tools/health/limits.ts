@@ -1,6 +1,6 @@
 import type { Gap } from "./gaps.ts";
 import { mostTasks, taskDays } from "./readings.ts";
-import { holds } from "./rights.ts";
+import { holdsOnAll } from "./rights.ts";
 import type { View } from "./view.ts";
 
 /**
@@ -32,7 +32,7 @@ export function noteLimits({ guests, storages, nodes, permissions }: View<"permi
       { path: "/nodes", privileges: ["Sys.Audit"], what: "tasks of other users" },
     ];
     return limits.flatMap(({ path, privileges, what }) =>
-      privileges.some((privilege) => holds(permissions, path, privilege))
+      holdsOnAll(permissions, path, privileges)
         ? []
         : [{ what, reason: `the token lacks ${privileges.join(" or ")} on ${path}` }],
     );

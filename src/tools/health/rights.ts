@@ -1,7 +1,10 @@
-/** What a token may do by path, as `GET /access/permissions` shows it: each privilege with 1 where it holds below, too. */
+/**
+ * Privileges of a token by path, as `GET /access/permissions` shows them: 1 where a privilege also holds below, else 0. A
+ * path without privileges has no row, `/vms`, `/nodes` and `/storage` too (recorded).
+ */
 export type Permissions = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-/** Whether the token holds a privilege on a path, `/storage/backups`: what is said of the nearest path above it counts. */
+/** Whether the token has a privilege on one object, `/storage/backups`; without a row, the nearest path above counts. */
 export function holds(permissions: Permissions, path: string, privilege: string): boolean {
   const own = permissions[path];
   if (own !== undefined) return Object.hasOwn(own, privilege);
@@ -10,6 +13,15 @@ export function holds(permissions: Permissions, path: string, privilege: string)
     if (inherited !== undefined) return inherited[privilege] === 1;
     if (at === "/") return false;
   }
+}
+
+/** Whether the token has one of the privileges on every object below `/vms`, `/nodes` or `/storage`. */
+export function holdsOnAll(permissions: Permissions, root: string, privileges: readonly string[]): boolean {
+  const below = Object.entries(permissions).filter(([path]) => path.startsWith(`${root}/`));
+  return (
+    privileges.some((privilege) => permissions[root]?.[privilege] === 1) &&
+    below.every(([, held]) => privileges.some((privilege) => Object.hasOwn(held, privilege)))
+  );
 }
 
 function parent(path: string): string {

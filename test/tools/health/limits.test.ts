@@ -41,6 +41,19 @@ describe("what cluster_health could not look at is said:", () => {
     expect(text).toContain("guests beyond the 3 visible (the token lacks VM.Audit on /vms)");
   });
 
+  test.each([
+    ["a privilege on /vms that does not hold below", { "/": { "VM.Audit": 1 }, "/vms": { "VM.Audit": 0 } }],
+    ["no row for /vms, though / has the privilege", { "/": { "VM.Audit": 1 } }],
+    ["a guest without it", { "/vms": { "VM.Audit": 1 }, "/vms/104": { "VM.Console": 1 } }],
+  ])("to a token with %s, guests beyond the visible ones", async (_, vms) => {
+    const { beta } = healthyDemo();
+    const [member] = membersOf([beta]);
+    const others = { "/nodes": { "Sys.Audit": 1 }, "/storage": { "Datastore.Audit": 1 } };
+    const text = await healthOf([instead(member, { "/access/permissions": saying({ ...others, ...vms }) })]);
+    expect(text).toContain("guests beyond the 3 visible (the token lacks VM.Audit on /vms)");
+    expect(text).not.toContain("on /nodes)");
+  });
+
   test("where the rights cannot be read, that nothing is visible", async () => {
     const { alpha } = healthyDemo();
     const [member] = membersOf([alpha], "none");

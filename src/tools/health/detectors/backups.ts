@@ -1,7 +1,7 @@
 import { covers, type Duty, dutiesOf, isEnabled } from "../backup-jobs.ts";
 import type { Finding } from "../finding.ts";
 import { day, mostTasks, taskDays } from "../readings.ts";
-import { holds } from "../rights.ts";
+import { holdsOnAll } from "../rights.ts";
 import { defineDetector, type Guest, type View } from "../view.ts";
 import { counted, duration, guestName, listed } from "../wording.ts";
 
@@ -103,7 +103,7 @@ function agesOf(view: View<"tasks" | "permissions">): (guest: Guest, seconds: nu
 
 /** Whether every task of the last days was read: of every node, of every user. */
 function seesAllTasks({ hosts, nodes, permissions }: View<"tasks" | "permissions">): boolean {
-  if (permissions === undefined || !holds(permissions, "/nodes", "Sys.Audit")) return false;
+  if (permissions === undefined || !holdsOnAll(permissions, "/nodes", ["Sys.Audit"])) return false;
   const isWhole = nodes.every(({ tasks }) => tasks !== undefined && tasks.length < mostTasks);
   return isWhole && nodes.length === hosts.length;
 }
