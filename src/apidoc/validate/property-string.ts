@@ -51,11 +51,6 @@ function* piecesOf(text: string): Generator<string> {
   yield text.slice(start);
 }
 
-/** Parts as one property string; the opposite of {@link parsePropertyString} for parts that have no alias. */
-export function printPropertyString(parts: ReadonlyMap<string, string>): string {
-  return [...parts].map(([name, value]) => `${name}=${value}`).join(",");
-}
-
 function own(format: Properties, name: string) {
   return Object.hasOwn(format, name) ? format[name] : undefined;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Properties } from "../../../src/apidoc/types.ts";
-import { parsePropertyString, printPropertyString } from "../../../src/apidoc/validate/property-string.ts";
+import { parsePropertyString } from "../../../src/apidoc/validate/property-string.ts";
 
 /** As the network devices of qemu, with a truth value and the alias that names two parts at once. */
 const net: Properties = {
@@ -47,7 +47,8 @@ test("reads what it printed", () => {
   const parts = fc.dictionary(fc.constantFrom("model", "macaddr", "bridge"), value);
   fc.assert(
     fc.property(parts, (given) => {
-      expect(partsOf(printPropertyString(new Map(Object.entries(given))))).toEqual(given);
+      const text = Object.entries(given).map(([name, part]) => `${name}=${part}`);
+      expect(partsOf(text.join(","))).toEqual(given);
     }),
   );
 });
