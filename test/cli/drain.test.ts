@@ -101,8 +101,8 @@ describe.each(["2025", "2026"] as const)("stdin closed under 5 calls of %s", (er
     const began = performance.now();
     server.closeStdin();
     expect(await server.exited).toBe(0);
-    // The time to finish is 30 s by default; a busy machine may take longer than the 1.5 s of an idle one.
-    expect(performance.now() - began).toBeLessThan(5000);
+    // Over HTTP the time to finish is 30 s; a busy machine may take longer than the 1.5 s of an idle one.
+    expect(performance.now() - began).toBeLessThan(20_000);
     for (let id = 1; id <= 3; id++) expect(server.answer(id)).toContain("the server stopped before the answer came");
     for (let id = 4; id <= 5; id++) expect(server.answer(id)).toEndWith(`Task: ${task}`);
     for (const { outcome, reason } of endsOf(await cluster.audit())) {

@@ -10,6 +10,7 @@ import { makePlan } from "../../../src/policy/plan/planner.ts";
 import type { Method } from "../../../src/proxmox/message.ts";
 import { parseParams } from "../../../src/proxmox/params.ts";
 import { type ApiPath, parsePath } from "../../../src/proxmox/path.ts";
+import { parseUpid } from "../../../src/proxmox/upid.ts";
 
 /** Plans of calls on a cluster, made at a fixed time. */
 export interface Scene {
@@ -135,9 +136,14 @@ export function demoScene(now: number = Date.now()) {
       }),
     );
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    // A task that it started ends within a millisecond of the simulator.
-    await Bun.sleep(20);
-    return ((await response.json()) as { data: unknown }).data;
+    const { data } = (await response.json()) as { data: unknown };
+    const task = typeof data === "string" ? parseUpid(data) : undefined;
+    const isOver = async () => {
+      const status = await admin("GET", `/nodes/${task?.node}/tasks/${data}/status`);
+      return (status as { readonly status: string }).status === "stopped";
+    };
+    while (task !== undefined && !(await isOver())) await Bun.sleep(1);
+    return data;
   };
   const fetch = async ({ url }: Request): Promise<Response> =>
     await alpha.fetch(
