@@ -1,4 +1,4 @@
-import { wordsOf } from "../../classes/values.ts";
+import { isOn, wordsOf } from "../../classes/values.ts";
 import { holdsSecret, isHidden, showValue } from "../../mask.ts";
 import { masked } from "../../secret-parameters.ts";
 import type { Context, Describer } from "../describer.ts";
@@ -156,9 +156,13 @@ export function changeOf(context: Context, label: string, row: Row | undefined, 
       if (present.length === 0) throw noEffect(`${label} has no ${listText(deleted.map((key) => nameText(key)))}`);
     }
   }
+  // `append` adds to the groups of a user (PVE::API2::User), the one list that a PUT of an object appends to.
+  const present = isOn(params, "append") && Array.isArray(row?.["groups"]) ? row["groups"].map(String) : [];
+  const next = (key: string) =>
+    key === "groups" && present.length > 0 ? [...new Set([...present, ...wordsOf(params, key)])] : params[key];
   const changes = set.map((key) => ({
     key,
-    text: `${nameText(key)} ${row === undefined ? "" : `${settingText(context, key, row[key])} `}-> ${settingText(context, key, params[key])}`,
+    text: `${nameText(key)} ${row === undefined ? "" : `${settingText(context, key, row[key])} `}-> ${settingText(context, key, next(key))}`,
     whole: canonical(params[key], key).length <= 60,
   }));
   const old = (key: string, longest?: number) =>
