@@ -1,0 +1,79 @@
+import {
+  isJSONRPCNotification,
+  isJSONRPCRequest,
+  isJSONRPCResponse,
+  type RequestId,
+  type Transport,
+} from "@modelcontextprotocol/server";
+
+/** Ids longer than this are not quoted, in characters of JSON. */
+const longestQuoted = 64;
+
+/**
+ * The requests of a connection or session that are not answered yet. The SDK keeps them by id and takes a second one of
+ * the same id: the answer of the first then goes to the second, and a cancellation reaches only one of them.
+ */
+export class RunningRequests {
+  readonly #ids = new Set<RequestId>();
+
+  /** @param transport what passes it is looked into, for answers and cancellations: a cancelled request gets no answer. */
+  constructor(transport: Transport) {
+    const receive = transport.onmessage;
+    transport.onmessage = (message, extra) => {
+      if (isJSONRPCNotification(message) && message.method === "notifications/cancelled") {
+        this.#ids.delete(message.params?.["requestId"] as RequestId);
+      }
+      receive?.(message, extra);
+    };
+    const send = transport.send.bind(transport);
+    transport.send = (message, options) => {
+      if (isJSONRPCResponse(message) && message.id !== undefined) this.#ids.delete(message.id);
+      return send(message, options);
+    };
+  }
+
+  /** How many there are: a session with any is at work, whether or not its client is still connected. */
+  get size(): number {
+    return this.#ids.size;
+  }
+
+  /**
+   * Registers the requests of a message or batch that is about to be handed to the transport.
+   * @returns why it must be refused, as a sentence, where an id is in use; then none is registered.
+   */
+  begin(message: unknown): string | undefined {
+    const ids = idsOf(message);
+    const running = ids.find((id) => this.#ids.has(id));
+    if (running !== undefined) return refusalText(`a request with id ${quoted(running)} is running in this session`);
+    const repeated = repeatedId(message);
+    if (repeated === undefined) for (const id of ids) this.#ids.add(id);
+    return repeated;
+  }
+
+  /** Forgets the requests of a message that the transport refused. */
+  forget(message: unknown): void {
+    for (const id of idsOf(message)) this.#ids.delete(id);
+  }
+}
+
+/** Why a batch with the same id twice must be refused, as a sentence; `undefined` for all other messages. */
+export function repeatedId(message: unknown): string | undefined {
+  const ids = idsOf(message);
+  const repeated = ids.find((id, index) => ids.indexOf(id) !== index);
+  return repeated === undefined ? undefined : refusalText(`the batch has two requests with id ${quoted(repeated)}`);
+}
+
+function idsOf(message: unknown): readonly RequestId[] {
+  const messages = Array.isArray(message) ? message : [message];
+  return messages.filter(isJSONRPCRequest).map(({ id }) => id);
+}
+
+/** Half of an id is never shown: it could be half of a secret, which the redactor would not recognize. */
+function quoted(id: RequestId): string {
+  const json = JSON.stringify(id);
+  return json.length > longestQuoted ? `of ${json.length} characters` : json;
+}
+
+function refusalText(problem: string): string {
+  return `Invalid request: ${problem}; ids must be unique (JSON-RPC 2.0, MCP base protocol). Nothing was done; send it with another id.`;
+}
