@@ -44,7 +44,7 @@ export class RunningRequests {
   begin(message: unknown): string | undefined {
     const ids = idsOf(message);
     const running = ids.find((id) => this.#ids.has(id));
-    if (running !== undefined) return refusalText(`a request with id ${quoted(running)} is running in this session`);
+    if (running !== undefined) return refusalText(`a request with ${quoted(running)} is running in this session`);
     const repeated = repeatedId(message);
     if (repeated === undefined) for (const id of ids) this.#ids.add(id);
     return repeated;
@@ -60,7 +60,7 @@ export class RunningRequests {
 export function repeatedId(message: unknown): string | undefined {
   const ids = idsOf(message);
   const repeated = ids.find((id, index) => ids.indexOf(id) !== index);
-  return repeated === undefined ? undefined : refusalText(`the batch has two requests with id ${quoted(repeated)}`);
+  return repeated === undefined ? undefined : refusalText(`the batch has two requests with ${quoted(repeated)}`);
 }
 
 function idsOf(message: unknown): readonly RequestId[] {
@@ -71,7 +71,7 @@ function idsOf(message: unknown): readonly RequestId[] {
 /** Half of an id is never shown: it could be half of a secret, which the redactor would not recognize. */
 function quoted(id: RequestId): string {
   const json = JSON.stringify(id);
-  return json.length > longestQuoted ? `of ${json.length} characters` : json;
+  return json.length > longestQuoted ? `an id of ${json.length} characters` : `id ${json}`;
 }
 
 function refusalText(problem: string): string {
