@@ -108,7 +108,8 @@ export function sessionEndpoint(
       },
     });
     server.onerror = (error) => log.debug(`session ${short(id)}: ${fixedPart(error)}`);
-    const running = new RunningRequests(transport);
+    // The SDK ends a response with its last answer, and a cancelled request gets none: its connection would stay open.
+    const running = new RunningRequests(transport, (cancelled) => transport.closeSSEStream(cancelled));
     const session = { server, transport, running, caller, until, lastUsed: Date.now(), openStreams: 0 };
     // Before anything is waited for: the next one must find the room taken.
     sessions.set(id, session);

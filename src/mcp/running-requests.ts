@@ -14,16 +14,21 @@ const longestQuoted = 64;
  * the same id: the answer of the first then goes to the second, and a cancellation reaches only one of them.
  */
 export class RunningRequests {
-  readonly #ids = new Set<RequestId>();
+  /** By id: how many requests came in the same message. */
+  readonly #ids = new Map<RequestId, number>();
 
-  /** @param transport what passes it is looked into, for answers and cancellations: a cancelled request gets no answer. */
-  constructor(transport: Transport) {
+  /**
+   * @param transport what passes it is looked into, for answers and cancellations: a cancelled request gets no answer.
+   * @param onCancel called with the id of a cancelled request that did not come in a batch.
+   */
+  constructor(transport: Transport, onCancel?: (id: RequestId) => void) {
     const receive = transport.onmessage;
     transport.onmessage = (message, extra) => {
-      if (isJSONRPCNotification(message) && message.method === "notifications/cancelled") {
-        this.#ids.delete(message.params?.["requestId"] as RequestId);
-      }
       receive?.(message, extra);
+      if (!isJSONRPCNotification(message) || message.method !== "notifications/cancelled") return;
+      const id = message.params?.["requestId"] as RequestId;
+      if (this.#ids.get(id) === 1) onCancel?.(id);
+      this.#ids.delete(id);
     };
     const send = transport.send.bind(transport);
     transport.send = (message, options) => {
@@ -46,7 +51,7 @@ export class RunningRequests {
     const running = ids.find((id) => this.#ids.has(id));
     if (running !== undefined) return refusalText(`a request with ${quoted(running)} is running in this session`);
     const repeated = repeatedId(message);
-    if (repeated === undefined) for (const id of ids) this.#ids.add(id);
+    if (repeated === undefined) for (const id of ids) this.#ids.set(id, ids.length);
     return repeated;
   }
 

@@ -196,6 +196,27 @@ test("a batch with an id twice, or with that of a running request, is refused as
   expect([status, (answers as Answer[]).map(({ id }) => id).toSorted()]).toEqual([200, [8, 9]]);
 }, 30_000);
 
+test("the response to a request that its client cancels ends without an answer; a batch goes on", async () => {
+  await using cluster = await heldCluster();
+  await using product = await serve(cluster);
+  const session = await newSession(product.url);
+  const send = async (body: unknown) => messagesOf(await (await post(`${product.url}/mcp`, body, session)).text());
+  const calls = [7, 8, 9].map((id) => callOf(id, write(id).name, write(id).args));
+  const alone = send(calls[0]);
+  const batch = post(`${product.url}/mcp`, calls.slice(1), session);
+  await cluster.untilHeld(3);
+  await send(cancellationOf(7));
+  expect(await alone).toEqual([]);
+  await send(cancellationOf(8));
+  cluster.release();
+  let text = "";
+  for await (const chunk of (await batch).body ?? []) {
+    text += new TextDecoder().decode(chunk);
+    if (text.includes("data: ")) break;
+  }
+  expect(messagesOf(text).map(({ id }) => id)).toEqual([9]);
+}, 30_000);
+
 test("a request that the transport refused keeps no id", async () => {
   await using cluster = await heldCluster();
   await using product = await serve(cluster);
