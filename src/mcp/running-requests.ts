@@ -1,10 +1,4 @@
-import {
-  isJSONRPCNotification,
-  isJSONRPCRequest,
-  isJSONRPCResponse,
-  type RequestId,
-  type Transport,
-} from "@modelcontextprotocol/server";
+import { isJSONRPCNotification, isJSONRPCResponse, type RequestId, type Transport } from "@modelcontextprotocol/server";
 
 /** Ids longer than this are not quoted, in characters of JSON. */
 const longestQuoted = 64;
@@ -50,7 +44,7 @@ export class RunningRequests {
     const ids = idsOf(message);
     const running = ids.find((id) => this.#ids.has(id));
     if (running !== undefined) return refusalText(`a request with ${quoted(running)} is running in this session`);
-    const repeated = repeatedId(message);
+    const repeated = repetition(ids);
     if (repeated === undefined) for (const id of ids) this.#ids.set(id, ids.length);
     return repeated;
   }
@@ -63,14 +57,23 @@ export class RunningRequests {
 
 /** Why a batch with the same id twice must be refused, as a sentence; `undefined` for all other messages. */
 export function repeatedId(message: unknown): string | undefined {
-  const ids = idsOf(message);
-  const repeated = ids.find((id, index) => ids.indexOf(id) !== index);
+  return repetition(idsOf(message));
+}
+
+function repetition(ids: readonly RequestId[]): string | undefined {
+  const seen = new Set<RequestId>();
+  const repeated = ids.find((id) => seen.size === seen.add(id).size);
   return repeated === undefined ? undefined : refusalText(`the batch has two requests with ${quoted(repeated)}`);
 }
 
+/** Without the SDK's schema, which takes microseconds for each message: what it does not take, the transport refuses. */
 function idsOf(message: unknown): readonly RequestId[] {
-  const messages = Array.isArray(message) ? message : [message];
-  return messages.filter(isJSONRPCRequest).map(({ id }) => id);
+  const messages: readonly unknown[] = Array.isArray(message) ? message : [message];
+  return messages.flatMap((one) => {
+    const { id, method } = (one ?? {}) as { readonly id?: unknown; readonly method?: unknown };
+    const isRequest = typeof method === "string" && (typeof id === "string" || typeof id === "number");
+    return isRequest ? [id] : [];
+  });
 }
 
 /** Half of an id is never shown: it could be half of a secret, which the redactor would not recognize. */
