@@ -7,7 +7,7 @@ export class PathError extends Error {
 }
 
 /** The longest path, in characters: Proxmox closes the connection without an answer when the headers exceed 8 KiB. */
-const longest = 2048;
+export const longestPath = 2048;
 
 /** C0, DEL and C1: none of them is part of any name in Proxmox. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
@@ -22,8 +22,8 @@ const control = /[\u0000-\u001f\u007f-\u009f]/;
 export function parsePath(text: string): ApiPath {
   if (text === "")
     throw new PathError("The path is empty; write one such as /nodes, or / for the list of what there is.");
-  if (text.length > longest) {
-    throw new PathError(`The path has ${text.length} characters; at most ${longest} are possible.`);
+  if (text.length > longestPath) {
+    throw new PathError(`The path has ${text.length} characters; at most ${longestPath} are possible.`);
   }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     throw new PathError(
@@ -119,7 +119,7 @@ function checkPath(path: ApiPath): void {
       `The path ${shown(formatPath(path))} names the node "localhost", which Proxmox takes for whichever node answers; name the node.`,
     );
   }
-  if (formatPath(path).length > longest) throw new PathError(`The path is longer than ${longest} characters.`);
+  if (formatPath(path).length > longestPath) throw new PathError(`The path is longer than ${longestPath} characters.`);
 }
 
 function checkSegment(segment: string, path: ApiPath): void {

@@ -159,8 +159,8 @@ describe("an argument's limit is named by its error", () => {
   test.each([
     ["search_api", { query: "x".repeat(1_000_000) }, /query.*400/],
     ["search_api", { query: "disk", limit: 1_000_000 }, /limit.*50/],
-    ["describe_api", { path: "/x".repeat(500_000) }, /path.*2048/],
-    ["describe_api", { path: "/nodes", params: "x".repeat(1_000_000) }, /params.*2000/],
+    ["describe_api", { path: "/x".repeat(500_000) }, /path.*2,048/],
+    ["describe_api", { path: "/nodes", params: "x".repeat(1_000_000) }, /params.*2,000/],
     ["describe_api", { path: "/nodes", params: "a,".repeat(900) }, /params.*at most 100/],
   ])("%s %#", async (tool, args, named) => {
     const { text, isError } = await client.call(tool, args);
