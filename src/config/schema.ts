@@ -85,7 +85,7 @@ const tokenSecret = z
     const text = payload.value;
     if (text === "") complain(payload, "is empty.");
     else if (!isVisibleAscii(text)) complain(payload, "must be visible ASCII without spaces.");
-    else if (/^PVEAPIToken=|^[^=!]+@[^=!]+![^=]+=/.test(text)) {
+    else if (/^PVEAPIToken=|^[^=!@]+@[^=!]+![^=]+=/.test(text)) {
       complain(payload, 'holds the whole token; only what stands after "=" goes here.');
     }
   })

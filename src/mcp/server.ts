@@ -59,7 +59,7 @@ export function serverFactory({ tools, guard, limits, calls, version, log, redac
       const tool = byName.get(params.name);
       if (tool === undefined) {
         const names = [...byName.keys()].join(", ");
-        const message = `There is no tool "${params.name}". Tools: ${names}.`;
+        const message = `There is no tool "${params.name.slice(0, 64)}". Tools: ${names}.`;
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, redactor.outgoing(message));
       }
       if (calls.isStopping) return failure(notStarted(tool), redactor);

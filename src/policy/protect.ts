@@ -1,3 +1,4 @@
+import { glob } from "../glob.ts";
 import type { ProxmoxClient, ProxmoxRequest } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import type { Subject } from "./affected.ts";
@@ -142,10 +143,13 @@ function covers(entry: Entry, guest: Guest): boolean {
   }
 }
 
+/** Pools have at most so many levels (`verify_poolname` in PVE/AccessControl.pm). */
+const mostPoolLevels = 3;
+
 /** A pool and its parents, whose permissions propagate to it: `infra/db` and `infra` (Proxmox VE 8.1). */
 function poolsOf(pool: string): string[] {
-  const parts = pool.split("/");
-  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+  const parts = pool.split("/", mostPoolLevels);
+  return [pool, ...parts.map((_, index) => parts.slice(0, index + 1).join("/"))];
 }
 
 function holdsVmid({ from, to }: Extract<Entry, { by: "vmid" }>, vmid: string): boolean {
@@ -173,9 +177,7 @@ function readEntry(text: string): Entry {
     const [from = "", to = from] = value.split("-");
     return { text, by, from: Number(from), to: Number(to) };
   }
-  const words = value.split("*").map((word) => word.replaceAll(/[.+/-]/g, "\\$&"));
-  const pattern = new RegExp(`^${words.join(".*")}$`, "is");
-  return { text, by, matches: (name) => pattern.test(name) };
+  return { text, by, matches: glob(value) };
 }
 
 /**

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { plain } from "../plain.ts";
 import { GuestLists } from "../policy/guests.ts";
-import { formatPath, parsePath } from "../proxmox/path.ts";
+import { formatPath, longestPath, parsePath } from "../proxmox/path.ts";
 import { type AnswerBody, answerBody, notesOf, type Selection } from "./api-answer.ts";
-import { dataArgument, fromJsonText, readData } from "./data.ts";
+import { clusterArgument, listArgument } from "./arguments.ts";
+import { dataArgument, jsonText, readData } from "./data.ts";
 import { failureText, ToolFailure } from "./failure.ts";
 import { splitMethod } from "./method.ts";
 import { cutText, fairShares, mostCharacters } from "./room.ts";
@@ -12,14 +13,17 @@ import { defineTool, readOnly, type ToolContext } from "./tool.ts";
 /** So many requests a call may name, and so many may come of them when `*` stands for every cluster. */
 const [mostRequests, mostParts] = [20, 100];
 
+/** Requests as one JSON text, in characters: as much as the largest message that is taken over HTTP. */
+const longestRequests = 1_048_576;
+
 /** A model that copies "GET /nodes" whole, writes a path alone or says GET once more means what it seems to mean. */
 const readRequest = z.preprocess(
   asRequest,
   z.strictObject(
     {
-      path: z.string(),
+      path: z.string().max(longestPath),
       data: dataArgument("Its parameters"),
-      cluster: z.string().optional(),
+      cluster: clusterArgument.optional(),
     },
     {
       error: ({ code }) =>
@@ -47,12 +51,13 @@ export const proxmoxApiRead = defineTool({
     "Reads up to 20 API paths in parallel, on any clusters (`*`: on each): GET only, so it never changes anything. A path that fails does not lose the others. Narrow long answers with fields and limit.",
   cluster: "each",
   input: {
-    requests: z.preprocess(asList, z.array(readRequest).min(1).max(mostRequests)),
-    fields: z
-      .preprocess(
-        (given) => (typeof given === "string" ? given.split(",").map((field) => field.trim()) : given),
-        z.array(z.string()).min(1),
-      )
+    requests: jsonText(listArgument(readRequest, mostRequests, asList), longestRequests),
+    fields: jsonText(
+      listArgument(z.string().max(128), 100, (given) =>
+        typeof given === "string" ? given.split(",").map((field) => field.trim()) : given,
+      ),
+      2000,
+    )
       .optional()
       .describe("Only these keys of each row or object"),
     limit: z.coerce.number().int().min(1).max(10_000).optional().describe("Rows per path"),
@@ -87,9 +92,8 @@ function asRequest(given: unknown): unknown {
   return typeof method === "string" && method.toUpperCase() === "GET" ? request : given;
 }
 
-/** The requests as a list, though it came as JSON text, or one of them alone. */
-function asList(given: unknown): unknown {
-  const list = fromJsonText(given);
+/** The requests as a list, though one of them came alone. */
+function asList(list: unknown): unknown {
   return typeof list === "string" || (typeof list === "object" && !Array.isArray(list)) ? [list] : list;
 }
 
