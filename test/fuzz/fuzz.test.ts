@@ -65,11 +65,9 @@ async function isAlive(): Promise<void> {
 
 const places = argumentPlaces(["alpha", "beta"]);
 
-/** The transports that a value goes over in a place; none for two in three of the large values and places. */
-function transportsFor(row: number, column: number, { json }: HostileValue): readonly Transport[] {
-  if (isWhole) return transports;
-  if (json.length > 1000 && (row + column) % 3 !== 0) return [];
-  return transports.slice((row + column) % transports.length).slice(0, 1);
+/** The transports that a value goes over in a place. */
+function transportsFor(row: number, column: number): readonly Transport[] {
+  return isWhole ? transports : transports.slice((row + column) % transports.length).slice(0, 1);
 }
 
 async function tryAll(values: readonly HostileValue[]): Promise<string[]> {
@@ -77,7 +75,7 @@ async function tryAll(values: readonly HostileValue[]): Promise<string[]> {
   for (const value of values) {
     const row = hostileValues.indexOf(value);
     for (const [column, place] of places.entries()) {
-      for (const transport of transportsFor(row, column, value)) {
+      for (const transport of transportsFor(row, column)) {
         const found = fault(await ask(transport, callOf(place.tool, place.with(value.json), transport)));
         if (found !== undefined) faults.push(`${place.tool} ${place.name}, ${value.name}, ${transport}: ${found}`);
       }
