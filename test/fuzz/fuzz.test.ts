@@ -19,8 +19,11 @@ const longestAnswer = 90_000;
 type Transport = keyof typeof rawTransports;
 const transports = Object.keys(rawTransports) as Transport[];
 
-/** What may be left of memory, in MiB: code that ran for the first time and the API schemas of both clusters. */
-const mostLeftMiB = 48;
+/**
+ * What may be left of memory, in MiB: code that ran for the first time, the API schemas of both clusters, and garbage
+ * that the runtime keeps while it needs no memory. A twentieth of what was sent would exceed it.
+ */
+const mostLeftMiB = 96;
 
 let fleet: Fleet;
 let memoryAtStart: number;
