@@ -9,7 +9,9 @@ import { nodeOf } from "./failures.ts";
 import { invalid, type Message, type Method, type Reply, writeMessage } from "./message.ts";
 import type { Params } from "./params.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
+import { ownRequests, type Requester } from "./requester.ts";
 import { SharedReads } from "./shared-reads.ts";
+import type { SlotLimits } from "./slots.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./unanswered.ts";
 import { WriteJournal } from "./write-journal.ts";
 import { type LookUpOptions, recover } from "./write-recovery.ts";
@@ -24,11 +26,12 @@ export interface ProxmoxRequest {
   readonly signal?: AbortSignal;
   /** Instead of the cluster's own, in milliseconds. How long a read may take is part of what it asks: only equal ones share an answer. */
   readonly timeoutMs?: number;
-  /** On whose behalf a read is: nobody gets what somebody else asked for. All who leave it out are one. */
-  readonly asker?: string;
   /** A read that decides whether something may be done: never answered from what was read a moment ago. */
   readonly fresh?: boolean;
 }
+
+/** What sends requests to a cluster: a client, or what one requester sees of it. */
+export type Sender = Pick<ProxmoxClient, "request">;
 
 /** A page beside the API, which nodes serve to anybody: no token is sent for it. */
 export interface PageRequest {
@@ -64,8 +67,10 @@ export interface ProxmoxClientOptions {
   readonly fetch?: (request: Request) => Promise<Response>;
   /** The largest answer in bytes, decompressed; 16 MiB. */
   readonly maxAnswerBytes?: number;
-  /** How many requests may run at one endpoint at a time; 20, as many as one call of a tool may send there. */
-  readonly maxParallel?: number;
+  /** How many reads may run at one endpoint at a time; 20 of one requester, as many as one call of a tool sends, and 30 in all. */
+  readonly readSlots?: SlotLimits;
+  /** The same for writes, whose slots no read takes; 8 and 12. */
+  readonly writeSlots?: SlotLimits;
   /** How long a connection and its handshake may take, in milliseconds; 10 s. */
   readonly connectTimeoutMs?: number;
   /** How long a silent endpoint holds up a read before the next one is asked too, in milliseconds; 5 s. */
@@ -103,7 +108,8 @@ export class ProxmoxClient {
     this.#endpoints = new Endpoints(cluster, {
       fetch: options.fetch,
       maxAnswerBytes: options.maxAnswerBytes ?? 16 * 1024 * 1024,
-      maxParallel: options.maxParallel ?? 20,
+      readSlots: options.readSlots ?? { total: 30, perRequester: 20 },
+      writeSlots: options.writeSlots ?? { total: 12, perRequester: 8 },
       // Each endpoint must get its turn within the whole request's time.
       connectMs: Math.min(options.connectTimeoutMs ?? 10_000, Math.ceil(cluster.timeoutMs / cluster.endpoints.length)),
       patienceMs: options.patienceMs ?? 5_000,
@@ -121,18 +127,24 @@ export class ProxmoxClient {
    * Sends a request. A read goes to another endpoint when one fails, answers as something that is not Proxmox or does
    * not reach the node in the path, and is one request for all who ask the same at a time. A write goes to another only
    * when it surely never left, and is never sent twice; one whose answer was lost is looked up.
+   * @param requester on whose behalf: none gets an answer that another one asked for, or waits behind its requests.
    * @throws ProxmoxError, and nothing else.
    */
-  async request(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
-    return request.method === "GET" ? await this.#share(request) : await this.#change(request);
+  async request(request: ProxmoxRequest, requester = ownRequests): Promise<ProxmoxAnswer> {
+    return request.method === "GET" ? await this.#share(request, requester) : await this.#change(request, requester);
   }
 
-  async #share(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
-    const { path, params, signal, timeoutMs, asker = "", fresh = false } = request;
-    const key = JSON.stringify([asker, path, params, timeoutMs, fresh]);
+  /** What sends requests on behalf of a requester. */
+  senderFor(requester: Requester): Sender {
+    return { request: (request) => this.request(request, requester) };
+  }
+
+  async #share(request: ProxmoxRequest, requester: Requester): Promise<ProxmoxAnswer> {
+    const { path, params, signal, timeoutMs, fresh = false } = request;
+    const key = JSON.stringify([requester.name, path, params, timeoutMs, fresh]);
     try {
       return await this.#reads.read(key, signal, fresh ? 0 : keptMs(path), async (over) => {
-        const answer = await this.#send({ ...request, signal: over });
+        const answer = await this.#send({ ...request, signal: over }, requester);
         if (endsTask(path, answer.data)) this.#reads.forget();
         return answer;
       });
@@ -147,16 +159,16 @@ export class ProxmoxClient {
   }
 
   /** What was read before a change, or while it was under way, answers nobody who asks after it. */
-  async #change(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
+  async #change(request: ProxmoxRequest, requester: Requester): Promise<ProxmoxAnswer> {
     this.#reads.forget();
     const write = this.#writes.begin(request);
     try {
-      const answer = await this.#send(request, write.progress);
+      const answer = await this.#send(request, requester, write.progress);
       this.#writes.settle(write, typeof answer.data === "string" ? answer.data : undefined);
       return answer;
     } catch (error) {
       if (error instanceof ProxmoxError && error.sent === "maybe") {
-        return await recover({ request, write, error }, this.#lookUps());
+        return await recover({ request, write, error }, this.#lookUps(requester));
       }
       this.#writes.settle(write);
       throw error;
@@ -165,17 +177,21 @@ export class ProxmoxClient {
     }
   }
 
-  #lookUps(): LookUpOptions {
-    const send = async (request: ProxmoxRequest) => await this.#send(request);
+  #lookUps(requester: Requester): LookUpOptions {
+    const send = async (request: ProxmoxRequest) => await this.#send(request, requester);
     const readMs = Math.min(5_000, this.#config.timeoutMs);
     return { send, writes: this.#writes, token: this.#asker().token, forMs: this.#lookUpMs, readMs };
   }
 
-  async #send(request: ProxmoxRequest, progress: Progress = { stage: "waiting" }): Promise<ProxmoxAnswer> {
+  async #send(
+    request: ProxmoxRequest,
+    requester: Requester,
+    progress: Progress = { stage: "waiting" },
+  ): Promise<ProxmoxAnswer> {
     const attempted = this.#attempted(request);
-    const send = async (within: Omit<Passage, "authorization">) => {
+    const send = async (within: Within) => {
       const message = compose(request);
-      const passage = { ...within, authorization: this.#authorization() };
+      const passage = { ...within, requester, authorization: this.#authorization() };
       const reader = { asker: this.#asker(), redactor: this.#redactor };
       const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, reader);
       const way: Way = { message, judge, passage, node: nodeOf(attempted) };
@@ -196,7 +212,8 @@ export class ProxmoxClient {
   async page({ path, validator, signal, holds }: PageRequest): Promise<Page> {
     return await this.#inTime({ method: "GET", path, cluster: this.name }, { signal }, async (within) => {
       const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Page> => {
-        const passage = { ...within, authorization: undefined, signal: AbortSignal.any([within.signal, over]) };
+        const signal = AbortSignal.any([within.signal, over]);
+        const passage = { ...within, requester: ownRequests, authorization: undefined, signal };
         const since = validator?.endpoint === endpoint.url ? validator : undefined;
         const headers = { ...(since && { "if-modified-since": since.modified }), accept: "*/*" };
         const message: Message = { method: "GET", target: path, body: undefined, headers };
@@ -224,7 +241,7 @@ export class ProxmoxClient {
   async #inTime<T>(
     attempted: Attempted,
     request: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number },
-    run: (within: Omit<Passage, "authorization">) => Promise<T>,
+    run: (within: Within) => Promise<T>,
     progress: Progress = { stage: "waiting" },
   ): Promise<T> {
     try {
@@ -263,6 +280,9 @@ export class ProxmoxClient {
     );
   }
 }
+
+/** What of a passage is known before a request is composed. */
+type Within = Pick<Passage, "signal" | "deadline" | "progress">;
 
 /**
  * How long a read's answer serves others too, in milliseconds. The list of all that a cluster has is what every question

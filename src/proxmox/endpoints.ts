@@ -6,6 +6,7 @@ import { EndpointNodes } from "./endpoint-nodes.ts";
 import { Fault } from "./errors.ts";
 import { allFailed, EndpointOrder, firstAnswer, isEndpointFault } from "./failover.ts";
 import { type Message, type Reply, writeMessage } from "./message.ts";
+import { ownRequests } from "./requester.ts";
 import { until } from "./until.ts";
 
 /** How the endpoints of a cluster are talked to, with every default filled in. */
@@ -43,10 +44,11 @@ export class Endpoints {
     const { message, judge, passage, node } = way;
     const tried = new Map<Endpoint, Fault | undefined>();
     const ask = async (endpoint: Endpoint, over: AbortSignal) => {
-      tried.set(endpoint, undefined);
+      // While it waits for its turn there it is this server that is slow, not the endpoint.
+      const onStart = () => void tried.set(endpoint, undefined);
       try {
         const signal = AbortSignal.any([passage.signal, over]);
-        return { endpoint, result: judge(await endpoint.read(message, { ...passage, signal }), endpoint) };
+        return { endpoint, result: judge(await endpoint.read(message, { ...passage, signal, onStart }), endpoint) };
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
         if (!isEndpointFault(error)) return { endpoint, result: error };
@@ -103,14 +105,18 @@ export class Endpoints {
   async write({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
     const tried = new Map<Endpoint, Fault>();
     for (const endpoint of this.#order.list()) {
+      let hasBegun = false;
+      const onStart = () => {
+        hasBegun = true;
+      };
       try {
-        const answer = judge(await endpoint.write(message, passage), endpoint);
+        const answer = judge(await endpoint.write(message, { ...passage, onStart }), endpoint);
         this.#order.worked(endpoint);
         return this.#withDetour(answer, tried, endpoint);
       } catch (error) {
         if (!(error instanceof Fault)) {
           // Silent for the whole time; unless the caller gave up, who knows nothing against it.
-          if (performance.now() >= passage.deadline) this.#order.failed(endpoint);
+          if (performance.now() >= passage.deadline && hasBegun) this.#order.failed(endpoint);
           throw error;
         }
         if (isEndpointFault(error)) this.#order.failed(endpoint);
@@ -139,6 +145,7 @@ const statusMessage = writeMessage("GET", ["cluster", "status"], {});
 
 async function readStatus(endpoint: Endpoint, { passage: { authorization }, judge }: Way): Promise<unknown> {
   const passage: Passage = {
+    requester: ownRequests,
     authorization,
     signal: AbortSignal.timeout(statusMs),
     deadline: performance.now() + statusMs,
