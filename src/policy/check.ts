@@ -4,7 +4,7 @@ import type { ApiSchema } from "../apidoc/schema.ts";
 import { signature } from "../apidoc/signature.ts";
 import { validate } from "../apidoc/validate/validate.ts";
 import { wordComplaints } from "../apidoc/validate/wording.ts";
-import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
+import type { ProxmoxRequest, UsedAnswer } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { formatPath } from "../proxmox/path.ts";
 import { advise } from "./advice.ts";
@@ -51,7 +51,7 @@ export async function sendChecked(
   request: ProxmoxRequest,
   { schema, unchecked }: Checked,
   mayList: boolean,
-): Promise<ProxmoxAnswer & { readonly unchecked?: string }> {
+): Promise<UsedAnswer & { readonly unchecked?: string }> {
   try {
     const answer = await cluster.client.request(request);
     return { ...answer, ...(unchecked !== undefined && { unchecked }) };

@@ -1,7 +1,8 @@
 import type { Known } from "../apidoc/library.ts";
 import { ClusterChoiceError, type ClusterState } from "../clusters.ts";
 import type { Access } from "../config/types.ts";
-import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
+import { UsedAnswers } from "../proxmox/answer-memory.ts";
+import type { ProxmoxRequest, UsedAnswer } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { type ApiPath, formatPath } from "../proxmox/path.ts";
 import type { Requester } from "../proxmox/requester.ts";
@@ -35,12 +36,13 @@ interface Matter {
 }
 
 /** The clusters as one call sees them: every request goes the same way, and nothing goes around it. */
-export class GuardedCall implements Proxmox {
+export class GuardedCall implements Proxmox, Disposable {
   readonly names: readonly string[];
   readonly #options: GuardOptions;
   readonly #call: Call;
   readonly #rights: CallerRights;
   readonly #requester: Requester;
+  readonly #answers = new UsedAnswers();
   /** By cluster and detour. */
   readonly #detours = new Map<string, Detour>();
 
@@ -48,8 +50,12 @@ export class GuardedCall implements Proxmox {
     this.#options = options;
     this.#call = call;
     this.#rights = rights;
-    this.#requester = { name: call.caller.name };
+    this.#requester = { name: call.caller.name, answers: this.#answers };
     this.names = options.clusters.names.filter((name) => rights.clusters?.includes(name) ?? true);
+  }
+
+  [Symbol.dispose](): void {
+    this.#answers[Symbol.dispose]();
   }
 
   get writes(): boolean {
@@ -100,7 +106,7 @@ export class GuardedCall implements Proxmox {
   }
 
   /** Refuses, validates, asks a human, in this order; then sends. Audited before and after it is sent. */
-  async #pass(matter: Matter, plain: boolean, checked: boolean): Promise<ProxmoxAnswer> {
+  async #pass(matter: Matter, plain: boolean, checked: boolean): Promise<UsedAnswer> {
     const { cluster, request, law } = matter;
     const record = new Record(this.#options.audit, this.#call, matter);
     try {
@@ -179,7 +185,7 @@ export class GuardedCall implements Proxmox {
     known: Checked | undefined,
     record: Record,
     consent: Consent | undefined,
-  ): Promise<ProxmoxAnswer> {
+  ): Promise<UsedAnswer> {
     await record.sent(consent, request.signal);
     try {
       const answer =

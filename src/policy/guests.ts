@@ -89,7 +89,7 @@ async function readGuests(
   { client, name }: CallerCluster,
   { signal, timeoutMs }: Pick<ProxmoxRequest, "signal" | "timeoutMs">,
 ): Promise<readonly Guest[]> {
-  const { data, endpoint } = await client.request({
+  using answer = await client.request({
     method: "GET",
     path: guestListPath,
     params: { type: "vm" },
@@ -97,6 +97,7 @@ async function readGuests(
     ...(signal !== undefined && { signal }),
     ...(timeoutMs !== undefined && { timeoutMs }),
   });
+  const { data, endpoint } = answer;
   // Proxmox lists them in any order, and texts name the first few.
   const guests = Array.isArray(data) ? data.flatMap((row: unknown) => readGuest(row) ?? []) : undefined;
   if (guests !== undefined) return guests.sort((a, b) => Number(a.vmid) - Number(b.vmid));

@@ -1,11 +1,13 @@
 import type { ClusterConfig, ProxyConfig } from "../config/types.ts";
 import type { Redactor } from "../redact/redactor.ts";
-import { readBody } from "./body.ts";
+import type { AnswerLease } from "./answer-memory.ts";
+import { type Reading, readBody } from "./body.ts";
 import type { Certificate } from "./certificate.ts";
 import { codeOf, type Destination, openConnection, readCertificate, unreachable } from "./connection.ts";
 import { unlessDeaf } from "./deaf.ts";
 import { Fault } from "./errors.ts";
 import { exchange } from "./exchange.ts";
+import type { FailoverTimer } from "./failover.ts";
 import { headersOf, type Message, type Reply } from "./message.ts";
 import type { Requester } from "./requester.ts";
 import { FairSlots, type SlotLimits } from "./slots.ts";
@@ -18,8 +20,8 @@ import { untrusted } from "./untrusted.ts";
 export interface EndpointOptions {
   readonly fetch: ((request: Request) => Promise<Response>) | undefined;
   readonly maxAnswerBytes: number;
-  readonly readSlots: SlotLimits;
-  readonly writeSlots: SlotLimits;
+  /** For reads, and for writes. */
+  readonly slots: SlotLimits;
   readonly connectMs: number;
   readonly redactor: Redactor;
 }
@@ -35,6 +37,9 @@ export interface Passage {
   readonly progress: Progress;
   /** Called when an endpoint begins with it, which may be long after it was given to that endpoint. */
   readonly onStart?: () => void;
+  /** What the answer takes. */
+  readonly memory: AnswerLease;
+  readonly timer?: FailoverTimer;
 }
 
 /** Below the 5 s after which Proxmox closes an idle connection; Bun's timer rounds it up to a step of 4 s. */
@@ -80,8 +85,8 @@ export class Endpoint {
     const { connectMs, redactor } = options;
     this.#to = { endpoint: url, tls: cluster.tls, proxy: cluster.proxies?.[url], connectMs, redactor };
     this.#options = options;
-    this.#readSlots = new FairSlots(options.readSlots);
-    this.#writeSlots = new FairSlots(options.writeSlots);
+    this.#readSlots = new FairSlots(options.slots);
+    this.#writeSlots = new FairSlots(options.slots);
   }
 
   /** Sends a read. The runtime may repeat it on a fresh connection when a used one turns out to be closed. */
@@ -135,7 +140,7 @@ export class Endpoint {
     const request = new Request(`${this.url}${message.target}`, { ...this.#init(message, passage), signal });
     progress.stage = "sent";
     progress.sentAt = performance.now();
-    return await this.#receive(await fetch(request));
+    return await this.#receive(await fetch(request), message, passage);
   }
 
   #pool(tls: Exclude<ClusterConfig["tls"], { mode: "fingerprint" }>): Bun.FetchSession {
@@ -146,7 +151,7 @@ export class Endpoint {
   #openPool(tls: BunFetchRequestInitTLS): Bun.FetchSession {
     return new Bun.FetchSession({
       tls,
-      keepAlive: { idleTimeout: idleSeconds, maxIdleSockets: this.#options.readSlots.total },
+      keepAlive: { idleTimeout: idleSeconds, maxIdleSockets: this.#options.slots.total },
     });
   }
 
@@ -162,7 +167,7 @@ export class Endpoint {
         redirect: "manual",
       } as const;
       response = await unlessDeaf(this.#to, passage.deadline, session.fetch(`${this.url}${message.target}`, init));
-      return await this.#receive(response);
+      return await this.#receive(response, message, passage);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Fault) throw error;
@@ -229,8 +234,8 @@ export class Endpoint {
     const connection = await openConnection(this.#to, signal);
     progress.stage = "sent";
     progress.sentAt = performance.now();
-    const { maxAnswerBytes } = this.#options;
-    return await exchange(connection, message, { endpoint: this.url, authorization, maxAnswerBytes, signal });
+    const reading = this.#reading(message, passage);
+    return await exchange(connection, message, { endpoint: this.url, authorization, reading });
   }
 
   #init(message: Message, passage: Passage): { method: string; headers: Record<string, string>; body?: string } {
@@ -238,10 +243,14 @@ export class Endpoint {
     return { method: message.method, headers, ...(message.body !== undefined && { body: message.body }) };
   }
 
-  async #receive(response: Response): Promise<Reply> {
+  async #receive(response: Response, message: Message, passage: Passage): Promise<Reply> {
     const { status, statusText: reason, headers } = response;
-    const body = response.body === null ? "" : await readBody(response.body, this.#options.maxAnswerBytes);
+    const body = response.body === null ? "" : await readBody(response.body, this.#reading(message, passage));
     return { status, reason, headers, body };
+  }
+
+  #reading({ method }: Message, { memory, signal, progress, timer }: Passage): Reading {
+    return { maxBytes: this.#options.maxAnswerBytes, memory, waits: method === "GET", signal, progress, timer };
   }
 }
 

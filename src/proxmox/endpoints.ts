@@ -4,7 +4,7 @@ import { type Tried, wordDetour } from "./detour.ts";
 import { Endpoint, type EndpointOptions, type Passage } from "./endpoint.ts";
 import { EndpointNodes } from "./endpoint-nodes.ts";
 import { Fault } from "./errors.ts";
-import { allFailed, EndpointOrder, firstAnswer, isEndpointFault } from "./failover.ts";
+import { allFailed, EndpointOrder, type FailoverTimer, firstAnswer, isEndpointFault } from "./failover.ts";
 import { type Message, type Reply, writeMessage } from "./message.ts";
 import { ownRequests } from "./requester.ts";
 import { until } from "./until.ts";
@@ -43,12 +43,13 @@ export class Endpoints {
   async read(way: Way): Promise<ProxmoxAnswer> {
     const { message, judge, passage, node } = way;
     const tried = new Map<Endpoint, Fault | undefined>();
-    const ask = async (endpoint: Endpoint, over: AbortSignal) => {
+    const ask = async (endpoint: Endpoint, over: AbortSignal, timer: FailoverTimer) => {
       // While it waits for its turn there it is this server that is slow, not the endpoint.
       const onStart = () => void tried.set(endpoint, undefined);
       try {
         const signal = AbortSignal.any([passage.signal, over]);
-        return { endpoint, result: judge(await endpoint.read(message, { ...passage, signal, onStart }), endpoint) };
+        const reply = await endpoint.read(message, { ...passage, signal, onStart, timer });
+        return { endpoint, result: judge(reply, endpoint) };
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
         if (!isEndpointFault(error)) return { endpoint, result: error };
@@ -71,7 +72,7 @@ export class Endpoints {
    * @param own the endpoint that knows best, asked second.
    */
   async first<T>(
-    ask: (endpoint: Endpoint, over: AbortSignal) => Promise<T>,
+    ask: (endpoint: Endpoint, over: AbortSignal, timer: FailoverTimer) => Promise<T>,
     { signal, deadline }: Pick<Passage, "signal" | "deadline">,
     own?: Endpoint,
   ): Promise<T> {
@@ -143,9 +144,10 @@ export class Endpoints {
 const statusMs = 3_000;
 const statusMessage = writeMessage("GET", ["cluster", "status"], {});
 
-async function readStatus(endpoint: Endpoint, { passage: { authorization }, judge }: Way): Promise<unknown> {
+async function readStatus(endpoint: Endpoint, { passage: { authorization, memory }, judge }: Way): Promise<unknown> {
   const passage: Passage = {
     requester: ownRequests,
+    memory,
     authorization,
     signal: AbortSignal.timeout(statusMs),
     deadline: performance.now() + statusMs,

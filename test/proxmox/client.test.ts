@@ -9,7 +9,7 @@ import { canary, clusterAt, failureOf } from "./clusters.ts";
 const methods = ["GET", "POST", "PUT", "DELETE"] as const;
 
 /** One read and one write at a time. */
-const oneSlot = { readSlots: { total: 1, perRequester: 1 }, writeSlots: { total: 1, perRequester: 1 } };
+const oneSlot = { slots: { total: 1, perRequester: 1 } };
 
 test("sends the token, asks for gzip, and reads the envelope", async () => {
   await using server = await startRawServer(
@@ -23,6 +23,7 @@ test("sends the token, asks for gzip, and reads the envelope", async () => {
     endpoint: server.url,
     date: new Date("2026-11-23T01:02:03Z"),
     sentAt: expect.any(Date),
+    [Symbol.dispose]: expect.any(Function),
   });
   expect(server.requests[0]).toMatchObject({
     method: "GET",

@@ -164,12 +164,10 @@ test("an endpoint that kept silent for a write's whole time is asked last by the
 
 test("an endpoint that failed is asked last for three quarters of the time at least, by chance a little longer", async () => {
   const cluster = clusterAt(["https://pve1:8006"]);
-  const slots = { total: 1, perRequester: 1 };
   const options = {
     fetch: undefined,
     maxAnswerBytes: 1,
-    readSlots: slots,
-    writeSlots: slots,
+    slots: { total: 1, perRequester: 1 },
     connectMs: 1,
     redactor: new Redactor(),
   };
