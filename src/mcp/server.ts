@@ -68,14 +68,12 @@ export function serverFactory({ tools, guard, limits, calls, version, log, redac
       const consent = givenConsent(params.arguments);
       return await calls.run(caller, mcpReq.signal, async ({ signal, stopping, use }) => {
         const attempt = async (reply: Reply | undefined) => {
-          const open = () => ({
-            proxmox: guard()({ caller, client, prompt, reply, consent, use }),
-            signal,
-            stopping,
-            ...progressOf(mcpReq, signal, redactor),
-          });
-          const run = () => limits.within(caller, () => tool.call(params.arguments, open()));
-          return await answerOf(tool, run, signal, { log, redactor });
+          const run = async () => {
+            using proxmox = guard()({ caller, client, prompt, reply, consent, use });
+            const context = { proxmox, signal, stopping, ...progressOf(mcpReq, signal, redactor) };
+            return await tool.call(params.arguments, context);
+          };
+          return await answerOf(tool, () => limits.within(caller, run), signal, { log, redactor });
         };
         if (isModern) {
           const outcome = await attempt(replyInRequest(mcpReq));

@@ -1,7 +1,7 @@
 import type { ApiLibrary, Known } from "../apidoc/library.ts";
 import type { ClusterManager, ClusterState } from "../clusters.ts";
 import type { Access, Config } from "../config/types.ts";
-import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
+import type { ProxmoxRequest, UsedAnswer } from "../proxmox/client.ts";
 import type { ApiPath } from "../proxmox/path.ts";
 import type { Audit } from "./audit.ts";
 import type { Call } from "./call.ts";
@@ -12,7 +12,7 @@ import type { GuestLists } from "./guests.ts";
 import { PolicyRefusal } from "./refusal.ts";
 
 /** An answer of Proxmox, and the cluster that gave it. */
-export interface GuardedAnswer extends ProxmoxAnswer {
+export interface GuardedAnswer extends UsedAnswer {
   readonly cluster: string;
   /** What a path of `/guests/{vmid or name}/...` stood for; `undefined` for every other path. */
   readonly resolved?: ApiPath;
@@ -83,8 +83,8 @@ export interface GuardOptions {
   readonly audit: Audit;
 }
 
-/** The clusters as one call sees them. */
-export type Guard = (call: Call) => Proxmox;
+/** The clusters as one call sees them, until it ends: disposed of, it has dropped all its answers. */
+export type Guard = (call: Call) => Proxmox & Disposable;
 
 /** Wraps the clusters' clients in the policy; the layers above reach Proxmox only through it. */
 export function guard(options: GuardOptions): Guard {

@@ -1,5 +1,5 @@
 import { glob } from "../glob.ts";
-import type { ProxmoxClient, ProxmoxRequest } from "../proxmox/client.ts";
+import type { ProxmoxRequest, Sender } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import type { Subject } from "./affected.ts";
 import type { Guest } from "./guests.ts";
@@ -13,7 +13,7 @@ type Entry = { readonly text: string } & (
 /** What `protect` is evaluated with. */
 export interface Protection {
   readonly protect: readonly string[];
-  readonly client: ProxmoxClient;
+  readonly client: Sender;
   /** The guests that the token may see. */
   guests(): Promise<readonly Guest[]>;
   readonly within: Pick<ProxmoxRequest, "signal" | "timeoutMs">;
@@ -186,7 +186,7 @@ function readEntry(text: string): Entry {
  * below and 0 where it does not, and a path without privileges has no row, `/vms` too (recorded).
  */
 async function hidesGuests(
-  client: ProxmoxClient,
+  client: Sender,
   within: Pick<ProxmoxRequest, "signal" | "timeoutMs">,
 ): Promise<string | undefined> {
   const why = "the token may not see all guests (it needs VM.Audit on /vms)";

@@ -38,7 +38,7 @@ Where a write starts a task, a moment is waited for it: the answer says how it e
       );
     }
     const request = { method, path: parsePath(bare), params: readData(data), signal, checked: true };
-    const answer = await proxmox.request(cluster, request);
+    using answer = await proxmox.request(cluster, request);
     const task = method === "GET" ? undefined : startedTask(answer.cluster, answer.data);
     if (task === undefined) return answerText(answer);
     const news = await watchStarted(task, context);

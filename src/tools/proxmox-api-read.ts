@@ -38,9 +38,16 @@ type ReadRequest = z.output<typeof readRequest>;
 interface Part {
   readonly title: string;
   readonly answered: boolean;
-  readonly body: AnswerBody;
+  readonly body: PartBody;
   /** On how the answer came about. */
   readonly notes: readonly string[];
+}
+
+/** What a part says: no more of it than an answer can hold. */
+interface PartBody extends Pick<AnswerBody, "summary" | "rows"> {
+  readonly text: string;
+  /** Of the whole text, in characters. */
+  readonly length: number;
 }
 
 /** `proxmox_api_read`: many GETs at once, over any clusters. */
@@ -117,14 +124,25 @@ async function read(
       throw new ToolFailure(`${written} was not sent: this tool only reads. Use proxmox_api_call for it.`);
     }
     const request = { method: "GET", path: parsePath(bare), params: readData(data), signal } as const;
-    const answer = await proxmox.request(cluster, { ...request, guests, plain: true, checked: true });
+    using answer = await proxmox.request(cluster, { ...request, guests, plain: true, checked: true });
     const at = answer.resolved === undefined ? "" : `, ${formatPath(answer.resolved)}`;
-    return { title: `${title}${at}`, answered: true, body: answerBody(answer, selection), notes: notesOf(answer) };
+    return {
+      title: `${title}${at}`,
+      answered: true,
+      body: bodyOf(answerBody(answer, selection)),
+      notes: notesOf(answer),
+    };
   } catch (error) {
     const reason = failureText(error);
     if (reason === undefined || signal.aborted) throw error;
-    return { title, answered: false, body: { summary: "error", text: reason }, notes: [] };
+    return { title, answered: false, body: bodyOf({ summary: "error", text: reason }), notes: [] };
   }
+}
+
+/** Copied, because a slice keeps the whole text in memory, which may have 16 million characters. */
+function bodyOf({ text, ...body }: AnswerBody): PartBody {
+  const shown = plain(text.slice(0, mostCharacters + 1));
+  return { ...body, text: Buffer.from(shown).toString(), length: Math.max(text.length, shown.length) };
 }
 
 /** The parts one after the other, each with its fair share of what an answer may be long. */
@@ -133,29 +151,29 @@ function assemble(head: string, parts: readonly Part[]): string {
     ({ title, body: { summary } }) => `## ${title}${summary === undefined ? "" : `: ${summary}`}`,
   );
   const shownHeads = heads.map((line) => cutText(plain(line), mostTitle));
-  const texts = parts.map(({ body }) => plain(body.text));
+  const texts = parts.map(({ body }) => body.text);
   const whole = [head, ...shownHeads.flatMap((line, index) => [line, texts[index] ?? ""])].join("\n");
   if (whole.length <= mostCharacters) return whole;
   const advice = `[Cut for length. For the rest: ${parts.length > 1 ? "a cut path alone, " : ""}fields, or what the endpoint takes as data to narrow or page it (often start and limit).]`;
   // Two line ends and a note for each part.
   const spent = [head, advice, ...shownHeads].reduce((sum, line) => sum + line.length + 2, parts.length * mostNote);
   const shares = fairShares(
-    texts.map((text) => text.length),
+    parts.map(({ body }) => body.length),
     Math.max(mostCharacters - spent, 0),
   );
-  const shown = parts.map(({ body }, index) => cutPart(body, texts[index] ?? "", shares[index] ?? 0));
+  const shown = parts.map(({ body }, index) => cutPart(body, shares[index] ?? 0));
   return [head, ...shownHeads.flatMap((line, index) => [line, shown[index] ?? ""]), advice].join("\n");
 }
 
 /** The longest heading of a part and the longest note on its cut, in characters: 100 parts must leave room for answers. */
 const [mostTitle, mostNote] = [200, 50];
 
-function cutPart({ rows }: AnswerBody, text: string, room: number): string {
+function cutPart({ rows, text, length }: PartBody, room: number): string {
   if (text.length <= room) return text;
   const kept = cutText(text, room);
   // The header is a line without being a row; a row that was cut in two does not count.
   const lines = kept.split("\n").length - (text[kept.length] === "\n" ? 0 : 1);
   const shown =
-    rows === undefined ? `${kept.length} of ${text.length} characters` : `${Math.max(lines - 1, 0)} of ${rows} rows`;
+    rows === undefined ? `${kept.length} of ${length} characters` : `${Math.max(lines - 1, 0)} of ${rows} rows`;
   return `${kept}\n[${shown}]`;
 }
