@@ -78,7 +78,10 @@ function* leavesOf(value: unknown, at: string): Generator<string> {
 
 /** Puts a text where the path leads first; the key `<key>` stands for the name of a further one. */
 function put(value: unknown, [key = "", ...rest]: readonly string[], text: string): boolean {
-  if (key === "[]") return Array.isArray(value) && (rest.length === 0 ? putFirst(value, text) : value.some((item) => put(item, rest, text)));
+  if (key === "[]")
+    return (
+      Array.isArray(value) && (rest.length === 0 ? putFirst(value, text) : value.some((item) => put(item, rest, text)))
+    );
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const record = value as Record<string, unknown>;
   if (key === "<key>") record[text] = "x";
