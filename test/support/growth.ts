@@ -11,6 +11,8 @@ interface Growth {
   readonly small?: number;
   /** How many times as much the larger size may cost at most. */
   readonly factor?: number;
+  /** What an input of no size costs, in milliseconds of CPU time: the least that the smaller size costs. */
+  readonly baseMs?: number;
 }
 
 /**
@@ -27,14 +29,16 @@ export async function expectLinear<Input>(
   expect(await growthOf(make, run, growth)).toBeLessThanOrEqual(factor);
 }
 
-/** How many times as much ten times as large an input costs; 1 where even that costs next to nothing. */
+/** How many times as much ten times as large an input costs; no more than `factor` where one round already shows that. */
 export async function growthOf<Input>(
   make: (size: number) => Input,
   run: (input: Input) => unknown,
-  { small = 100_000, factor = 12 }: Growth = {},
+  { small = 100_000, factor = 12, baseMs = 0 }: Growth = {},
 ): Promise<number> {
   const many = make(10 * small);
-  if ((await cpuMs(() => run(many))) <= factor * floorMs) return 1;
+  const least = Math.max(baseMs, floorMs);
+  const once = (await cpuMs(() => run(many))) / least;
+  if (once <= factor) return once;
   const few = make(small);
   let ratio = Number.POSITIVE_INFINITY;
   // Whatever disturbs all rounds of one size gets another chance; a cost that grows faster fails each time.
@@ -44,17 +48,24 @@ export async function growthOf<Input>(
       best.small = Math.min(best.small, await cpuMs(() => run(few)));
       best.large = Math.min(best.large, await cpuMs(() => run(many)));
     }
-    ratio = best.large / Math.max(best.small, floorMs);
+    ratio = best.large / Math.max(best.small, least);
   }
   return ratio;
 }
 
-/** CPU time of this process, in milliseconds. */
+/** The CPU time that a call costs this process, in milliseconds. */
 async function cpuMs(run: () => unknown): Promise<number> {
   const before = process.cpuUsage();
   await run();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
+}
+
+/** What a call costs in the cheapest of several rounds, in milliseconds of CPU time. */
+export async function cheapestMs(run: () => unknown): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 2 * rounds; round++) least = Math.min(least, await cpuMs(run));
+  return least;
 }
 
 /** Texts that made something take quadratic time, or could; each of about a size, in characters. */

@@ -30,7 +30,7 @@ interface Options extends DemoOptions {
   readonly policy?: Partial<ClusterConfig["policy"]>;
 }
 
-/** Makes the tools over a fresh demo. Nothing that a call learns outlives it but the API schemas. */
+/** Makes the tools over a fresh demo. Nothing that a call learns outlives it but what is known of the API. */
 export function toolsInProcess({ around, policy = {}, ...options }: Options = {}): InProcess {
   const { clusters } = createDemo({ offlineDelayMs: 0, authDelayMs: 0, taskMs: 0, ...options });
   const redactor = new Redactor();
@@ -43,12 +43,14 @@ export function toolsInProcess({ around, policy = {}, ...options }: Options = {}
     const direct = (request: Request) => cluster.fetch(request);
     return { redactor, fetch: around === undefined ? direct : (request: Request) => around(request, direct) };
   };
+  const shared = new ClusterManager(config.clusters, fetchOf);
   return {
     clusters,
     async call(name, args = {}) {
       const tool = tools.find((each) => each.name === name);
       if (tool === undefined) throw new Error(`there is no tool ${name}`);
-      const manager = new ClusterManager(config.clusters, fetchOf);
+      // It keeps what list_clusters tells for two seconds.
+      const manager = name === "list_clusters" ? new ClusterManager(config.clusters, fetchOf) : shared;
       const consents = new Consents(noCodeDisplay);
       const proxmox = guard({ clusters: manager, config, library, consents, audit: noAudit })({
         caller: local,
@@ -65,7 +67,6 @@ export function toolsInProcess({ around, policy = {}, ...options }: Options = {}
           if (text === undefined) throw error;
           return failure(text, redactor);
         });
-      manager.close();
       return { text: content.map((part) => (part.type === "text" ? part.text : "")).join("\n"), isError };
     },
   };
