@@ -1,5 +1,5 @@
 import type { ProxmoxRequest, Sender } from "../proxmox/client.ts";
-import { ProxmoxError } from "../proxmox/errors.ts";
+import { isUnread, ProxmoxError } from "../proxmox/errors.ts";
 import type { Subject } from "./affected.ts";
 import type { Guest } from "./guests.ts";
 
@@ -200,6 +200,6 @@ async function hidesGuests(
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof ProxmoxError && error.kind !== "aborted") return error.message;
+  if (error instanceof ProxmoxError && !isUnread(error)) return error.message;
   throw error;
 }
