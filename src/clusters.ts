@@ -81,7 +81,8 @@ export class ClusterManager {
   /**
    * How a cluster is right now; an unreachable one is a state, too. Questions of one requester that come while one is
    * under way, or within two seconds of its end, share one look.
-   * @throws the signal's reason when it is aborted; {ClusterChoiceError} for an unknown name.
+   * @throws the signal's reason when it is aborted; {ClusterChoiceError} for an unknown name; {ProxmoxError} of kind
+   * `rate-limited` when the requester has used up its requests.
    */
   async state(name: string, requester: Requester, signal: AbortSignal): Promise<ClusterState> {
     signal.throwIfAborted();
@@ -125,7 +126,7 @@ async function look(client: Sender): Promise<ClusterState> {
       nodes: rows.length,
     };
   } catch (error) {
-    if (!(error instanceof ProxmoxError)) throw error;
+    if (!(error instanceof ProxmoxError) || error.kind === "rate-limited") throw error;
     return { reachable: false, reason: error.describe() };
   }
 }

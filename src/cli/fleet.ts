@@ -11,6 +11,7 @@ import { noAudit, openAudit } from "../policy/audit.ts";
 import { noCodeDisplay } from "../policy/consent/code-display.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { type Guard, type GuardOptions, guard } from "../policy/guard.ts";
+import { CallLimits } from "../policy/limits.ts";
 import { AnswerMemory } from "../proxmox/answer-memory.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import type { Invocation } from "./edge.ts";
@@ -24,7 +25,7 @@ export interface Fleet {
 }
 
 /** What the fleets of one process have in common. */
-export interface FleetOptions extends Pick<GuardOptions, "library" | "consents" | "audit"> {
+export interface FleetOptions extends Pick<GuardOptions, "library" | "consents" | "audit" | "limits"> {
   readonly redactor: Redactor;
   readonly answerMemory: AnswerMemory;
 }
@@ -93,6 +94,7 @@ export async function openQuietly({
   return openFleet(source, {
     redactor,
     answerMemory: new AnswerMemory(loadAnswerMemory({ flags, env: environment() })),
+    limits: new CallLimits(() => source.config),
     library: new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) }),
     consents: new Consents(noCodeDisplay),
     audit: source.config.auditLog === undefined ? noAudit : await openAudit(source.config.auditLog, redactor, stderr),

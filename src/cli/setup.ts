@@ -30,7 +30,7 @@ import { Seal } from "../seal.ts";
 import { tools } from "../tools/index.ts";
 import { version } from "../version.ts";
 import type { Invocation } from "./edge.ts";
-import { loadSource, openFleet } from "./fleet.ts";
+import { type Fleet, loadSource, openFleet } from "./fleet.ts";
 import { stopped } from "./shutdown.ts";
 
 /** What `serve` and `stdio` have in common: clusters behind the policy, and servers that offer the tools over them. */
@@ -90,7 +90,8 @@ export async function setUp({
   let audit = await openAuditOf(source.config, redactor, stderr);
   /** Every open audit: a call that began before a reload still writes to the earlier one. */
   const audits = new Set([audit]);
-  let fleet = openFleet(source, { library, consents, audit, redactor, answerMemory });
+  const limits: CallLimits = new CallLimits(() => fleet.config);
+  let fleet: Fleet = openFleet(source, { library, consents, audit, limits, redactor, answerMemory });
   warn(fleet.config, log);
   const listeners: (() => void)[] = [];
   const revocationListeners: (() => void)[] = [];
@@ -117,7 +118,7 @@ export async function setUp({
         next.config.auditLog === fleet.config.auditLog ? audit : await openAuditOf(next.config, redactor, stderr);
       const before = { ...fleet, audit };
       audits.add(nextAudit);
-      fleet = openFleet(next, { library, consents, audit: nextAudit, redactor, answerMemory }, before.clusters);
+      fleet = openFleet(next, { library, consents, audit: nextAudit, limits, redactor, answerMemory }, before.clusters);
       audit = nextAudit;
       for (const name of rotatedClusters(before.config, next.config)) consents.endAfterRotation(name);
       warn(fleet.config, log);
@@ -150,7 +151,6 @@ export async function setUp({
   const watched = file === undefined || isPipe ? [] : [file];
   const unwatch = onFileChange(watched, () => reload(`${file} changed`));
 
-  const limits = new CallLimits(() => fleet.config);
   return {
     config: fleet.config,
     createServer: serverFactory({ tools, guard: () => fleet.guard, limits, calls, version, log, redactor }),

@@ -9,6 +9,7 @@ import { rightsOf } from "./caller.ts";
 import type { Consents } from "./consent/consents.ts";
 import { GuardedCall } from "./guarded-call.ts";
 import type { GuestLists } from "./guests.ts";
+import type { CallLimits } from "./limits.ts";
 import { PolicyRefusal } from "./refusal.ts";
 
 /** An answer of Proxmox, and the cluster that gave it. */
@@ -51,6 +52,7 @@ export interface Proxmox {
   /**
    * How a cluster is right now; an unreachable one is a state, not an error. It rests on fixed reads of our own
    * (`/version`, `/nodes`, `/cluster/status`), which no setting withholds: the caller could not tell what is limited otherwise.
+   * @throws {ProxmoxError} of kind `rate-limited`, and no other.
    */
   state(cluster: string, signal: AbortSignal): Promise<ClusterState>;
   /** What this caller may do on a cluster: `read-only`, `guarded` or `full`. */
@@ -81,6 +83,8 @@ export interface GuardOptions {
   readonly library: ApiLibrary;
   readonly consents: Consents;
   readonly audit: Audit;
+  /** Counts the requests to Proxmox. */
+  readonly limits: CallLimits;
 }
 
 /** The clusters as one call sees them, until it ends: disposed of, it has dropped all its answers. */

@@ -50,7 +50,15 @@ export class GuardedCall implements Proxmox, Disposable {
     this.#options = options;
     this.#call = call;
     this.#rights = rights;
-    this.#requester = { name: call.caller.name, answers: this.#answers };
+    const { caller } = call;
+    const { limits } = options;
+    const count = async (isAdmitted: boolean) =>
+      isAdmitted ? void (await limits.countAdmitted(caller)) : await limits.count(caller);
+    this.#requester = {
+      name: caller.name,
+      answers: this.#answers,
+      ...(rights.requestsPerMinute !== undefined && { count }),
+    };
     this.names = options.clusters.names.filter((name) => rights.clusters?.includes(name) ?? true);
   }
 
@@ -119,7 +127,9 @@ export class GuardedCall implements Proxmox, Disposable {
       if (request.method !== "GET" && classified.class !== "read") await this.#protect(matter);
       const known = early ?? (await lookUp());
       const agreed = asks(law.access, classified) ? await this.#consent(matter, known) : undefined;
-      return await this.#send({ ...matter, request: agreed?.request ?? request }, known, record, agreed?.consent);
+      // A human agreed to it, and would have to be asked again.
+      const agreedTo = agreed && { ...agreed.request, isAdmitted: true };
+      return await this.#send({ ...matter, request: agreedTo ?? request }, known, record, agreed?.consent);
     } catch (error) {
       await record.refused(error);
       throw error;

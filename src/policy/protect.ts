@@ -1,6 +1,6 @@
 import { glob } from "../glob.ts";
 import type { ProxmoxRequest, Sender } from "../proxmox/client.ts";
-import { ProxmoxError } from "../proxmox/errors.ts";
+import { isUnread, ProxmoxError } from "../proxmox/errors.ts";
 import type { Subject } from "./affected.ts";
 import type { Guest } from "./guests.ts";
 
@@ -202,6 +202,6 @@ async function hidesGuests(
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof ProxmoxError && error.kind !== "aborted") return error.message;
+  if (error instanceof ProxmoxError && !isUnread(error)) return error.message;
   throw error;
 }

@@ -30,6 +30,8 @@ export interface ProxmoxRequest {
   readonly timeoutMs?: number;
   /** A read that decides whether something may be done: never answered from what was read a moment ago. */
   readonly fresh?: boolean;
+  /** Counts for its requester, and is sent although that has used up its requests: what was begun would be lost without it. */
+  readonly isAdmitted?: boolean;
 }
 
 /** An answer, and what drops it: its memory is free for others then, and at the end of its requester's call at the latest. */
@@ -156,8 +158,8 @@ export class ProxmoxClient {
   }
 
   async #share(request: ProxmoxRequest, requester: Requester): Promise<UsedAnswer> {
-    const { path, params, signal, timeoutMs, fresh = false } = request;
-    const key = JSON.stringify([requester.name, path, params, timeoutMs, fresh]);
+    const { path, params, signal, timeoutMs, fresh = false, isAdmitted = false } = request;
+    const key = JSON.stringify([requester.name, path, params, timeoutMs, fresh, isAdmitted]);
     try {
       const received = await this.#reads.read(key, signal, fresh ? 0 : keptMs(path), async (over) => {
         const sent = await this.#send({ ...request, signal: over }, requester);
@@ -199,7 +201,7 @@ export class ProxmoxClient {
 
   #lookUps(requester: Requester): LookUpOptions {
     const send = async (request: ProxmoxRequest) => {
-      const { answer, memory } = await this.#send(request, requester);
+      const { answer, memory } = await this.#send({ ...request, isAdmitted: true }, requester);
       memory.drop();
       return answer;
     };
@@ -216,6 +218,8 @@ export class ProxmoxClient {
     const memory = this.#answerMemory.lease(requester.name);
     const send = async (within: Within) => {
       const message = compose(request);
+      const refusal = await requester.count?.(request.isAdmitted === true);
+      if (refusal !== undefined) throw rateLimited(refusal);
       const passage = { ...within, requester, memory, authorization: this.#authorization() };
       const reader = { asker: this.#asker(), redactor: this.#redactor };
       const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, reader);
@@ -339,6 +343,10 @@ function keptMs(path: ApiPath): number {
 function endsTask(path: ApiPath, data: unknown): boolean {
   if (path[2] !== "tasks" || path[4] !== "status" || typeof data !== "object" || data === null) return false;
   return (data as Record<string, unknown>)["status"] === "stopped";
+}
+
+function rateLimited({ what, hint }: { readonly what: string; readonly hint: string }): Fault {
+  return new Fault({ kind: "rate-limited", sent: "no", what: `it was not sent: ${what}`, hint });
 }
 
 function readPage(

@@ -22,7 +22,12 @@ export function timedOut(ms: number, progress: Progress): Fault {
   const common = { kind: "timeout", sent: sentBy(progress) } as const;
   const waited = progress.waitsFor?.();
   if (waited !== undefined) {
-    return new Fault({ ...common, what: `it waited ${seconds(ms)} for ${waited.what}`, hint: waited.hint });
+    return new Fault({
+      ...common,
+      kind: "busy",
+      what: `it waited ${seconds(ms)} for ${waited.what}`,
+      hint: waited.hint,
+    });
   }
   switch (progress.stage) {
     case "waiting":

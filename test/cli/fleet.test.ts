@@ -5,6 +5,7 @@ import { openFleet } from "../../src/cli/fleet.ts";
 import { noAudit } from "../../src/policy/audit.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
+import { CallLimits } from "../../src/policy/limits.ts";
 import { AnswerMemory } from "../../src/proxmox/answer-memory.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
 
@@ -14,6 +15,7 @@ test("a configuration that is read anew keeps what was sent to its clusters, for
     library: new ApiLibrary(),
     consents,
     audit: noAudit,
+    limits: new CallLimits(() => embeddedDemo().config),
     redactor: new Redactor(),
     answerMemory: new AnswerMemory(),
   };

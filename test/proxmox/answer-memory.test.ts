@@ -131,7 +131,7 @@ test("small answers and writes never wait, and one requester leaves memory for o
   await client.request(read("201"), calling("bob"));
   await client.request({ method: "PUT", path: ["1"] }, calling("ada"));
   expect(await isSettled(waiting)).toBe(false);
-  expect(await waiting.catch(({ kind }) => kind)).toBe("timeout");
+  expect(await waiting.catch(({ kind }) => kind)).toBe("busy");
 });
 
 test.each([

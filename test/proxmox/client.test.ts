@@ -244,7 +244,7 @@ test("a request that waits for its turn counts its time, can be given up, and wa
     const running = failureOf(client, { method, path: ["first"] });
     const late = failureOf(client, { method, path: ["second"], timeoutMs: 50 });
     const given = failureOf(client, { method, path: ["third"], signal: AbortSignal.timeout(30) });
-    expect(await late).toMatchObject({ kind: "timeout", sent: "no" });
+    expect(await late).toMatchObject({ kind: "busy", sent: "no" });
     expect(await given).toMatchObject({ kind: "aborted", sent: "no" });
     expect(await running).toMatchObject({ kind: "timeout", sent: "maybe" });
   }
