@@ -171,5 +171,7 @@ function farness(word: string, name: string | undefined): number {
   if (name === undefined) return 1;
   const [a, b] = [word.toLowerCase(), name.toLowerCase()];
   if (a.length > 2 && (b.includes(a) || a.includes(b))) return 0.25;
-  return distance(a, b) / Math.max(a.length, b.length);
+  const most = Math.max(a.length, b.length);
+  // No name in Proxmox is longer; comparing takes time in proportion to the product of both lengths.
+  return most > 255 ? 1 : distance(a, b) / most;
 }

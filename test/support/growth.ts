@@ -41,8 +41,8 @@ export async function growthOf<Input>(
   if (once <= factor) return once;
   const few = make(small);
   let ratio = Number.POSITIVE_INFINITY;
-  // Whatever disturbs all rounds of one size gets another chance; a cost that grows faster fails each time.
-  for (let attempt = 0; attempt < 12 && ratio > factor; attempt++) {
+  // Whatever disturbs all rounds of one size gets another chance; what grows with the square is clear at once.
+  for (let attempt = 0; attempt < 12 && ratio > factor && (attempt === 0 || ratio < 3 * factor); attempt++) {
     const best = { small: Number.POSITIVE_INFINITY, large: Number.POSITIVE_INFINITY };
     for (let round = 0; round < rounds; round++) {
       best.small = Math.min(best.small, await cpuMs(() => run(few)));

@@ -123,15 +123,7 @@ export function foldShared(resources: readonly Resource[]): Resource[] {
     // A node that does not report knows nothing of it; a node that does reports more.
     const best = all.find(({ status }) => status === "available") ?? first;
     const [id = first.id] = all.map((each) => each.id).sort();
-    return [
-      {
-        ...best,
-        id,
-        node: all
-          .map(({ node = "" }) => node)
-          .sort()
-          .join(","),
-      },
-    ];
+    const nodes = all.map(({ node = "" }) => node).sort();
+    return [{ ...best, id, node: nodes.join(",") }];
   });
 }
