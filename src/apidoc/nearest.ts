@@ -1,6 +1,5 @@
 import { distance } from "fastest-levenshtein";
 import type { ApiPath } from "../proxmox/path.ts";
-import type { ApiSchema } from "./schema.ts";
 
 /** What a segment costs that is too many, or that is missing, against 1 for a wholly different one. */
 const [surplus, missing] = [0.9, 0.5];
@@ -18,15 +17,6 @@ export function nearestTemplates(given: ApiPath, templates: readonly string[], l
     .sort((a, b) => a.far - b.far)
     .slice(0, limit)
     .map(({ template }) => template);
-}
-
-/** Where to go on from where no path is near. */
-export const searchHint = "search_api finds endpoints by what they do.";
-
-/** Where to go on from a path that a schema does not have, as a sentence. */
-export function wordNearest(schema: ApiSchema, path: ApiPath): string {
-  const near = schema.nearest(path).map((template) => `${template} (${schema.methods(template).join(", ")})`);
-  return near.length === 0 ? searchHint : `Nearest: ${near.join("; ")}.`;
 }
 
 /** The edit distance between two paths, in segments. */

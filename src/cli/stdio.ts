@@ -1,11 +1,13 @@
 import { PassThrough } from "node:stream";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import type { Server } from "@modelcontextprotocol/server";
+import { type JSONRPCMessage, ProtocolErrorCode, type Server } from "@modelcontextprotocol/server";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
 import { loadDrainMs } from "../config/drain.ts";
 import { environment } from "../config/environment.ts";
 import { fixedPart } from "../log.ts";
+import { RunningRequests } from "../mcp/running-requests.ts";
 import { local } from "../policy/caller.ts";
+import type { Redactor } from "../redact/redactor.ts";
 import { command } from "./command.ts";
 import { flagsOf } from "./flags.ts";
 import { flush } from "./output.ts";
@@ -43,6 +45,7 @@ export const stdio = command({
         log.debug(`stdio: ${lastError}`);
       },
     });
+    refuseRepeatedIds(transport, redactor);
     onToolsChange(() => void server?.sendToolListChanged().catch((error: Error) => log.debug(fixedPart(error))));
     openControl("stdio", () => ({ transport: "stdio" }));
     const signals = stopSignals();
@@ -62,6 +65,22 @@ export const stdio = command({
     return end === "broken" ? 1 : code;
   },
 });
+
+/**
+ * Refuses requests whose id is that of a running one. The error has the id `null`: with the id of both, clients would take
+ * it for the answer to the first, and JSON-RPC 2.0 (5.1) has `null` for invalid requests.
+ */
+function refuseRepeatedIds(transport: StdioServerTransport, redactor: Redactor): void {
+  const running = new RunningRequests(transport);
+  const receive = transport.onmessage;
+  transport.onmessage = (message) => {
+    const repeated = running.begin(message);
+    if (repeated === undefined) return receive?.(message);
+    const error = { code: ProtocolErrorCode.InvalidRequest, message: redactor.outgoing(repeated) };
+    // The type of responses knows no `null` for an id.
+    void transport.send({ jsonrpc: "2.0", id: null, error } as unknown as JSONRPCMessage).catch(() => undefined);
+  };
+}
 
 /**
  * How the connection ended: `closed` when the client closed our stdin, `broken` otherwise, such as by a message that is

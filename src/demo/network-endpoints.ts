@@ -25,9 +25,29 @@ function find(call: Call): Interface {
 
 /** What the call says about an interface, with `cidr` split as Proxmox stores it. */
 function given(call: Call): Interface {
-  const { node: _, iface: __, delete: ___, cidr, ...rest } = call.params;
-  const [, address, netmask] = /^([^/]+)\/(\d+)$/.exec(String(cidr ?? "")) ?? [];
-  return address === undefined || netmask === undefined ? rest : { ...rest, cidr: String(cidr), address, netmask };
+  const { node: _, iface: __, delete: ___, ...rest } = call.params;
+  return { ...rest, ...split(call, ""), ...split(call, "6") };
+}
+
+function split(call: Call, suffix: "" | "6"): Interface {
+  const [cidr, address, netmask] = /^([^/]+)\/(\d+)$/.exec(call.text(`cidr${suffix}`)) ?? [];
+  if (cidr === undefined || address === undefined || netmask === undefined) return {};
+  return { [`cidr${suffix}`]: cidr, [`address${suffix}`]: address, [`netmask${suffix}`]: netmask };
+}
+
+/**
+ * Methods and address families, which Proxmox sets by what the call says alone (`update_network` of pve-manager); the
+ * addresses of a family that is not there are not written to the file.
+ */
+function withFamilies(old: Interface, wanted: Interface): Interface {
+  const [has, has6] = [wanted["address"] !== undefined, wanted["address6"] !== undefined];
+  const families = [...(has || !has6 ? ["inet"] : []), ...(has6 ? ["inet6"] : [])];
+  const gone = [...(has || !has6 ? [] : [""]), ...(has6 ? [] : ["6"])].flatMap((suffix) =>
+    ["cidr", "address", "netmask", "gateway"].map((key) => `${key}${suffix}`),
+  );
+  const kept = Object.entries({ ...old, ...wanted }).filter(([key]) => !gone.includes(key));
+  const [method, method6] = [has, has6].map((it) => (it ? "static" : "manual")) as [string, string];
+  return { ...Object.fromEntries(kept), method, method6, families };
 }
 
 /** Throws the 400 for a second gateway, and for a port that another bridge or bond has. */
@@ -50,19 +70,19 @@ function create(call: Call): void {
   if ((changed ?? active).has(iface)) throw refused({ iface: "interface already exists" });
   const wanted = given(call);
   verify(call, wanted);
-  const method = wanted["address"] === undefined ? "manual" : "static";
-  draft(call).set(iface, { ...wanted, method, method6: "manual", families: ["inet"], priority: 5 });
+  draft(call).set(iface, { ...withFamilies({}, wanted), priority: 5 });
 }
 
 function update(call: Call): void {
   const old = find(call);
   const wanted = given(call);
   verify(call, wanted);
-  const gone = words(call.text("delete")).flatMap((key) => (key === "cidr" ? ["cidr", "address", "netmask"] : [key]));
+  const gone = words(call.text("delete")).flatMap((key) => {
+    const [, suffix] = /^cidr(6?)$/.exec(key) ?? [];
+    return suffix === undefined ? [key] : ["cidr", "address", "netmask"].map((part) => `${part}${suffix}`);
+  });
   const kept = Object.fromEntries(Object.entries(old).filter(([key]) => !gone.includes(key)));
-  // As Proxmox does: without an address in this very call the method becomes `manual`.
-  const method = wanted["address"] === undefined ? "manual" : "static";
-  draft(call).set(call.text("iface"), { ...kept, ...wanted, method });
+  draft(call).set(call.text("iface"), withFamilies(kept, wanted));
 }
 
 /** The changes as Proxmox shows them, line by line. */
@@ -87,15 +107,19 @@ const settings: Parameters = {
   type: choice("Its kind.", kinds),
   ...optional({
     address: text("The IPv4 address."),
+    address6: text("The IPv6 address."),
     autostart: flag("Bring it up when the node boots."),
     bond_mode: text("How a bond shares its ports."),
     bridge_ports: text("The ports of a bridge."),
     bridge_vlan_aware: flag("The bridge knows VLANs."),
     cidr: text("Address and prefix, `192.0.2.1/24`."),
+    cidr6: text("IPv6 address and prefix, `2001:db8::1/64`."),
     comments: text("A note."),
     gateway: text("The default gateway."),
+    gateway6: text("The default IPv6 gateway."),
     mtu: integer("The MTU.", { minimum: 1280, maximum: 65520 }),
     netmask: text("The netmask."),
+    netmask6: integer("The IPv6 prefix.", { minimum: 0, maximum: 128 }),
     slaves: text("The ports of a bond."),
     "vlan-id": integer("The VLAN.", { minimum: 1, maximum: 4094 }),
     "vlan-raw-device": text("The interface below a VLAN."),

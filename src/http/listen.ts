@@ -15,11 +15,11 @@ import { loadCertificate, onNewCertificate, type TlsPair } from "./certificate.t
 import { watchDescriptors } from "./descriptor-watch.ts";
 import { firstRefusal } from "./gate.ts";
 import { hostGate } from "./host.ts";
+import { shareOf } from "./open-limit.ts";
 import { originGate, preflight, withCors } from "./origin.ts";
 import { SessionIds } from "./session-id.ts";
-import type { SessionOptions } from "./sessions.ts";
 import { type Address, type SseOptions, sseEndpoint } from "./sse.ts";
-import { streamableEndpoint } from "./streamable.ts";
+import { type StreamableOptions, streamableEndpoint } from "./streamable.ts";
 
 /** What is served over HTTP. */
 export interface Served {
@@ -40,7 +40,7 @@ export interface Served {
 /** Limits that tests make small. */
 export interface ListenOptions {
   readonly sse?: SseOptions;
-  readonly sessions?: SessionOptions;
+  readonly sessions?: StreamableOptions;
 }
 
 /** A listening server. */
@@ -84,8 +84,9 @@ export function listen(
   options: ListenOptions = {},
 ): Listening {
   const ids = new SessionIds(seal);
-  const mcp = streamableEndpoint(createServer, log, ids, options.sessions);
-  const sse = sseEndpoint(createServer, log, ids, paths.messages, options.sse);
+  const share = shareOf(() => callers().length + (config.authToken === undefined ? 0 : 1));
+  const mcp = streamableEndpoint(createServer, log, ids, { share, ...options.sessions });
+  const sse = sseEndpoint(createServer, log, ids, paths.messages, { share, ...options.sse });
   const refusedEarly = firstRefusal([hostGate(config.allowedHosts, config.host), originGate(config.allowedOrigins)]);
   const authenticate = authenticator(config.authToken, callers);
   let isRefusing = false;

@@ -1,3 +1,6 @@
+import type { Caller } from "../policy/caller.ts";
+import { type CallerShare, everything, OpenLimit } from "./open-limit.ts";
+
 /** Messages that wait at the same time; one more is not held. */
 const maxWaiting = 256;
 
@@ -16,6 +19,7 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 interface Waiting {
   readonly id: string;
   readonly peer: string;
+  readonly caller: Caller;
   readonly resolve: (stream: string | undefined) => void;
 }
 
@@ -28,6 +32,7 @@ interface Waiting {
 export class Reopening {
   readonly #holdMs: number;
   readonly #isSilent: (id: string) => boolean;
+  readonly #limit: OpenLimit;
   readonly #waiting = new Set<Waiting>();
   /** By peer: the streams that were just opened without Last-Event-ID. */
   readonly #fresh = new Map<string, string[]>();
@@ -37,10 +42,12 @@ export class Reopening {
   /**
    * @param holdMs how long a message waits at most, in milliseconds.
    * @param isSilent whether the stream with an id is open and has had no handshake.
+   * @param share how many of the waiting messages may be one caller's.
    */
-  constructor(holdMs: number, isSilent: (id: string) => boolean) {
+  constructor(holdMs: number, isSilent: (id: string) => boolean, share: CallerShare = everything) {
     this.#holdMs = holdMs;
     this.#isSilent = isSilent;
+    this.#limit = new OpenLimit("messages waiting", maxWaiting, share);
   }
 
   /** The id of the stream that continues an old one, if it is known already. */
@@ -50,13 +57,14 @@ export class Reopening {
 
   /**
    * Resolves with the id of the stream that continues `id`, once it is open; with `undefined` after `holdMs`, when too
-   * many messages wait, or when the request is aborted.
+   * many messages wait, in all or of this caller, or when the request is aborted.
    * @param peer who sent the message: caller, address and program.
    */
-  async wait(id: string, peer: string, signal: AbortSignal): Promise<string | undefined> {
-    if (!uuid.test(id) || this.#waiting.size >= maxWaiting) return undefined;
+  async wait(id: string, peer: string, caller: Caller, signal: AbortSignal): Promise<string | undefined> {
+    const holders = Array.from(this.#waiting, (each) => each.caller);
+    if (!uuid.test(id) || this.#limit.reached(caller, holders) !== undefined) return undefined;
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
-    const waiting = { id, peer, resolve };
+    const waiting = { id, peer, caller, resolve };
     this.#waiting.add(waiting);
     const timer = setTimeout(resolve, this.#holdMs, undefined);
     signal.addEventListener("abort", () => resolve(undefined), { once: true });

@@ -39,7 +39,7 @@ const askable = z.object({
   roots: z.object({ listChanged: z.boolean().optional() }).optional(),
 });
 
-/** An ended session is remembered for as long as its id is valid; beyond this many the oldest are forgotten. */
+/** Ended sessions that are remembered; beyond this many the oldest of the caller that has the most is forgotten. */
 const mostEnded = 100_000;
 
 const content = z.object({
@@ -64,12 +64,15 @@ const content = z.object({
 export class SessionIds {
   readonly #seal: Seal;
   readonly #now: () => number;
-  /** The signatures of those that their client ended, in this process. */
-  readonly #ended = new Set<string>();
+  /** The signatures of those that their clients ended in this process, by the callers' ids, the oldest first. */
+  readonly #ended = new Map<string, Set<string>>();
+  readonly #mostEnded: number;
+  #endedCount = 0;
 
-  constructor(seal: Seal, now: () => number = Date.now) {
+  constructor(seal: Seal, now: () => number = Date.now, most = mostEnded) {
     this.#seal = seal;
     this.#now = now;
+    this.#mostEnded = most;
   }
 
   /**
@@ -90,7 +93,7 @@ export class SessionIds {
 
   /** What the client of an id said; `undefined` for one that is not ours, not this caller's, too old, or ended. */
   read(id: string, caller: Caller): ReadId | undefined {
-    if (this.#ended.has(signature(id))) return undefined;
+    if (this.#ended.get(caller.id)?.has(signature(id)) === true) return undefined;
     const { data } = content.safeParse(this.#seal.open("session", id, caller.id));
     if (data === undefined || this.isOver(data.t + validMs)) return undefined;
     const [name, version] = data.i;
@@ -108,11 +111,22 @@ export class SessionIds {
     return until < this.#now();
   }
 
-  /** Remembers that a client ended its session: the id is not taken again. */
-  end(id: string): void {
-    this.#ended.add(signature(id));
-    const [oldest] = this.#ended;
-    if (this.#ended.size > mostEnded && oldest !== undefined) this.#ended.delete(oldest);
+  /** Remembers that a caller's client ended its session: the id is not taken again. */
+  end(id: string, caller: Caller): void {
+    const ended = this.#ended.get(caller.id) ?? new Set();
+    this.#ended.set(caller.id, ended);
+    this.#endedCount += ended.has(signature(id)) ? 0 : 1;
+    ended.add(signature(id));
+    if (this.#endedCount > this.#mostEnded) this.#forgetOne();
+  }
+
+  /** Forgets an ended session of the caller that ended the most: it must not displace those of others. */
+  #forgetOne(): void {
+    const [first, ...others] = this.#ended.values();
+    if (first === undefined) return;
+    const largest = others.reduce((most, next) => (next.size > most.size ? next : most), first);
+    const [oldest] = largest;
+    if (oldest !== undefined && largest.delete(oldest)) this.#endedCount -= 1;
   }
 }
 

@@ -1,22 +1,24 @@
 import {
   type InitializeRequest,
-  type RequestId,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
 import { fixedPart, type Log } from "../log.ts";
+import { RunningRequests } from "../mcp/running-requests.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import type { Caller } from "../policy/caller.ts";
 import { refuse } from "./answers.ts";
 import { keepAliveMs, withHeadAtOnce } from "./event-stream.ts";
 import { introduce } from "./introduction.ts";
-import { runningRequests } from "./running.ts";
+import { type CallerShare, everything, OpenLimit, type Reached } from "./open-limit.ts";
 import type { ReadId, SessionIds } from "./session-id.ts";
 
 /** Limits of 2025-era sessions. */
 export interface SessionOptions {
   /** Sessions kept at most; for one more the longest unused one without an open stream goes. Default 256. */
   readonly mostSessions?: number;
+  /** How many of them one caller may have. Default: all. */
+  readonly share?: CallerShare;
   /** After so many milliseconds without a request or an open stream a session's memory is freed. Default 30 minutes. */
   readonly idleMs?: number;
 }
@@ -27,7 +29,7 @@ interface Session {
   readonly caller: Caller;
   /** When its id ends, in milliseconds since 1970. */
   readonly until: number;
-  readonly running: ReadonlySet<RequestId>;
+  readonly running: RunningRequests;
   lastUsed: number;
   /** Streams that the client holds open with GET. */
   openStreams: number;
@@ -57,10 +59,11 @@ export function sessionEndpoint(
   createServer: ServerFactory,
   log: Log,
   ids: SessionIds,
-  { mostSessions = 256, idleMs = 30 * 60_000 }: SessionOptions = {},
+  { mostSessions = 256, share = everything, idleMs = 30 * 60_000 }: SessionOptions = {},
 ): SessionEndpoint {
   const sessions = new Map<string, Session>();
-  const rebuilding = new Map<string, Promise<Session | undefined>>();
+  const limit = new OpenLimit("sessions in use", mostSessions, share);
+  const rebuilding = new Map<string, Promise<Session | Reached>>();
   const reaper = setInterval(
     () => {
       for (const [id, session] of sessions) if (isIdle(session, idleMs)) free(id, session, "idle");
@@ -75,16 +78,22 @@ export function sessionEndpoint(
     server.close().catch((error: unknown) => log.error(`closing session ${short(id)}`, error));
   }
 
-  /** Makes room for one more session, if there is one that is not in use. */
-  function makeRoom(): boolean {
-    if (sessions.size < mostSessions) return true;
+  /**
+   * Makes room for one more session of a caller, where it takes one that is not in use: one of the caller's own, or of
+   * another caller while this one has less than its share.
+   * @returns the limit that it reached when there is none.
+   */
+  function makeRoom(caller: Caller): Reached | undefined {
+    const reached = limit.reached(caller, callersOf(sessions.values()));
+    if (reached === undefined) return undefined;
     const unused = [...sessions]
       .filter(([, session]) => isIdle(session, 0))
       .sort(([, a], [, b]) => a.lastUsed - b.lastUsed);
-    const [oldest] = unused;
-    if (oldest === undefined) return false;
-    free(...oldest, "room for another");
-    return true;
+    const own = unused.find(([, session]) => session.caller.id === caller.id);
+    const freed = own ?? (reached === "caller" ? undefined : unused[0]);
+    if (freed === undefined) return reached;
+    free(...freed, "room for another");
+    return undefined;
   }
 
   async function create(id: string, caller: Caller, until: number): Promise<Session> {
@@ -93,21 +102,24 @@ export function sessionEndpoint(
       sessionIdGenerator: () => id,
       keepAliveMs,
       onsessionclosed: () => {
-        ids.end(id);
+        ids.end(id, caller);
         sessions.delete(id);
         log.debug(`session ${short(id)} ended by its client, ${sessions.size} left`);
       },
     });
     server.onerror = (error) => log.debug(`session ${short(id)}: ${fixedPart(error)}`);
-    await server.connect(transport);
-    const running = runningRequests(transport);
+    // The SDK ends a response with its last answer, and a cancelled request gets none: its connection would stay open.
+    const running = new RunningRequests(transport, (cancelled) => transport.closeSSEStream(cancelled));
     const session = { server, transport, running, caller, until, lastUsed: Date.now(), openStreams: 0 };
+    // Before anything is waited for: the next one must find the room taken.
     sessions.set(id, session);
+    await server.connect(transport);
     return session;
   }
 
-  async function rebuild(id: string, said: ReadId, caller: Caller): Promise<Session | undefined> {
-    if (!makeRoom()) return undefined;
+  async function rebuild(id: string, said: ReadId, caller: Caller): Promise<Session | Reached> {
+    const reached = makeRoom(caller);
+    if (reached !== undefined) return reached;
     const session = await create(id, caller, said.until);
     try {
       await introduce(session.transport, id, said);
@@ -132,23 +144,19 @@ export function sessionEndpoint(
     const begun = rebuilding.get(id) ?? rebuild(id, said, caller);
     rebuilding.set(id, begun);
     const session = await begun.finally(() => rebuilding.delete(id));
-    return session ?? full();
-  }
-
-  function full(): Response {
-    return refuse(503, `${mostSessions} sessions are in use, and no more are served. Come back later.`, {
-      "Retry-After": "10",
-    });
+    return typeof session === "string" ? limit.refusal(session, caller) : session;
   }
 
   return {
     async begin(request, message, caller) {
-      if (!makeRoom()) return full();
+      const reached = makeRoom(caller);
+      if (reached !== undefined) return limit.refusal(reached, caller);
       const id = ids.mint(message.params, caller);
       const session = await create(id, caller, ids.read(id, caller)?.until ?? 0);
       log.debug(
         `session ${short(id)} of ${JSON.stringify(message.params.clientInfo.name.slice(0, 100))} began, ${sessions.size} in all`,
       );
+      session.running.begin(message);
       const response = await session.transport.handleRequest(request, { parsedBody: message });
       if (!response.ok) free(id, session, "its initialize was refused");
       return response;
@@ -157,16 +165,19 @@ export function sessionEndpoint(
     async serve(id, request, caller, message) {
       if (request.method === "DELETE" && !sessions.has(id) && ids.read(id, caller) !== undefined) {
         // Nothing in memory is to be ended, and nothing is built for it.
-        ids.end(id);
+        ids.end(id, caller);
         return new Response(null, { status: 200 });
       }
       const session = await find(id, caller);
       if (session instanceof Response) return session;
+      const repeated = session.running.begin(message);
+      if (repeated !== undefined) return refuse(400, repeated, {}, -32600);
       session.lastUsed = Date.now();
       const response = await session.transport.handleRequest(
         request,
         message === undefined ? {} : { parsedBody: message },
       );
+      if (!response.ok) session.running.forget(message);
       if (request.method !== "GET" || !response.ok) return response;
       session.openStreams++;
       request.signal.addEventListener("abort", () => {
@@ -194,6 +205,10 @@ export function sessionEndpoint(
       sessions.clear();
     },
   };
+}
+
+function callersOf(sessions: Iterable<Session>): readonly Caller[] {
+  return Array.from(sessions, ({ caller }) => caller);
 }
 
 function isIdle({ openStreams, running, lastUsed }: Session, idleMs: number): boolean {

@@ -7,10 +7,12 @@ import {
   type Server,
 } from "@modelcontextprotocol/server";
 import { fixedPart, type Log } from "../log.ts";
+import { RunningRequests } from "../mcp/running-requests.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import type { Caller } from "../policy/caller.ts";
 import { refuse, refuseStopping } from "./answers.ts";
 import { readJson } from "./body.ts";
+import { type CallerShare, everything, OpenLimit } from "./open-limit.ts";
 import { Reopening } from "./reopening.ts";
 import type { Introduction, SessionIds } from "./session-id.ts";
 import { SseTransport } from "./sse-transport.ts";
@@ -19,6 +21,8 @@ import { SseTransport } from "./sse-transport.ts";
 export interface SseOptions {
   /** Open streams at most; one more is refused. Default 256. */
   readonly mostSessions?: number;
+  /** How many of them one caller may have. Default: all. */
+  readonly share?: CallerShare;
   /** Milliseconds between pings. Gemini CLI 0.61 gives a silent stream up after 300 s, proxies earlier. Default 15000. */
   readonly pingMs?: number;
   /** How much may wait for a client that does not read, in bytes, before it is cut off. Default 8 MiB. */
@@ -34,6 +38,7 @@ interface Session {
   readonly server: Server;
   readonly transport: SseTransport;
   readonly caller: Caller;
+  readonly running: RunningRequests;
   /** Whether its client initialized, on this stream or on a known earlier one. */
   isIntroduced: boolean;
 }
@@ -90,10 +95,17 @@ export function sseEndpoint(
   log: Log,
   ids: SessionIds,
   messagesPath: string,
-  { mostSessions = 256, pingMs = 15_000, mostWaitingBytes = 8 * 1024 * 1024, holdMs = 4_000 }: SseOptions = {},
+  {
+    mostSessions = 256,
+    share = everything,
+    pingMs = 15_000,
+    mostWaitingBytes = 8 * 1024 * 1024,
+    holdMs = 4_000,
+  }: SseOptions = {},
 ): SseEndpoint {
   const sessions = new Map<string, Session>();
-  const reopening = new Reopening(holdMs, (id) => sessions.get(id)?.isIntroduced === false);
+  const limit = new OpenLimit("SSE streams open", mostSessions, share);
+  const reopening = new Reopening(holdMs, (id) => sessions.get(id)?.isIntroduced === false, share);
   let isRefusing = false;
   const pings = setInterval(() => {
     for (const { transport } of sessions.values()) transport.ping();
@@ -104,21 +116,22 @@ export function sseEndpoint(
     async open(request, caller, address) {
       const lastEventId = request.headers.get("last-event-id");
       if (isRefusing) return lastEventId === null ? refuseStopping() : endedStream();
-      if (sessions.size >= mostSessions) {
-        return refuse(
-          503,
-          `${mostSessions} SSE streams are open, and no more are served. Close one, or come back later.`,
-          {
-            "Retry-After": "10",
-          },
-        );
-      }
+      const holders = Array.from(sessions.values(), (session) => session.caller);
+      const reached = limit.reached(caller, holders);
+      if (reached !== undefined) return limit.refusal(reached, caller);
       // A client that reconnects does not initialize again: Last-Event-ID carries what it said the first time.
       const introduction = lastEventId === null ? undefined : ids.read(lastEventId, caller);
       const isFree = introduction !== undefined && !sessions.has(introduction.nonce);
       const transport = new SseTransport(messagesPath, mostWaitingBytes, isFree ? introduction.nonce : undefined);
       const server = createServer(caller);
-      sessions.set(transport.sessionId, { server, transport, caller, isIntroduced: introduction !== undefined });
+      const running = new RunningRequests(transport);
+      sessions.set(transport.sessionId, {
+        server,
+        transport,
+        caller,
+        running,
+        isIntroduced: introduction !== undefined,
+      });
       server.onclose = () => {
         sessions.delete(transport.sessionId);
         log.debug(`SSE stream ${transport.sessionId} closed, ${sessions.size} open`);
@@ -150,11 +163,15 @@ export function sseEndpoint(
       if (isRefusing && isJSONRPCRequest(message)) return refuseStopping();
       // After a restart of this server the client reopens its stream within a moment.
       const known = sessions.has(id) ? id : reopening.continuationOf(id);
-      const streamId = known ?? (await reopening.wait(id, peerOf(request, caller, address), request.signal)) ?? id;
+      const streamId =
+        known ?? (await reopening.wait(id, peerOf(request, caller, address), caller, request.signal)) ?? id;
       const session = sessions.get(streamId);
       if (session?.caller.id !== caller.id) {
         return refuse(404, "There is no SSE stream of this sessionId (any more). Open a new one with GET /sse.");
       }
+      // On the stream the client would take an error with this id for the answer to the first request.
+      const repeated = session.running.begin(message);
+      if (repeated !== undefined) return refuse(400, repeated, {}, -32600);
       if (isInitializeRequest(message)) {
         session.transport.nameNextEvent(ids.mint(message.params, caller, session.transport.sessionId));
       } else if (!session.isIntroduced) {

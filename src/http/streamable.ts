@@ -7,6 +7,7 @@ import {
   isLegacyRequest,
 } from "@modelcontextprotocol/server";
 import { fixedPart, type Log } from "../log.ts";
+import { repeatedId } from "../mcp/running-requests.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import { anonymous, type Caller } from "../policy/caller.ts";
 import { refuse, refuseStopping } from "./answers.ts";
@@ -15,6 +16,12 @@ import { keepAliveMs, streamedIfSlow } from "./event-stream.ts";
 import type { SessionIds } from "./session-id.ts";
 import { type SessionOptions, sessionEndpoint } from "./sessions.ts";
 import { Subscriptions } from "./subscriptions.ts";
+
+/** Limits of Streamable HTTP. */
+export interface StreamableOptions extends SessionOptions {
+  /** Open `subscriptions/listen` streams of 2026-07-28 at most; one more is refused. Default 256. */
+  readonly mostSubscriptions?: number;
+}
 
 /** Streamable HTTP as the routes see it. */
 export interface StreamableEndpoint {
@@ -40,12 +47,12 @@ export function streamableEndpoint(
   createServer: ServerFactory,
   log: Log,
   ids: SessionIds,
-  options?: SessionOptions,
+  { mostSubscriptions = 256, ...options }: StreamableOptions = {},
 ): StreamableEndpoint {
   const onerror = (error: Error) => log.debug(`/mcp: ${fixedPart(error)}`);
   const sessionless = createMcpHandler(({ authInfo }) => createServer(callerOf(authInfo)), { keepAliveMs, onerror });
   const sessions = sessionEndpoint(createServer, log, ids, options);
-  const subscriptions = new Subscriptions();
+  const subscriptions = new Subscriptions(mostSubscriptions, options.share);
   let isRefusing = false;
 
   return {
@@ -67,6 +74,9 @@ export function streamableEndpoint(
         if (beginsSession(json)) return await sessions.begin(request, json, caller);
         if (sessionId !== null) return await sessions.serve(sessionId, request, caller, json);
       }
+      // Requests without a session have no ids in common but within a batch.
+      const repeated = Array.isArray(json) ? repeatedId(json) : undefined;
+      if (repeated !== undefined) return refuse(400, repeated, {}, -32600);
       const fetch = (given: Request) => sessionless.fetch(given, { parsedBody: json, authInfo: infoOf(caller) });
       return await streamedIfSlow(isSubscription(json) ? subscriptions.serve(request, caller, fetch) : fetch(request));
     },

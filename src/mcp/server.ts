@@ -17,6 +17,7 @@ import { Offers } from "./offer.ts";
 import { progressOf } from "./progress.ts";
 import { answer, failure } from "./result.ts";
 import type { RunningCalls } from "./running-calls.ts";
+import { WaitingCalls } from "./waiting-calls.ts";
 
 /** Makes a fresh MCP server for a caller's connection, session or single request; all serve the same tools. */
 export type ServerFactory = (caller: Caller) => Server;
@@ -42,6 +43,7 @@ const jsonSchemaValidator = new AjvJsonSchemaValidator();
 export function serverFactory({ tools, guard, limits, calls, version, log, redactor }: ServerOptions): ServerFactory {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const offers = new Offers(tools);
+  const waiting = new WaitingCalls();
   return (caller) => {
     const listing = () => offers.of(guard()({ caller, client: "", prompt: "none" }));
     const server = new Server(
@@ -82,8 +84,12 @@ export function serverFactory({ tools, guard, limits, calls, version, log, redac
         let outcome = await attempt(undefined);
         for (let round = 0; outcome instanceof ConsentNeeded; round++) {
           if (round === maxRounds) return failure(tooManyRounds(tool), redactor);
+          const refusal = waiting.refusal(caller);
+          if (refusal !== undefined) return failure(`${tool.name}: not executed. ${refusal}.`, redactor);
+          const needed = outcome;
           const asking = { send: mcpReq.send, signal: AbortSignal.any([signal, stopping]) };
-          const reply = await askByRequest(outcome, asking, redactor).catch((error: unknown) => {
+          const asked = waiting.during(caller, () => askByRequest(needed, asking, redactor));
+          const reply = await asked.catch((error: unknown) => {
             if (mcpReq.signal.aborted) throw error;
             return undefined;
           });

@@ -1,5 +1,5 @@
 import type { Known } from "../apidoc/library.ts";
-import { wordNearest } from "../apidoc/nearest.ts";
+import { wordNearest } from "../apidoc/nearest-hint.ts";
 import type { ApiSchema } from "../apidoc/schema.ts";
 import { signature } from "../apidoc/signature.ts";
 import { validate } from "../apidoc/validate/validate.ts";

@@ -12,7 +12,8 @@ const takesDigest = /^\/nodes\/\{node\}\/(?:qemu|lxc)\/\{vmid\}\/(?:config|resiz
 
 /**
  * The request with the digest of the configuration that its plan was made from, where Proxmox takes one and the
- * call has none: Proxmox then refuses the request itself if the configuration changed in the meantime.
+ * call has none: Proxmox then refuses the request itself if the configuration changed in the meantime. That an endpoint
+ * takes a digest does not say that it compares it: a plan has none where Proxmox does not, as when it adds a firewall rule.
  */
 export function withDigest(
   request: ProxmoxRequest,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { describeEndpoint, describeMethods, hasAnyOf, patternsIn } from "../apidoc/describe.ts";
-import { searchHint, wordNearest } from "../apidoc/nearest.ts";
+import { searchHint, wordNearest } from "../apidoc/nearest-hint.ts";
 import type { ApiEndpoint } from "../apidoc/types.ts";
 import { describeDifferences, shortVersion } from "../apidoc/versions.ts";
 import { namesGuest } from "../policy/guests.ts";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Reopening } from "../../src/http/reopening.ts";
+import { anonymous } from "../../src/policy/caller.ts";
 import { httpClient, type McpClient, sseClient } from "../support/clients.ts";
 import { type HeldCluster, heldCluster, write } from "../support/held-cluster.ts";
 import { listenToDemo, until } from "../support/listening.ts";
@@ -119,7 +120,7 @@ test("a message for a stream that is not reopened gets 404, at once if its id is
 test("no more than 256 messages wait", async () => {
   const reopening = new Reopening(3_600_000, () => true);
   const cancel = new AbortController();
-  const wait = () => reopening.wait(crypto.randomUUID(), "peer", cancel.signal);
+  const wait = () => reopening.wait(crypto.randomUUID(), "peer", anonymous, cancel.signal);
   const waiting = Array.from({ length: 256 }, wait);
   expect(await wait()).toBeUndefined();
   cancel.abort();
@@ -130,20 +131,20 @@ test("where a peer has several streams or several old ids, no message is given t
   const [one, other] = [crypto.randomUUID(), crypto.randomUUID()];
   const { signal } = new AbortController();
   const twoStreams = new Reopening(1000, () => true);
-  const waiting = twoStreams.wait(one, "peer", signal);
+  const waiting = twoStreams.wait(one, "peer", anonymous, signal);
   twoStreams.openedBy("peer", "new-1");
   twoStreams.openedBy("peer", "new-2");
   expect(await waiting).toBeUndefined();
   const twoClients = new Reopening(1000, () => true);
-  const both = [twoClients.wait(one, "peer", signal), twoClients.wait(other, "peer", signal)];
+  const both = [twoClients.wait(one, "peer", anonymous, signal), twoClients.wait(other, "peer", anonymous, signal)];
   twoClients.openedBy("peer", "new");
   expect(await Promise.all(both)).toEqual([undefined, undefined]);
   const newcomer = new Reopening(1000, () => false);
-  const early = newcomer.wait(one, "peer", signal);
+  const early = newcomer.wait(one, "peer", anonymous, signal);
   newcomer.openedBy("peer", "new");
   expect(await early).toBeUndefined();
   const stranger = new Reopening(1000, () => true);
-  const unheard = stranger.wait(one, "peer", signal);
+  const unheard = stranger.wait(one, "peer", anonymous, signal);
   stranger.openedBy("another peer", "new");
   expect(await unheard).toBeUndefined();
 });

@@ -1,7 +1,7 @@
 import { ApiLibrary } from "../../src/apidoc/library.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
 import { ClusterManager } from "../../src/clusters.ts";
-import type { Config, ServerConfig } from "../../src/config/types.ts";
+import type { CallerConfig, Config, ServerConfig } from "../../src/config/types.ts";
 import { type Listening, type ListenOptions, listen } from "../../src/http/listen.ts";
 import type { Log } from "../../src/log.ts";
 import { RunningCalls } from "../../src/mcp/running-calls.ts";
@@ -50,9 +50,9 @@ export const unlimited = {
 };
 
 /** The server over the demo, in the test's own process: for limits that no flag sets. */
-export function listenToDemo(options: ListenOptions): KeptListening {
+export function listenToDemo(options: ListenOptions, callers: readonly CallerConfig[] = []): KeptListening {
   const { config, fetchOf } = embeddedDemo();
-  return listenTo(config, (name) => ({ fetch: fetchOf(name) }), options);
+  return listenTo({ ...config, callers }, (name) => ({ fetch: fetchOf(name) }), options);
 }
 
 /** A server in the test's own process, and what it has logged. */
@@ -71,11 +71,12 @@ export function listenTo(
   const log = keptLog();
   const seal = new Seal(config);
   const consents = new Consents(noCodeDisplay);
-  const { limits } = unlimited;
+  const limits = new CallLimits(() => config);
   const around = guard({ clusters, config, library: new ApiLibrary(), consents, audit: noAudit, limits });
   const { calls } = unlimited;
   const createServer = serverFactory({ tools, guard: () => around, limits, calls, version: "0.0.0", log, redactor });
-  return { ...listen(loopback, { ...unlimited, createServer, seal, log, redactor }, options), log };
+  const served = { ...unlimited, callers: () => config.callers, createServer, limits, seal, log, redactor };
+  return { ...listen(loopback, served, options), log };
 }
 
 /** Waits until something holds, for at most two seconds, or as long as is said in milliseconds. */

@@ -1,20 +1,27 @@
 import { until } from "./listening.ts";
 import { cleanEnvironment, productCommand } from "./product.ts";
 
-/** A message of JSON-RPC as the server writes it. */
-interface Message {
-  readonly id?: number;
+/** An id of JSON-RPC. */
+type Id = number | string;
+
+/** An answer of JSON-RPC as the server writes it; notifications have no id. */
+interface Answer {
+  readonly id: Id | null;
   readonly result?: { readonly content?: readonly { readonly text: string }[]; readonly isError?: boolean };
-  readonly error?: unknown;
+  readonly error?: { readonly code: number; readonly message: string };
 }
 
 /** A `stdio` process of the product without an SDK client, which would cancel its calls when it closes stdin. */
 export interface StdioProcess extends AsyncDisposable {
   readonly pid: number;
   /** Sends a call of a tool; its answer has the given id. */
-  call(id: number, name: string, args: Record<string, unknown>): void;
-  /** The answer with an id: its text. */
-  answer(id: number): string | undefined;
+  call(id: Id, name: string, args: Record<string, unknown>): void;
+  /** Cancels a call. */
+  cancel(id: Id): void;
+  /** The last answer with an id: its text. */
+  answer(id: Id): string | undefined;
+  /** All answers so far, errors included. */
+  answers(): readonly Answer[];
   stderr(): string;
   closeStdin(): void;
   kill(signal: NodeJS.Signals): void;
@@ -36,10 +43,14 @@ export async function stdioProcess(
     stdout: "pipe",
     stderr: "pipe",
   });
-  const answers = new Map<number, string>();
+  const answers: Answer[] = [];
+  const answer = (id: Id) => {
+    const found = answers.findLast((one) => one.id === id);
+    return found && (found.result?.content?.[0]?.text ?? JSON.stringify(found.result ?? found.error));
+  };
   const read = (line: string) => {
-    const { id, result, error } = JSON.parse(line) as Message;
-    if (id !== undefined) answers.set(id, result?.content?.[0]?.text ?? JSON.stringify(result ?? error));
+    const message = JSON.parse(line) as Partial<Answer>;
+    if (message.id !== undefined) answers.push(message as Answer);
   };
   void eachLine(child.stdout, read);
   let stderr = "";
@@ -58,7 +69,7 @@ export async function stdioProcess(
   if (era === "2025") {
     const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo };
     send({ id: 0, method: "initialize", params });
-    await until(() => answers.has(0), 20_000);
+    await until(() => answer(0) !== undefined, 20_000);
     send({ method: "notifications/initialized" });
   }
   return {
@@ -69,7 +80,13 @@ export async function stdioProcess(
         method: "tools/call",
         params: { name, arguments: given, ...(era === "2026" && { _meta: meta }) },
       }),
-    answer: (id) => answers.get(id),
+    cancel: (id) =>
+      send({
+        method: "notifications/cancelled",
+        params: { requestId: id, ...(era === "2026" && { _meta: meta }) },
+      }),
+    answer,
+    answers: () => answers,
     stderr: () => stderr,
     closeStdin: () => child.stdin.end(),
     kill: (signal) => child.kill(signal),

@@ -7,8 +7,8 @@ import type { Rule } from "./state.ts";
 
 function made(call: Call, name: string): Rule {
   const cidr = call.text("cidr");
-  const comment = call.params["comment"];
-  return { name, cidr, ipversion: cidr.includes(":") ? 6 : 4, ...(comment === undefined ? {} : { comment }) };
+  const comment = call.text("comment");
+  return { name, cidr, ipversion: cidr.includes(":") ? 6 : 4, ...(comment !== "" && { comment }) };
 }
 
 /** Names for addresses in one place; a name counts in any case and is shown as it was written. */

@@ -3,7 +3,7 @@ import { type Call, del, type Endpoint, get, post, put } from "../endpoint.ts";
 import { died, refused } from "../failure.ts";
 import { flag, optional, text } from "../schema.ts";
 import { changedFirewall, firewallAt, type Place } from "./rules.ts";
-import type { IpSet } from "./state.ts";
+import type { IpSet, Rule } from "./state.ts";
 
 const byName = <T>(entries: Iterable<[string, T]>): [string, T][] => [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
 
@@ -21,9 +21,17 @@ function network(cidr: string): string {
   return `${[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join(".")}/${prefix}`;
 }
 
+/** An entry as its line in the file holds it: without an empty comment, and `nomatch` only where it is set. */
+function entryOf(call: Call, cidr: string): Rule {
+  const comment = call.text("comment");
+  return { cidr, ...(call.params["nomatch"] === 1 && { nomatch: 1 }), ...(comment !== "" && { comment }) };
+}
+
 /** The sets of addresses of one place, and what is in them. */
 export function ipsetEndpoints({ path: base, audit, modify, key }: Place): readonly Endpoint[] {
   const path = `${base}/ipset`;
+  const listed = (call: Call) =>
+    byName(firewallAt(call.world, key(call)).ipsets).map(([id, { comment }]) => named(id, comment));
   const find = (call: Call): IpSet => {
     const set = firewallAt(call.world, key(call)).ipsets.get(call.text("name"));
     if (set === undefined) throw died(`no such IPSet '${call.text("name")}'`);
@@ -45,13 +53,16 @@ export function ipsetEndpoints({ path: base, audit, modify, key }: Place): reado
     const name = call.text("name");
     const from = call.params["rename"];
     const old = from === undefined ? undefined : ipsets.get(String(from));
+    // The digest counts for a rename alone (`create_ipset` of pve-firewall).
+    if (from !== undefined) unmodified(call.text("digest"), digest(...listed(call)));
     if (from !== undefined && old === undefined) throw refused({ name: `IPSet '${from}' does not exist` });
-    if (ipsets.has(name) && from !== name) throw refused({ name: `IPSet '${name}' already exists` });
+    if (ipsets.has(name) && from !== name)
+      throw refused({ name: `IPSet '${name}' ${from === undefined ? "already exists" : "does already exist"}` });
     // Rules keep the old name (recorded, `alpha-firewall.json`).
     if (from !== undefined) ipsets.delete(String(from));
     ipsets.set(name, { comment: call.text("comment") || old?.comment, entries: old?.entries ?? [] });
   };
-  const guard = { digest: text("Refuse when the entries have another digest.", { maxLength: 64 }) };
+  const guard = { digest: text("Refuse when they have another digest.", { maxLength: 64 }) };
   const name = text("The set's name.", { pattern: "[A-Za-z][A-Za-z0-9\\-_]+", minLength: 2, maxLength: 64 });
   const note = { comment: text("A note."), nomatch: flag("Leave it out of the set.") };
   const cidr = text("An address or a network.");
@@ -62,14 +73,14 @@ export function ipsetEndpoints({ path: base, audit, modify, key }: Place): reado
       gives: "array",
       rows: "kept",
       run: (call) => {
-        const rows = byName(firewallAt(call.world, key(call)).ipsets).map(([id, { comment }]) => named(id, comment));
+        const rows = listed(call);
         return rows.map((row) => ({ ...row, digest: digest(...rows) }));
       },
     }),
     post(path, {
       does: "Create a set of addresses, or rename one.",
       needs: modify,
-      takes: { name, ...optional({ comment: text("A note."), rename: text("The set to rename.") }) },
+      takes: { name, ...optional({ comment: text("A note."), rename: text("The set to rename."), ...guard }) },
       run: create,
     }),
     get(`${path}/{name}`, {
@@ -88,8 +99,7 @@ export function ipsetEndpoints({ path: base, audit, modify, key }: Place): reado
         const added = network(call.text("cidr"));
         if (entries.some((it) => it["cidr"] === added)) throw refused({ cidr: `address '${added}' already exists` });
         if (/\/0+$/.test(added)) throw refused({ cidr: "a zero prefix is not allowed in ipset entries" });
-        const { node: _, vmid: __, name: ___, ...rest } = call.params;
-        save(call, [...entries, { ...rest, cidr: added }]);
+        save(call, [...entries, entryOf(call, added)]);
       },
     }),
     del(`${path}/{name}`, {
@@ -120,8 +130,7 @@ export function ipsetEndpoints({ path: base, audit, modify, key }: Place): reado
         const at = index(call);
         if (at < 0) throw refused({ cidr: "no such IP/Network" });
         // What the call leaves out is removed (`update_ip` of pve-firewall).
-        const { node: _, vmid: __, name: ___, digest: ____, ...entry } = call.params;
-        save(call, entries.with(at, entry));
+        save(call, entries.with(at, entryOf(call, call.text("cidr"))));
       },
     }),
     del(`${path}/{name}/{cidr}`, {

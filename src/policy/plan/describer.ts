@@ -3,7 +3,6 @@ import type { FactList } from "./facts.ts";
 import type { Look } from "./look.ts";
 import type { NoEffect } from "./no-effect.ts";
 import type { Planned } from "./plan.ts";
-import type { UndoNotes } from "./undo.ts";
 
 /** What a describer works with. */
 export interface Context {
@@ -20,6 +19,16 @@ export interface Context {
   readonly now: number;
   /** The error for a request that can do nothing; `why` ends its sentence. */
   noEffect(why: string): NoEffect;
+}
+
+/** What a describer knows about undoing a call; whether it can be undone at all is not for it to say. */
+export interface UndoNotes {
+  /** How a later call undoes it, `by adding it again`. */
+  readonly how?: string;
+  /** What no later call brings back although the call can be undone, `unsaved data is lost`; replaces "can be undone". */
+  readonly caveat?: string;
+  /** What `GET` shows of the definition that the call deletes. */
+  readonly definition?: unknown;
 }
 
 /** What a call does, in words. */

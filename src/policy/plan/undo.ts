@@ -2,18 +2,8 @@ import { type Classified, unknownRule } from "../classes/classify.ts";
 import { isIrreversible } from "../classes/secrets.ts";
 import { wordsOf } from "../classes/values.ts";
 import { holdsSecret, showValue } from "../mask.ts";
-import type { Context } from "./describer.ts";
+import type { Context, UndoNotes } from "./describer.ts";
 import { endpointOf } from "./plan.ts";
-
-/** What a describer knows about undoing a call; whether it can be undone at all is not for it to say. */
-export interface UndoNotes {
-  /** How a later call undoes it, `by adding it again`. */
-  readonly how?: string;
-  /** What no later call brings back although the call can be undone, `unsaved data is lost`; replaces "can be undone". */
-  readonly caveat?: string;
-  /** What `GET` shows of the definition that the call deletes. */
-  readonly definition?: unknown;
-}
 
 /** Says of a call that a later one can undo it. */
 const undoable = "can be undone";

@@ -498,7 +498,9 @@ describe("over the simulator:", () => {
     ]);
     await scene.admin("PUT", "/access/acl", { path: "/vms", roles: "Viewer", groups: "g" });
     const user = await scene.plan("PUT /access/users/audit@pve", { groups: "g" });
-    expect(user.effect).toStartWith("group g has Viewer (Permissions.Modify, User.Modify and 4 more) on /vms; groups");
+    expect(user.effect).toStartWith(
+      "group g has Viewer (Permissions.Modify, User.Modify and 4 more) on /vms; leaves group auditors; groups",
+    );
     expect(user.details).toContain("Gains group g: Viewer (Permissions.Modify, User.Modify and 4 more) on /vms.");
   });
 

@@ -25,7 +25,7 @@ const given: readonly Act[] = [
   ["POST", "/cluster/firewall/rules", firewallRule],
   ["POST", "/cluster/firewall/aliases", { name: "lan", cidr: "10.0.0.0/8" }],
   ["POST", "/cluster/firewall/ipset", { name: "cpu" }],
-  ["POST", "/cluster/firewall/ipset/cpu", { cidr: "10.0.0.1" }],
+  ["POST", "/cluster/firewall/ipset/cpu", { cidr: "10.0.0.1", comment: "core" }],
   ["PUT", `${vm}/firewall/options`, { enable: "1", policy_in: "DROP" }],
   ["POST", "/cluster/ha/resources", { sid: "vm:100", state: "started" }],
   ["POST", "/cluster/ha/resources", { sid: "vm:102", state: "started" }],

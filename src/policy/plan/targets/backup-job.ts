@@ -1,14 +1,15 @@
-import { isOff, isOn } from "../../classes/values.ts";
-import type { Describer } from "../describer.ts";
+import { isOff, isOn, wordsOf } from "../../classes/values.ts";
+import type { Context, Describer } from "../describer.ts";
 import type { Row } from "../facts.ts";
 import { textIn, yes } from "../look.ts";
 import { nameText, valueText } from "../wording.ts";
-import { objectDescriber, settingText } from "./object.ts";
+import { type Omitted, objectDescriber, settingText } from "./object.ts";
 
 /** `/cluster/backup/{id}`: which guests, when, what is kept. */
 export const describeBackupJob = objectDescriber({
   noun: "backup job",
   except: ["next-run"],
+  omitted: otherSelection,
   removal: (row) =>
     row === undefined
       ? {}
@@ -27,6 +28,14 @@ export const describeBackupJob = objectDescriber({
     ],
   }),
 });
+
+/** A job backs up named guests, all, or a pool: Proxmox clears the other ways (`update_job` of PVE::API2::Backup). */
+function otherSelection(row: Row | undefined, { params }: Context): Omitted {
+  if (params["vmid"] !== undefined) return { all: undefined, exclude: undefined, pool: undefined };
+  if (isOn(params, "all")) return { vmid: undefined, pool: undefined };
+  const pool = params["pool"] ?? (wordsOf(params, "delete").includes("pool") ? undefined : row?.["pool"]);
+  return pool === undefined ? {} : { vmid: undefined, all: undefined, exclude: undefined };
+}
 
 /** `GET .../replication/{id}` objects: the copies of a guest's disks on another node. */
 export const describeReplication = objectDescriber({

@@ -4,10 +4,9 @@ import type { Subject } from "../../affected.ts";
 import { isOff } from "../../classes/values.ts";
 import { type Guest, guestListPath } from "../../guests.ts";
 import { covers } from "../../pattern.ts";
-import type { Context, Describer } from "../describer.ts";
+import type { Context, Describer, UndoNotes } from "../describer.ts";
 import { guestLabel, listGuests } from "../guest-state.ts";
 import { rowsIn, textIn } from "../look.ts";
-import type { UndoNotes } from "../undo.ts";
 import { count, listText, nameText } from "../wording.ts";
 import { requireNode } from "./node.ts";
 

@@ -36,7 +36,13 @@ import {
   describeHaResource,
   describeHaRule,
 } from "./ha.ts";
-import { describeInterface, describeInterfaceCreation, describeNetwork } from "./network.ts";
+import {
+  describeDns,
+  describeInterface,
+  describeInterfaceCreation,
+  describeIpMapping,
+  describeNetwork,
+} from "./network.ts";
 import { describeNodePower, describeNodeRemoval, describeService } from "./node.ts";
 import { describeStorage, describeStorageCreation } from "./storage.ts";
 import { describePrune, describeVolumeChange, describeVolumeCopy, describeVolumeDeletion } from "./volume.ts";
@@ -107,6 +113,8 @@ export const describers: readonly DescriberRow[] = [
   [["POST /nodes/{node}/network"], describeInterfaceCreation],
   [["PUT /nodes/{node}/network", "DELETE /nodes/{node}/network"], describeNetwork],
   [["* /nodes/{node}/network/{iface}"], describeInterface],
+  [["PUT /nodes/{node}/dns"], describeDns],
+  [["PUT /cluster/sdn/vnets/{vnet}/ips"], describeIpMapping],
   [["POST /nodes/{node}/status"], describeNodePower],
   [["POST /nodes/{node}/services/{service}/*"], describeService],
   [["DELETE /cluster/config/nodes/{node}"], describeNodeRemoval],

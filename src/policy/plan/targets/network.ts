@@ -3,7 +3,7 @@ import type { Row } from "../facts.ts";
 import { objectIn, rowsIn, textIn } from "../look.ts";
 import { quorumWithout } from "../quorum.ts";
 import { nameText, quote, valueText } from "../wording.ts";
-import { changeOf, nowLine } from "./object.ts";
+import { changeOf, nowLine, type Omitted, objectDescriber } from "./object.ts";
 
 /** Figures of an interface, and its place in the file. */
 const live = ["active", "exists", "priority", "families"];
@@ -29,7 +29,8 @@ export const describeInterface: Describer = async (context) => {
         .includes(name),
     ),
   );
-  const change = method === "PUT" ? changeOf(context, `interface ${nameText(name)}`, row) : undefined;
+  const change =
+    method === "PUT" ? changeOf(context, `interface ${nameText(name)}`, row, addressing(context, row)) : undefined;
   const now = row === undefined ? undefined : nowLine(context, row, live);
   return {
     action: `${method === "DELETE" ? "DELETE" : "CHANGE"} interface ${nameText(name)} of ${node}`,
@@ -39,11 +40,53 @@ export const describeInterface: Describer = async (context) => {
       ...users.map((one) => `used by ${nameText(String(one["iface"]))}`),
       ...(change?.effect ?? []),
     ],
-    details: [...(now === undefined ? [] : [now]), ...pendingLines(all)],
+    details: [...(change?.details ?? []), ...(now === undefined ? [] : [now]), ...pendingLines(all)],
     words: [name],
     told: change?.told ?? [],
   };
 };
+
+/**
+ * What an interface loses with the addresses that a `PUT` omits: `update_network` of PVE::API2::Network sets both methods
+ * and the address families by the call alone, and PVE::Network::Interfaces writes only what is of a family.
+ */
+function addressing({ params }: Context, row: Row | undefined): Omitted {
+  const has = (suffix: string) => params[`address${suffix}`] !== undefined || params[`cidr${suffix}`] !== undefined;
+  const gone = (suffix: string) =>
+    Object.fromEntries(
+      [row?.[`cidr${suffix}`] === undefined ? "address" : "cidr", "gateway"].map((key) => [
+        `${key}${suffix}`,
+        undefined,
+      ]),
+    );
+  return {
+    ...(!has("") && { method: "manual" }),
+    ...(!has("") && has("6") && gone("")),
+    ...(!has("6") && { method6: "manual", ...gone("6") }),
+  };
+}
+
+/** `PUT /nodes/{node}/dns`: `update_etc_resolv_conf` of PVE::INotify writes the name servers of the call alone. */
+export const describeDns = objectDescriber({
+  noun: "DNS of node",
+  name: ({ values }) => values["node"] ?? "",
+  omitted: () => ({ dns1: undefined, dns2: undefined, dns3: undefined }),
+});
+
+/**
+ * `PUT /cluster/sdn/vnets/{vnet}/ips`: it deletes the entry and adds one of the call's values, without a host name
+ * (PVE::API2::Network::SDN::Ips, `add_ip` of PVE::Network::SDN::Ipams::PVEPlugin).
+ */
+export const describeIpMapping: Describer = async ({ params, values }) => ({
+  action: `CHANGE IP of ${nameText(String(params["mac"] ?? ""))} in VNet ${nameText(values["vnet"] ?? "")}`,
+  effect: [
+    `replaces its present IP by ${nameText(String(params["ip"] ?? ""))}`,
+    "clears the host name",
+    ...(params["vmid"] === undefined ? ["clears omitted vmid"] : []),
+  ],
+  words: [values["vnet"] ?? ""],
+  told: ["mac", "ip"],
+});
 
 /** `PUT` and `DELETE /nodes/{node}/network`: the pending changes that are applied, or thrown away. */
 export const describeNetwork: Describer = async (context) => {

@@ -1,7 +1,6 @@
-import type { Context, Describer } from "../describer.ts";
+import type { Context, Describer, UndoNotes } from "../describer.ts";
 import { objectIn, rowsIn, textIn } from "../look.ts";
 import { quorumWithout } from "../quorum.ts";
-import type { UndoNotes } from "../undo.ts";
 import { nameText } from "../wording.ts";
 
 /**

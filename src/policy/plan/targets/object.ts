@@ -1,4 +1,4 @@
-import { wordsOf } from "../../classes/values.ts";
+import { isOn, wordsOf } from "../../classes/values.ts";
 import { holdsSecret, isHidden, showValue } from "../../mask.ts";
 import { masked } from "../../secret-parameters.ts";
 import type { Context, Describer } from "../describer.ts";
@@ -23,6 +23,8 @@ export interface ObjectKind extends FactOptions {
   readonly removal?: (row: Row | undefined, context: Context) => Promise<Told> | Told;
   /** What a change does, beside old and new values. */
   readonly change?: (row: Row | undefined, context: Context) => Promise<Told> | Told;
+  /** Settings that a `PUT` changes although it does not name them. */
+  readonly omitted?: (row: Row | undefined, context: Context) => Omitted;
   /** How its removal is undone. */
   readonly how?: string;
   /** What the token needs to read it, as a sentence. */
@@ -30,6 +32,12 @@ export interface ObjectKind extends FactOptions {
   /** Keys that the details leave out, because `removal` and `change` say them in words. */
   readonly omit?: readonly string[];
 }
+
+/**
+ * Settings that a `PUT` changes although it does not name them: the value that Proxmox sets, `undefined` where it clears
+ * the setting.
+ */
+export type Omitted = Readonly<Record<string, string | undefined>>;
 
 /** Parts of line 2 and of the details. */
 export interface Told {
@@ -62,7 +70,7 @@ export function objectDescriber(kind: ObjectKind): Describer {
     }
     if (method === "DELETE" && row === undefined) refuseUnread(planned, seen, kind.need ?? needText);
     const told = (method === "DELETE" ? await kind.removal?.(row, context) : await kind.change?.(row, context)) ?? {};
-    const change = method === "PUT" ? changeOf(context, label, row) : undefined;
+    const change = method === "PUT" ? changeOf(context, label, row, kind.omitted?.(row, context)) : undefined;
     return {
       action: `${method === "DELETE" ? "DELETE" : "CHANGE"} ${label}`,
       undo: method === "DELETE" ? { how: kind.how ?? "by creating it again", definition: row } : undoOfChange(context),
@@ -128,13 +136,18 @@ export function settingText({ planned: { classified } }: Context, key: string, v
 
 /**
  * What a `PUT` does to an object: each value, old and new.
+ * @param omitted settings that it changes although it does not name them; Proxmox keeps all others.
  * @throws {NoEffect} where it sets exactly what is set.
  */
-export function changeOf(context: Context, label: string, row: Row | undefined) {
+export function changeOf(context: Context, label: string, row: Row | undefined, omitted: Omitted = {}) {
   const { params, noEffect } = context;
   const set = Object.keys(params).filter((key) => !controls.has(key));
   const deleted = wordsOf(params, "delete");
-  if (row !== undefined) {
+  const resets = Object.entries(omitted).filter(
+    ([key, value]) =>
+      params[key] === undefined && !deleted.includes(key) && (row === undefined || differs(key, row[key], value)),
+  );
+  if (row !== undefined && resets.length === 0) {
     if (set.length > 0 && setsNothing(context, set, row)) {
       throw noEffect(`${label} has ${set.length === 1 ? "that value" : "those values"} already: ${listText(set)}`);
     }
@@ -143,24 +156,42 @@ export function changeOf(context: Context, label: string, row: Row | undefined) 
       if (present.length === 0) throw noEffect(`${label} has no ${listText(deleted.map((key) => nameText(key)))}`);
     }
   }
+  // `append` adds to the groups of a user (PVE::API2::User), the one list that a PUT of an object appends to.
+  const present = isOn(params, "append") && Array.isArray(row?.["groups"]) ? row["groups"].map(String) : [];
+  const next = (key: string) =>
+    key === "groups" && present.length > 0 ? [...new Set([...present, ...wordsOf(params, key)])] : params[key];
   const changes = set.map((key) => ({
     key,
-    text: `${nameText(key)} ${row === undefined ? "" : `${settingText(context, key, row[key])} `}-> ${settingText(context, key, params[key])}`,
+    text: `${nameText(key)} ${row === undefined ? "" : `${settingText(context, key, row[key])} `}-> ${settingText(context, key, next(key))}`,
     whole: canonical(params[key], key).length <= 60,
   }));
+  const old = (key: string, longest?: number) =>
+    row === undefined ? "" : ` (${settingText(context, key, row[key], longest)})`;
   return {
-    details: deleted.map(
-      (key) =>
-        `It removes ${nameText(key)}${row === undefined ? "" : ` (${settingText(context, key, row[key], 200)})`}.`,
-    ),
+    details: [
+      ...deleted.map((key) => `It removes ${nameText(key)}${old(key, 200)}.`),
+      ...resets.map(([key, value]) =>
+        value === undefined
+          ? `The call omits ${nameText(key)}, which clears it${old(key, 200)}.`
+          : `The call sets ${nameText(key)} to ${nameText(value)} by what it omits${old(key, 200)}.`,
+      ),
+    ],
     effect: [
-      ...deleted.map(
-        (key) => `removes ${nameText(key)}${row === undefined ? "" : ` (${settingText(context, key, row[key])})`}`,
+      ...deleted.map((key) => `removes ${nameText(key)}${old(key)}`),
+      ...resets.map(([key, value]) =>
+        value === undefined
+          ? `clears omitted ${nameText(key)}${old(key)}`
+          : `sets ${nameText(key)} to ${nameText(value)}${old(key)}`,
       ),
       ...changes.map(({ text }) => text),
     ],
     told: ["delete", ...changes.flatMap(({ key, whole }) => (whole ? [key] : []))],
   };
+}
+
+/** Whether a setting changes where Proxmox sets it to a value, or clears it. */
+function differs(key: string, present: unknown, value: string | undefined): boolean {
+  return canonical(present, key) !== canonical(value, key);
 }
 
 /** A secret is never shown by Proxmox, so equal text proves nothing of it. */

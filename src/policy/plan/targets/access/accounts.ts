@@ -99,7 +99,11 @@ export const describeUser = objectDescriber({
   change: async (row, context) => {
     const { params, values } = context;
     const present = Array.isArray(row?.["groups"]) ? row["groups"].map(String) : [];
-    const added = wordsOf(params, "groups").filter((id) => !present.includes(id));
+    const wanted = wordsOf(params, "groups");
+    const added = wanted.filter((id) => !present.includes(id));
+    // PVE::API2::User takes the user out of all groups first, unless `append` is set.
+    const left =
+      params["groups"] === undefined || isOn(params, "append") ? [] : present.filter((id) => !wanted.includes(id));
     // An account that was disabled gets back what it has.
     const enables = isOn(params, "enable") && !yes(row?.["enable"]);
     const own = enables ? await withGroups(context, values["userid"] ?? "") : [];
@@ -110,6 +114,11 @@ export const describeUser = objectDescriber({
         ...(isOff(params, "enable") && yes(row?.["enable"]) ? ["disables the account and its tokens"] : []),
         ...(enables ? ["enables the account"] : []),
         ...(gains.effect ?? []),
+        ...(left.length === 0
+          ? []
+          : [
+              `leaves ${left.length === 1 ? "group" : "groups"} ${listText(left.toSorted().map((id) => nameText(id)))}`,
+            ]),
       ],
       details: [...tokensText(row), ...(gains.details ?? [])],
     };
@@ -265,18 +274,18 @@ export const describeRole: Describer = async (context) => {
   if (now !== undefined) facts.add("privileges", now.join(","), "privs");
   const rights = await rightsOf(context, { role: name });
   const wanted = wordsOf(params, "privs");
-  const keeps = isOn(params, "append");
   const gained = byGravity(wanted.filter((priv) => now?.includes(priv) !== true));
-  const lost = keeps || method === "DELETE" ? [] : byGravity((now ?? []).filter((priv) => !wanted.includes(priv)));
-  const setsPrivileges = params["privs"] !== undefined;
-  if (method === "PUT" && setsPrivileges && now !== undefined && gained.length + lost.length === 0) {
+  // Without `append` Proxmox clears the role first, also where the call names no privileges (PVE::API2::Role).
+  const replaces = method === "PUT" && !isOn(params, "append");
+  const lost = replaces ? byGravity((now ?? []).filter((priv) => !wanted.includes(priv))) : [];
+  if (method === "PUT" && now !== undefined && gained.length + lost.length === 0) {
     throw noEffect(`role ${nameText(name)} has those privileges already`);
   }
   return {
     action: `${method === "DELETE" ? "DELETE" : "CHANGE"} role ${nameText(name)}`,
     ...(method === "DELETE" && { undo: { how: "by creating it again" } }),
     effect: [
-      ...(setsPrivileges && gained.length > 0
+      ...(gained.length > 0
         ? [
             `adds ${listText(
               gained.map((one) => nameText(one)),
@@ -284,7 +293,8 @@ export const describeRole: Describer = async (context) => {
             )}`,
           ]
         : []),
-      ...(setsPrivileges && lost.length > 0
+      ...(replaces && now === undefined ? ["takes away all others"] : []),
+      ...(lost.length > 0
         ? [
             `takes away ${listText(
               lost.map((one) => nameText(one)),
@@ -304,7 +314,7 @@ export const describeRole: Describer = async (context) => {
 
 /** `/access/domains/{realm}`: a realm, and how many users log in by it. */
 export const describeRealm: Describer = async (context) => {
-  const { look, facts, path, noEffect } = context;
+  const { params, look, facts, path, noEffect } = context;
   const realm = path[2] ?? "";
   const [users, realms] = await Promise.all([
     look(["access", "users"]).then(rowsIn),
@@ -321,6 +331,12 @@ export const describeRealm: Describer = async (context) => {
     .filter((id) => id.endsWith(`@${realm}`))
     .toSorted();
   facts.add("users of the realm", mine);
+  // PVE::API2::Domains takes the default from every other realm.
+  const others = (isOn(params, "default") ? (realms ?? []) : [])
+    .filter((one) => one["realm"] !== realm && yes(one["default"]))
+    .map((one) => String(one["realm"]))
+    .toSorted();
+  if (others.length > 0) facts.add("default realm", others);
   const told: Told = {
     effect: [
       users === undefined ? "users not readable" : `${count(mine.length, "user")} of it cannot log in then`,
@@ -331,6 +347,7 @@ export const describeRealm: Describer = async (context) => {
   return await objectDescriber({
     noun: "realm",
     removal: () => (mine.length === 0 && users !== undefined ? { effect: ["no users of it"] } : told),
+    change: () => ({ effect: others.map((name) => `realm ${nameText(name)} is no longer the default`) }),
   })(context);
 };
 

@@ -3,7 +3,7 @@ import type { Context, Describer } from "../../describer.ts";
 import { objectIn, rowsIn, textIn, yes } from "../../look.ts";
 import { count, listText, nameText, shortest } from "../../wording.ts";
 import { poolsBelow, readPool } from "./pool-members.ts";
-import { areKnown, byGravity, type Roles, readRoles, roleText } from "./roles.ts";
+import { areKnown, byGravity, noAccess, type Roles, readRoles, roleText } from "./roles.ts";
 
 /** Who has rights by an ACL entry. */
 export interface Holder {
@@ -95,15 +95,15 @@ export const describeAcl: Describer = async (context) => {
     ...here.map((entry) => `${nameText(entry.role)} here${by(entry)}`),
     ...inherited.map((entry) => `${nameText(entry.role)} from ${nameText(entry.path)}${by(entry)}`),
   ];
+  const isOverruled =
+    !removes && !roles.includes(noAccess) && holders.some((holder) => has(holder, noAccess) !== undefined);
   const scope = removes ? "" : propagates ? " and below" : ", not below";
   const separated = await separation(context, holders);
   return {
     action: `CHANGE rights on ${nameText(path, 80)}`,
     effect: [
-      `${removes ? "takes" : "gives"} ${listText(
-        roles.map((role) => roleText(role, privileges)),
-        3,
-      )} ${removes ? "from" : "to"} ${who}${scope}`,
+      `${changeText(roles, privileges, removes)} ${removes ? "from" : "to"} ${who}${scope}`,
+      ...(isOverruled ? [`no effect while ${noAccess} is there`] : []),
       acl === undefined
         ? "present rights not readable"
         : present.length === 0
@@ -119,6 +119,15 @@ export const describeAcl: Describer = async (context) => {
       ),
       ...members.details,
       ...contents.details,
+      ...(roles.includes(noAccess)
+        ? [`${noAccess} overrules all other roles that its holder has on a path, also those from a pool.`]
+        : []),
+      // PVE::AccessControl, `roles`; what a pool grants is added (PVE::RPCEnvironment).
+      ...(removes || present.length === 0
+        ? []
+        : [
+            "An ACL entry on a path overrides those from above, unless a pool adds them, and a user's own those of its groups.",
+          ]),
       ...[...here, ...inherited].map((entry) => `Has now: ${entryText(entry, true)}.`),
       ...separated,
     ],
@@ -128,6 +137,18 @@ export const describeAcl: Describer = async (context) => {
     long: holders.length > 3 || roles.length > 3 || !areKnown(roles, privileges),
   };
 };
+
+/** `gives PVEAdmin`, `takes PVEAdmin`; `NoAccess` takes rights away where it is given, and the other way round. */
+function changeText(roles: readonly string[], privileges: Roles, removes: boolean): string {
+  const others = roles.filter((role) => role !== noAccess);
+  const listed = listText(
+    others.map((role) => roleText(role, privileges)),
+    3,
+  );
+  if (others.length === roles.length) return `${removes ? "takes" : "gives"} ${listed}`;
+  if (!removes) return `denies all rights (${noAccess}${others.length === 0 ? "" : `, which overrules ${listed}`})`;
+  return `lifts ${roleText(noAccess, privileges)}${others.length === 0 ? "" : ` and takes ${listed}`}`;
+}
 
 /** The members of the groups that rights are given to or taken from. */
 async function membersOf({ look, facts }: Context, holders: readonly Holder[]): Promise<Lines> {

@@ -29,6 +29,9 @@ const builtIn: ReadonlySet<string> = new Set([
   "PVEVMUser",
 ]);
 
+/** The role without privileges that overrules all others on its path (PVE::AccessControl, `roles`). */
+export const noAccess = "NoAccess";
+
 /** Privileges by what they allow, the gravest first; those that only look or use come last. */
 const gravity: readonly RegExp[] = [
   /^Permissions\.Modify$/,
@@ -81,8 +84,12 @@ export async function readRoles({ look, facts }: Context, names: readonly string
   return new Map(read);
 }
 
-/** `PVEAdmin`, and of a role that is not Proxmox's own what it grants: `Viewer (Permissions.Modify, Sys.Modify and 4 more)`. */
+/**
+ * `PVEAdmin`, `NoAccess (denies all rights)`, and of a role that is not Proxmox's own what it grants: `Viewer
+ * (Permissions.Modify, Sys.Modify and 4 more)`.
+ */
 export function roleText(role: string, roles: Roles): string {
+  if (role === noAccess) return `${noAccess} (denies all rights)`;
   if (isBuiltIn(role)) return nameText(role);
   const privileges = roles.get(role);
   if (privileges === undefined) return `${nameText(role)} (privileges not readable)`;

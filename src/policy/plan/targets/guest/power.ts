@@ -1,7 +1,6 @@
 import { isOn } from "../../../classes/values.ts";
-import type { Describer } from "../../describer.ts";
+import type { Describer, UndoNotes } from "../../describer.ts";
 import { readTarget } from "../../guest-state.ts";
-import type { UndoNotes } from "../../undo.ts";
 import { nameText } from "../../wording.ts";
 
 interface Command {
