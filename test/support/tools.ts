@@ -11,6 +11,7 @@ import { local } from "../../src/policy/caller.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard } from "../../src/policy/guard.ts";
+import { CallLimits } from "../../src/policy/limits.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
 import { failureText } from "../../src/tools/failure.ts";
 import { tools } from "../../src/tools/index.ts";
@@ -37,6 +38,7 @@ export function toolsInProcess({ around, policy = {}, ...options }: Options = {}
   const config = configOf(clusters.map((cluster) => configFor(cluster, policy)));
   redactor.add(config);
   const library = new ApiLibrary();
+  const limits = new CallLimits(() => config);
   const fetchOf = (name: string) => {
     const cluster = clusters.find((each) => each.name === name);
     if (cluster === undefined) throw new Error(`the demo has no cluster ${name}`);
@@ -52,7 +54,7 @@ export function toolsInProcess({ around, policy = {}, ...options }: Options = {}
       // It keeps what list_clusters tells for two seconds.
       const manager = name === "list_clusters" ? new ClusterManager(config.clusters, fetchOf) : shared;
       const consents = new Consents(noCodeDisplay);
-      const proxmox = guard({ clusters: manager, config, library, consents, audit: noAudit })({
+      const proxmox = guard({ clusters: manager, config, library, consents, audit: noAudit, limits })({
         caller: local,
         client: "test",
         prompt: "form",
