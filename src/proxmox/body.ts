@@ -1,4 +1,4 @@
-import { type AnswerLease, unlimitedBytes, weigh } from "./answer-memory.ts";
+import { type AnswerLease, AnswerWeight, unlimitedBytes } from "./answer-memory.ts";
 import { Fault } from "./errors.ts";
 import type { FailoverTimer } from "./failover.ts";
 import type { Progress } from "./unanswered.ts";
@@ -23,6 +23,7 @@ export interface Reading {
 export async function readBody(source: AsyncIterable<Uint8Array>, reading: Reading): Promise<string> {
   const { maxBytes, memory, waits } = reading;
   const chunks: Uint8Array[] = [];
+  const weight = new AnswerWeight();
   let size = 0;
   for await (const chunk of source) {
     size += chunk.byteLength;
@@ -35,17 +36,17 @@ export async function readBody(source: AsyncIterable<Uint8Array>, reading: Readi
       });
     }
     chunks.push(chunk);
-    const weight = weigh(chunk);
-    if (waits && size > unlimitedBytes) await grow(reading, weight);
-    else memory.take(weight);
+    const bytes = weight.add(chunk);
+    if (waits && size > unlimitedBytes) await grow(reading, bytes);
+    else memory.take(bytes);
   }
   memory.readWhole();
   return Buffer.concat(chunks).toString("utf8");
 }
 
 /** What is not read is not received either: the runtime stops reading the socket, and the far end sending (measured). */
-async function grow({ memory, signal, progress, timer }: Reading, weight: number): Promise<void> {
-  const room = memory.grow(weight, signal);
+async function grow({ memory, signal, progress, timer }: Reading, bytes: number): Promise<void> {
+  const room = memory.grow(bytes, signal);
   if (room === undefined) return;
   progress.waitsFor = () => memory.describe();
   timer?.pause();

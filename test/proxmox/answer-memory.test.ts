@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { ApiLibrary } from "../../src/apidoc/library.ts";
 import { createDemo } from "../../src/demo/index.ts";
-import { AnswerMemory, UsedAnswers, weigh } from "../../src/proxmox/answer-memory.ts";
+import { AnswerMemory, AnswerWeight, UsedAnswers } from "../../src/proxmox/answer-memory.ts";
 import { ProxmoxClient, type ProxmoxRequest } from "../../src/proxmox/client.ts";
 import type { Requester } from "../../src/proxmox/requester.ts";
 import { until } from "../support/listening.ts";
@@ -214,8 +214,20 @@ test("what a compressed answer weighs is what it is decompressed", async () => {
   expect(await late).toContain("it waited 500 ms for memory");
 });
 
-test("objects weigh more than their text", () => {
-  const text = (value: unknown) => weigh(Buffer.from(JSON.stringify(value)));
-  expect(text("x".repeat(98))).toBe(400);
-  expect(text(Array.from({ length: 100 }, () => ({})))).toBe(4 * 301 + 64 * 101);
+function weigh(...parts: readonly Uint8Array[]): number {
+  const weight = new AnswerWeight();
+  return parts.reduce((sum, part) => sum + weight.add(part), 0);
+}
+
+test("objects weigh more than their text, and only in JSON", () => {
+  const text = JSON.stringify({ data: Array.from({ length: 100 }, () => ({})) });
+  expect(weigh(Buffer.from(text))).toBe(4 * text.length + 64 * 102);
+  expect(weigh(Buffer.from(` ${text}`))).toBe(4 * (text.length + 1));
+});
+
+test("brackets within texts are no objects, wherever an answer is cut into parts", () => {
+  const bytes = Buffer.from(JSON.stringify({ "a{": ['"{[\\', '["{\\', ["\\\\"], "{"] }));
+  for (let cut = 1; cut <= bytes.length; cut++) {
+    expect(weigh(bytes.subarray(0, cut), bytes.subarray(cut))).toBe(4 * bytes.length + 64 * 3);
+  }
 });

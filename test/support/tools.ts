@@ -54,7 +54,7 @@ export function toolsInProcess({ around, policy = {}, ...options }: Options = {}
       // It keeps what list_clusters tells for two seconds.
       const manager = name === "list_clusters" ? new ClusterManager(config.clusters, fetchOf) : shared;
       const consents = new Consents(noCodeDisplay);
-      const proxmox = guard({ clusters: manager, config, library, consents, audit: noAudit, limits })({
+      using proxmox = guard({ clusters: manager, config, library, consents, audit: noAudit, limits })({
         caller: local,
         client: "test",
         prompt: "form",
