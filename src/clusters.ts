@@ -1,7 +1,8 @@
 import type { ClusterConfig } from "./config/types.ts";
 import { didYouMean } from "./config/wording.ts";
-import { ProxmoxClient, type ProxmoxClientOptions } from "./proxmox/client.ts";
+import { ProxmoxClient, type ProxmoxClientOptions, type Sender } from "./proxmox/client.ts";
 import { ProxmoxError } from "./proxmox/errors.ts";
+import type { Requester } from "./proxmox/requester.ts";
 import { until } from "./proxmox/until.ts";
 
 /** A request named no cluster where several exist, or one that does not exist. The message lists those that do. */
@@ -44,6 +45,7 @@ const stateMs = 2000;
 /** Every configured cluster by name: picks the only one, never guesses between several, and knows how each one is. */
 export class ClusterManager {
   readonly #clusters: ReadonlyMap<string, Cluster>;
+  /** By cluster and requester. */
   readonly #states = new Map<string, Promise<ClusterState>>();
 
   /** `optionsOf` gives a cluster's client what is not configuration: the demo's own `fetch`. */
@@ -77,20 +79,22 @@ export class ClusterManager {
   }
 
   /**
-   * How a cluster is right now; an unreachable one is a state, too. Questions that come while one is under way, or
-   * within two seconds of its end, share one look.
-   * @throws the signal's reason when it is aborted; {ClusterChoiceError} for an unknown name.
+   * How a cluster is right now; an unreachable one is a state, too. Questions of one requester that come while one is
+   * under way, or within two seconds of its end, share one look.
+   * @throws the signal's reason when it is aborted; {ClusterChoiceError} for an unknown name; {ProxmoxError} of kind
+   * `rate-limited` when the requester has used up its requests.
    */
-  async state(name: string, signal: AbortSignal): Promise<ClusterState> {
+  async state(name: string, requester: Requester, signal: AbortSignal): Promise<ClusterState> {
     signal.throwIfAborted();
-    let state = this.#states.get(name);
+    const key = JSON.stringify([name, requester.name]);
+    let state = this.#states.get(key);
     if (state === undefined) {
-      state = look(this.pick(name)).finally(() => {
-        setTimeout(() => this.#states.delete(name), stateMs).unref();
+      state = look(this.pick(name).client.senderFor(requester)).finally(() => {
+        setTimeout(() => this.#states.delete(key), stateMs).unref();
       });
-      this.#states.set(name, state);
+      this.#states.set(key, state);
     }
-    // The look belongs to all who ask for it: one asker's abort ends the waiting, not the look.
+    // The look belongs to all of them: one asker's abort ends the waiting, not the look.
     return await until(signal, state);
   }
 
@@ -106,7 +110,7 @@ function textIn(data: unknown, key: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-async function look({ client }: Cluster): Promise<ClusterState> {
+async function look(client: Sender): Promise<ClusterState> {
   try {
     const [version, quorum, nodes] = await Promise.all([
       client.request({ method: "GET", path: ["version"] }),
@@ -122,13 +126,13 @@ async function look({ client }: Cluster): Promise<ClusterState> {
       nodes: rows.length,
     };
   } catch (error) {
-    if (!(error instanceof ProxmoxError)) throw error;
+    if (!(error instanceof ProxmoxError) || error.kind === "rate-limited") throw error;
     return { reachable: false, reason: error.describe() };
   }
 }
 
 /** `/cluster/status` needs Sys.Audit on `/`; a token without it still sees `/version` and the nodes. */
-async function readQuorum(client: ProxmoxClient): Promise<boolean | string> {
+async function readQuorum(client: Sender): Promise<boolean | string> {
   try {
     const answer = await client.request({ method: "GET", path: ["cluster", "status"] });
     const rows = Array.isArray(answer.data) ? (answer.data as ({ type?: string; quorate?: number } | null)[]) : [];

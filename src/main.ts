@@ -9,7 +9,7 @@ await runMain(
   defineCommand({
     meta: { name: "proxmox-mcp", version: versionLine, description: "An MCP server for Proxmox VE" },
     // The default command's flags stand here, too: else the value of one would be taken for a command's name.
-    args: flagsOf("source", "server", "cache", "control", "shutdown", "log"),
+    args: flagsOf("source", "server", "cache", "memory", "control", "shutdown", "log"),
     default: "serve",
     setup: refuseLeadingFlags,
     subCommands,

@@ -7,13 +7,13 @@ export function escapeControls(text: string, which: RegExp): string {
   });
 }
 
-/**
- * What is seen as nothing, or as more lines than one: controls, what turns text around, separators of lines, and what has
- * no form at all, in which text for a model can be hidden. What joins letters and emoji stays.
+/*
+ * What is seen as nothing, or as more lines than one: controls, separators of lines, and what has no form at all, which
+ * turns text around or can hide text for a model. What joins letters and emoji stays (U+200C, U+200D).
  */
-const unseen = "[\\p{Cc}\\p{Bidi_Control}\\p{Zl}\\p{Zp}[\\p{Cf}--[\\u200c\\u200d]]]";
-const unseenInLine = new RegExp(unseen, "gv");
-const unseenInText = new RegExp(`(?![\\n\\t])${unseen}`, "gv");
+
+const unseenInLine = /[\p{Cc}\p{Zl}\p{Zp}]|[^\P{Cf}\u200c\u200d]/gu;
+const unseenInText = /[^\P{Cc}\n\t]|[\p{Zl}\p{Zp}]|[^\P{Cf}\u200c\u200d]/gu;
 
 /** A text as one line, for what must not pass for several lines of ours. */
 export function plainLine(text: string): string {
@@ -26,7 +26,7 @@ export function plain(text: string): string {
 }
 
 /** What is unseen in JSON with line ends between its parts. */
-const unseenInJson = new RegExp(`(?!\\n)${unseen}`, "gv");
+const unseenInJson = /[^\P{Cc}\n]|[\p{Zl}\p{Zp}]|[^\P{Cf}\u200c\u200d]/gu;
 
 /** A JSON text with the same characters escaped as JSON does it, so that it means what it meant. */
 export function plainJson(json: string): string {

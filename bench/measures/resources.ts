@@ -8,6 +8,7 @@ import { local } from "../../src/policy/caller.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard } from "../../src/policy/guard.ts";
+import { CallLimits } from "../../src/policy/limits.ts";
 import { getClusterResources } from "../../src/tools/get-cluster-resources.ts";
 import type { Sample } from "../sample.ts";
 
@@ -46,7 +47,8 @@ async function askFleet(): Promise<{ bytes: number; requests: number }> {
     },
   }));
   const consents = new Consents(noCodeDisplay);
-  const open = guard({ clusters: manager, config, library: new ApiLibrary(), consents, audit: noAudit });
+  const limits = new CallLimits(() => config);
+  const open = guard({ clusters: manager, config, library: new ApiLibrary(), consents, audit: noAudit, limits });
   const proxmox = open({ caller: local, client: "bench", prompt: "none" });
   const text = await getClusterResources.call(
     { type: "vm", limit: 500 },

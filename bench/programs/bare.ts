@@ -2,6 +2,7 @@ import { ApiLibrary } from "../../src/apidoc/library.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import type { Proxmox } from "../../src/policy/guard.ts";
+import { ownRequests } from "../../src/proxmox/requester.ts";
 import { tools } from "../../src/tools/index.ts";
 import type { ToolContext } from "../../src/tools/tool.ts";
 import { version } from "../../src/version.ts";
@@ -18,7 +19,7 @@ const unguarded: Proxmox = {
   names: clusters.names,
   writes: true,
   detours: [],
-  state: (cluster, signal) => clusters.state(cluster, signal),
+  state: (cluster, signal) => clusters.state(cluster, ownRequests, signal),
   access: () => "full",
   schema: async (cluster, signal) => await library.schema(clusters.pick(cluster).client, signal),
   resolve: (_, path) => Promise.resolve(path),

@@ -23,7 +23,7 @@ const groups: readonly { readonly title: string; readonly pattern: RegExp }[] = 
   {
     title: "Machine and devices",
     pattern:
-      /^(?:bios|machine|acpi|smbios1|vmgenid|vga|keyboard|tablet|audio0|rng0|watchdog|ivshmem|spice_enhancements|agent|hotplug|localtime|tdf|(?:usb|hostpci|serial|parallel|dev)\[n\]|args|hookscript|migrate_\w+)$/,
+      /^(?:bios|machine|acpi|smbios1|vmgenid|vga|keyboard|tablet|audio0|rng0|watchdog|ivshmem|spice_enhancements|agent|hotplug|localtime|tdf|(?:usb|hostpci|serial|parallel|dev)\[n\]|args|hookscript)$|^migrate_/,
   },
   {
     title: "Container",

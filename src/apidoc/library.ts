@@ -147,7 +147,7 @@ export class ApiLibrary {
     const cached = served === undefined ? await this.#disk?.get(client.identity) : undefined;
     const had = served ?? (cached && (await this.#restore(cached)));
     const old = had !== undefined && this.#mayBeConfirmed(had, version) ? had : undefined;
-    const page = await client.page({ path, validator: old?.validator, holds: (text) => text.includes('"path"') });
+    using page = await client.page({ path, validator: old?.validator, holds: (text) => text.includes('"path"') });
     const checked = performance.now();
     if (page.unchanged && old !== undefined) return { ...old, checked };
     const schema = await this.#parse(version, page.text);

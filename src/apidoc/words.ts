@@ -27,7 +27,7 @@ const phrases: readonly Phrase[] = [
   [/\bmy (?:own )?(?:rights|permissions|privileges)\b/g, "effective permissions"],
   [/\bgo(?:ing)? back\b|\broll(?:ing)? back\b/g, "rollback"],
   [/\bhigh(?:ly)?[- ]availab(?:le|ility)\b/g, "ha"],
-  [/\b(?:two|2)[- ]?factor(?: auth\w*)?\b|\bsecond factor\b|\b2fa\b|\bmfa\b/g, "tfa"],
+  [/\b(?:two|2)[- ]?factor(?: auth\w{0,20})?\b|\bsecond factor\b|\b2fa\b|\bmfa\b/g, "tfa"],
   [/\bactive directory\b/g, "ldap activedirectory"],
   [/\blet'?s ?encrypt\b/g, "letsencrypt acme"],
   [/\bcloud[- ]init\b/g, "cloudinit"],

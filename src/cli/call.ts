@@ -43,7 +43,7 @@ export const call = command({
       description:
         "for scripts: what would be typed to agree to damage, the guest's name or VMID; `yes` where one click agrees",
     },
-    ...flagsOf("source", "cache"),
+    ...flagsOf("source", "cache", "memory"),
     json: { type: "boolean", description: "print JSON, on a terminal too" },
     table: { type: "boolean", description: "print a table, in a pipe too" },
   },

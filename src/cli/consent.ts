@@ -29,11 +29,13 @@ export async function askInTerminal<T>(
 ): Promise<T> {
   const call: Call = { caller: local, client: `proxmox-mcp call ${version}`, prompt: "terminal" };
   try {
-    return await act(guard(call));
+    using proxmox = guard(call);
+    return await act(proxmox);
   } catch (error) {
     if (!(error instanceof ConsentNeeded)) throw error;
     const reply = { ...(await answer(error.question, options)), state: error.state };
-    return await act(guard({ ...call, reply }));
+    using proxmox = guard({ ...call, reply });
+    return await act(proxmox);
   }
 }
 

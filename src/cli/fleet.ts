@@ -1,5 +1,6 @@
 import { ApiLibrary } from "../apidoc/library.ts";
 import { ClusterManager } from "../clusters.ts";
+import { loadAnswerMemory } from "../config/answer-memory.ts";
 import { loadCacheFolder } from "../config/cache.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
@@ -10,6 +11,8 @@ import { noAudit, openAudit } from "../policy/audit.ts";
 import { noCodeDisplay } from "../policy/consent/code-display.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { type Guard, type GuardOptions, guard } from "../policy/guard.ts";
+import { CallLimits } from "../policy/limits.ts";
+import { AnswerMemory } from "../proxmox/answer-memory.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import type { Invocation } from "./edge.ts";
 
@@ -19,6 +22,12 @@ export interface Fleet {
   readonly clusters: ClusterManager;
   /** The way in, for each call. */
   readonly guard: Guard;
+}
+
+/** What the fleets of one process have in common. */
+export interface FleetOptions extends Pick<GuardOptions, "library" | "consents" | "audit" | "limits"> {
+  readonly redactor: Redactor;
+  readonly answerMemory: AnswerMemory;
 }
 
 /** A configuration, and how to reach those of its clusters that live in this process. */
@@ -60,13 +69,13 @@ async function read(flags: Flags): Promise<Source> {
  */
 export function openFleet(
   { config, fetchOf }: Source,
-  { redactor, ...around }: Pick<GuardOptions, "library" | "consents" | "audit"> & { readonly redactor: Redactor },
+  { redactor, answerMemory, ...around }: FleetOptions,
   before?: ClusterManager,
 ): Fleet {
   const clusters = new ClusterManager(config.clusters, (name) => {
     const fetch = fetchOf(name);
     const writes = before?.names.includes(name) === true ? before.pick(name).client.writes : undefined;
-    return { writes, redactor, ...(fetch !== undefined && { fetch }) };
+    return { writes, redactor, answerMemory, ...(fetch !== undefined && { fetch }) };
   });
   return { config, clusters, guard: guard({ clusters, config, ...around }) };
 }
@@ -84,6 +93,8 @@ export async function openQuietly({
   const source = await loadSource(flags, redactor);
   return openFleet(source, {
     redactor,
+    answerMemory: new AnswerMemory(loadAnswerMemory({ flags, env: environment() })),
+    limits: new CallLimits(() => source.config),
     library: new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) }),
     consents: new Consents(noCodeDisplay),
     audit: source.config.auditLog === undefined ? noAudit : await openAudit(source.config.auditLog, redactor, stderr),

@@ -16,7 +16,7 @@ export const serve = command({
   name: "serve",
   description: "serve MCP over HTTP (the default command)",
   examples: ["proxmox-mcp serve --demo"],
-  args: flagsOf("source", "server", "cache", "control", "shutdown", "log"),
+  args: flagsOf("source", "server", "cache", "memory", "control", "shutdown", "log"),
   run: async ({ flags, redactor, stderr }) => {
     const finishMs = loadDrainMs({ flags, env: environment() });
     const setup = await setUp({ flags, redactor, stderr });

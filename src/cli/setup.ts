@@ -1,4 +1,5 @@
 import { ApiLibrary } from "../apidoc/library.ts";
+import { loadAnswerMemory } from "../config/answer-memory.ts";
 import { loadAuditTarget } from "../config/audit.ts";
 import { loadCacheFolder } from "../config/cache.ts";
 import { environment } from "../config/environment.ts";
@@ -22,13 +23,14 @@ import { Consents } from "../policy/consent/consents.ts";
 import { CallLimits } from "../policy/limits.ts";
 import { revocation } from "../policy/revocation.ts";
 import { idlePatterns } from "../policy/warnings.ts";
+import { AnswerMemory } from "../proxmox/answer-memory.ts";
 import { warmUp } from "../proxmox/warm-up.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import { Seal } from "../seal.ts";
 import { tools } from "../tools/index.ts";
 import { version } from "../version.ts";
 import type { Invocation } from "./edge.ts";
-import { loadSource, openFleet } from "./fleet.ts";
+import { type Fleet, loadSource, openFleet } from "./fleet.ts";
 import { stopped } from "./shutdown.ts";
 
 /** What `serve` and `stdio` have in common: clusters behind the policy, and servers that offer the tools over them. */
@@ -77,6 +79,7 @@ export async function setUp({
 }: Pick<Invocation, "flags" | "redactor" | "stderr">): Promise<Setup> {
   const log = createLog(loadLogConfig({ flags, env: environment() }), redactor, stderr);
   const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
+  const answerMemory = new AnswerMemory(loadAnswerMemory({ flags, env: environment() }));
   const source = await loadSource(flags, redactor);
   warmUp(environment());
   const seal = new Seal(source.config);
@@ -87,7 +90,8 @@ export async function setUp({
   let audit = await openAuditOf(source.config, redactor, stderr);
   /** Every open audit: a call that began before a reload still writes to the earlier one. */
   const audits = new Set([audit]);
-  let fleet = openFleet(source, { library, consents, audit, redactor });
+  const limits: CallLimits = new CallLimits(() => fleet.config);
+  let fleet: Fleet = openFleet(source, { library, consents, audit, limits, redactor, answerMemory });
   warn(fleet.config, log);
   const listeners: (() => void)[] = [];
   const revocationListeners: (() => void)[] = [];
@@ -114,7 +118,7 @@ export async function setUp({
         next.config.auditLog === fleet.config.auditLog ? audit : await openAuditOf(next.config, redactor, stderr);
       const before = { ...fleet, audit };
       audits.add(nextAudit);
-      fleet = openFleet(next, { library, consents, audit: nextAudit, redactor }, before.clusters);
+      fleet = openFleet(next, { library, consents, audit: nextAudit, limits, redactor, answerMemory }, before.clusters);
       audit = nextAudit;
       for (const name of rotatedClusters(before.config, next.config)) consents.endAfterRotation(name);
       warn(fleet.config, log);
@@ -147,7 +151,6 @@ export async function setUp({
   const watched = file === undefined || isPipe ? [] : [file];
   const unwatch = onFileChange(watched, () => reload(`${file} changed`));
 
-  const limits = new CallLimits(() => fleet.config);
   return {
     config: fleet.config,
     createServer: serverFactory({ tools, guard: () => fleet.guard, limits, calls, version, log, redactor }),

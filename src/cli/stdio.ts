@@ -25,7 +25,7 @@ export const stdio = command({
   name: "stdio",
   description: "serve MCP on stdin and stdout",
   examples: ["proxmox-mcp stdio --demo"],
-  args: flagsOf("source", "cache", "control", "shutdown", "log"),
+  args: flagsOf("source", "cache", "memory", "control", "shutdown", "log"),
   run: async ({ flags, redactor, stderr }) => {
     const finishMs = loadDrainMs({ flags, env: environment() });
     const { createServer, calls, log, onToolsChange, openControl, close } = await setUp({ flags, redactor, stderr });

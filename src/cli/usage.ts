@@ -16,7 +16,8 @@ export async function showUsage<T extends ArgsDef>(cmd: CommandDef<T>, parent?: 
   }
   const stream = asked ? process.stdout : process.stderr;
   const examples = isCommand(cmd) ? ["EXAMPLES", "", ...cmd.examples.map((line) => `  ${line}`), ""] : [];
-  const usage = [await renderUsage(cmd, parent), ...examples].join("\n").replaceAll(/ +$/gm, "");
+  const lines = [await renderUsage(cmd, parent), ...examples].join("\n").split("\n");
+  const usage = lines.map((line) => line.trimEnd()).join("\n");
   // citty colours for files, too.
   await writeOwn(stream, stream.isTTY ? usage : Bun.stripANSI(usage));
 }

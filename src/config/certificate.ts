@@ -2,7 +2,8 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { ConfigError } from "./error.ts";
 import { type FileText, readTrusted } from "./file.ts";
 
-const block = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
+/** The lines between which a PEM block stands (RFC 7468). */
+const boundary = /-----(BEGIN|END) ([A-Z0-9 ]+)-----/g;
 
 /**
  * Reads the authorities of a `ca_file`: its PEM certificates, without the text between them.
@@ -10,11 +11,10 @@ const block = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
  */
 export function readAuthorities(given: string, folder: string): { ca: string; file: string } {
   const file = readTrusted(given, folder);
-  const blocks = [...file.text.matchAll(block)].map(([pem, kind = ""]) => ({ pem, kind }));
-  if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(file.text)) {
+  if (file.text.matchAll(boundary).some(([, , label = ""]) => label.endsWith("PRIVATE KEY"))) {
     throw new ConfigError(`${file.shown} holds a private key; name a file that holds only certificates.`);
   }
-  const certificates = blocks.filter(({ kind }) => kind === "CERTIFICATE").map(({ pem }) => pem);
+  const certificates = pemBlocks(file.text).flatMap(({ label, pem }) => (label === "CERTIFICATE" ? [pem] : []));
   if (certificates.length === 0) {
     throw new ConfigError(
       `${file.shown} holds no PEM certificate ("-----BEGIN CERTIFICATE-----"). Proxmox's own is /etc/pve/pve-root-ca.pem.`,
@@ -43,7 +43,7 @@ export function loadPair(certFile: string, keyFile: string, folder: string, now 
   if (!certificate(cert.text, cert.shown).checkPrivateKey(privateKey(key))) {
     throw new ConfigError(`the key in ${key.shown} does not belong to the certificate in ${cert.shown}.`);
   }
-  const chain = [...cert.text.matchAll(block)].map(([pem], index) => ({
+  const chain = pemBlocks(cert.text).map(({ pem }, index) => ({
     name: index === 0 ? `The certificate in ${cert.shown}` : `Certificate ${index + 1} of the chain in ${cert.shown}`,
     certificate: certificate(pem, `certificate ${index + 1} of ${cert.shown}`),
   }));
@@ -56,6 +56,20 @@ function validityWarning(name: string, { validFromDate, validToDate }: X509Certi
     return `${name} expired on ${day(validToDate)}, and clients refuse it. Renew it; the new one is used within seconds.`;
   if (validFromDate > now) return `${name} is only valid from ${day(validFromDate)}. Check this machine's clock.`;
   return undefined;
+}
+
+/** The PEM blocks of a text, from BEGIN to the END of the same label; such blocks do not nest. */
+function pemBlocks(text: string): { label: string; pem: string }[] {
+  const blocks: { label: string; pem: string }[] = [];
+  let open: { label: string; start: number } | undefined;
+  for (const { 0: line, 1: side, 2: label = "", index } of text.matchAll(boundary)) {
+    if (side === "BEGIN") open = { label, start: index };
+    else if (open?.label === label) {
+      blocks.push({ label, pem: text.slice(open.start, index + line.length) });
+      open = undefined;
+    }
+  }
+  return blocks;
 }
 
 function day(date: Date): string {

@@ -55,8 +55,9 @@ function covers(entry: string, host: string, port: string): boolean {
   if (entry === "") return false;
   if (entry === "*") return true;
   if (entry.includes("/")) return isInSubnet(host, entry);
-  const [, bracketed, name, wanted] = /^(?:\[(.*)\]|([^:]*|.*:.*:.*))(?::(\d+))?$/.exec(entry) ?? [];
-  const suffix = (bracketed ?? name ?? entry).replace(/^\*?\./, "");
+  // Anything else is an IPv6 address without brackets, and so without a port.
+  const [, name = entry, wanted] = /^\[([^\]]*)\](?::(\d+))?$/.exec(entry) ?? /^([^:]*)(?::(\d+))?$/.exec(entry) ?? [];
+  const suffix = name.replace(/^\*?\./, "");
   if (wanted !== undefined && wanted !== port) return false;
   return host === suffix || host.endsWith(`.${suffix}`);
 }

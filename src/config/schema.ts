@@ -85,7 +85,7 @@ const tokenSecret = z
     const text = payload.value;
     if (text === "") complain(payload, "is empty.");
     else if (!isVisibleAscii(text)) complain(payload, "must be visible ASCII without spaces.");
-    else if (/^PVEAPIToken=|^[^=!]+@[^=!]+![^=]+=/.test(text)) {
+    else if (/^PVEAPIToken=|^[^=!@]+@[^=!]+![^=]+=/.test(text)) {
       complain(payload, 'holds the whole token; only what stands after "=" goes here.');
     }
   })
@@ -213,7 +213,11 @@ export const callerSchema = z
       .describe("The clusters that exist for this caller; of others it is never told. Default: all.")
       .optional(),
     requests_per_minute: wholeNumber("requests", 1_000_000)
-      .describe("More are answered with 429 and Retry-After. Default: 600.")
+      .describe(
+        "How much this caller may cause in a minute: each message to this server counts, a tool call or one of the protocol, " +
+          "and each request to Proxmox that a call sends. What would exceed it is not sent, and the answer says so; " +
+          "looking at a task that is waited for counts and is never refused. Default: 3000.",
+      )
       .optional(),
     parallel_calls: wholeNumber("calls", 10_000)
       .describe("So many calls of tools may run at once; one more is an error that says so. Default: 20.")

@@ -2,9 +2,9 @@
 export interface Setting {
   /**
    * What it is about: where clusters come from, the one cluster of the environment, the HTTP server, what is
-   * kept on disk, the control socket, the end of the server, the log.
+   * kept on disk, the memory that it takes, the control socket, the end of the server, the log.
    */
-  readonly group: "source" | "cluster" | "server" | "cache" | "control" | "shutdown" | "log";
+  readonly group: "source" | "cluster" | "server" | "cache" | "memory" | "control" | "shutdown" | "log";
   readonly variable: string;
   /** The flag without its dashes; `undefined` where a value must not stand in the process list, or no flag is needed. */
   readonly flag: string | undefined;
@@ -203,6 +203,18 @@ export const settings = define([
     default: undefined,
     meaning:
       "keep the clusters' API schemas there, so that a restart need not fetch them again (4 MB a cluster); no other user may own it or write to it",
+  },
+  {
+    group: "memory",
+    variable: "MCP_ANSWER_MEMORY_MIB",
+    flag: "answer-memory-mib",
+    kind: "text",
+    hint: "MIB",
+    default: "256",
+    meaning:
+      "how much memory the answers of Proxmox may take that are read at a time, over all clusters and callers, 16 to 65536; " +
+      "one caller's take at most three quarters. Further reads wait, and fail when their time is over; writes never wait. " +
+      "JSON weighs some four times its text, so 256 reads about four answers of 16 MiB at a time",
   },
   {
     group: "control",

@@ -84,7 +84,7 @@ export interface CallerConfig {
   readonly access: Access;
   /** The clusters that exist for this caller; `undefined` for all. */
   readonly clusters: readonly string[] | undefined;
-  /** Requests in a minute. */
+  /** Messages to this server, and requests to Proxmox that they cause, in a minute. */
   readonly requestsPerMinute: number;
   /** Calls of tools that run at the same time. */
   readonly parallelCalls: number;

@@ -45,9 +45,10 @@ function describe(endpoint: Endpoint): object {
   };
 }
 
-/** Proxmox adds a short form of the type for its own manual pages. */
-function typed({ type, enum: values, minimum, maximum }: Parameter): { typetext?: string } {
-  if (values !== undefined) return {};
+/** Proxmox adds a short form of the type for its own manual pages, and prints patterns without anchors. */
+function typed({ type, enum: values, minimum, maximum, pattern }: Parameter): { typetext?: string; pattern?: string } {
+  const shown = pattern === undefined ? {} : { pattern: pattern.source.slice(1, -1) };
+  if (values !== undefined) return shown;
   const range = minimum === undefined && maximum === undefined ? "" : ` (${minimum ?? "-N"} - ${maximum ?? "N"})`;
-  return { typetext: `<${type}>${range}` };
+  return { ...shown, typetext: `<${type}>${range}` };
 }

@@ -168,7 +168,7 @@ function roles(modern: boolean): World["roles"] {
       PVEUserAdmin: role(pick(/^(Group\.Allocate|Realm\.AllocateUser|User\.Modify)/)),
       PVEVMAdmin: role(pick(/^VM/)),
       PVEVMUser: role(
-        pick(/^VM\.(Audit|Backup|Config\.(CDROM|Cloudinit)|Console|GuestAgent\.(Audit|File.*)|PowerMgmt)$/),
+        pick(/^VM\.((Audit|Backup|Config\.(CDROM|Cloudinit)|Console|GuestAgent\.Audit|PowerMgmt)$|GuestAgent\.File)/),
       ),
       VMOperator: role(pick(/^VM\.(Audit|Config\.Options|Console|PowerMgmt|Snapshot)$/), 0),
     }),

@@ -62,7 +62,7 @@ const inPath: Parameters = {
   snapname: text("The snapshot's name.", { format: "pve-configid", maxLength: 40 }),
   poolid: text("The pool's name.", { format: "pve-poolid" }),
   userid: text("A user with realm, `name@realm`.", { format: "pve-userid", maxLength: 64 }),
-  tokenid: text("The token's name.", { pattern: "[A-Za-z][A-Za-z0-9.\\-_]+" }),
+  tokenid: text("The token's name.", { pattern: /^[A-Za-z][A-Za-z0-9.\-_]+$/ }),
   groupid: text("The group's name."),
   roleid: text("The role's name."),
   realm: text("The realm's name."),

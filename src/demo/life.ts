@@ -159,7 +159,7 @@ export function lifeEndpoints(kind: Kind): readonly Endpoint[] {
       needs: on("/vms/{vmid}", "VM.Config.Disk"),
       takes: {
         disk: text("The disk, such as `scsi0` or `rootfs`."),
-        size: text("The new size, or with `+` what is added.", { pattern: "\\+?\\d+(\\.\\d+)?[KMGT]?" }),
+        size: text("The new size, or with `+` what is added.", { pattern: /^\+?\d+(\.\d+)?[KMGT]?$/ }),
         digest: text("Refuse when the configuration has changed.", { optional: 1 }),
       },
       gives: "string",
@@ -177,8 +177,8 @@ export function lifeEndpoints(kind: Kind): readonly Endpoint[] {
           guest.config["template"] = 1;
           for (const { key } of disksOf(guest.config))
             guest.config[key] = String(guest.config[key]).replace(
-              /(vm|subvol)-(?=\d+-disk)/,
-              kind.type === "qemu" ? "base-" : "basevol-",
+              /(?:vm|subvol)-(\d+-disk)/,
+              kind.type === "qemu" ? "base-$1" : "basevol-$1",
             );
         };
         if (kind.type === "lxc") return rename();

@@ -11,7 +11,8 @@ export interface Parameter {
   readonly maximum?: number;
   readonly minLength?: number;
   readonly maxLength?: number;
-  readonly pattern?: string;
+  /** Anchored at both ends, as Proxmox tests its patterns; its schema prints them without anchors. */
+  readonly pattern?: RegExp;
   /** A named format, or the parts of a property string such as `[current=]1024`. */
   readonly format?: string | Readonly<Record<string, Parameter & { readonly default_key?: 1 }>>;
   readonly items?: { readonly type: "string" };
@@ -74,7 +75,7 @@ export function verify(parameters: Parameters, given: Readonly<Record<string, un
   const errors: Record<string, string> = {};
   const values: Record<string, Value> = {};
   for (const [name, raw] of Object.entries(given)) {
-    const parameter = parameters[name] ?? parameters[name.replace(/\d+$/, "[n]")];
+    const parameter = parameters[name] ?? parameters[name.replace(/^(\D+)\d+$/, "$1[n]")];
     if (parameter === undefined) {
       errors[name] = "property is not defined in schema and the schema does not allow additional properties";
       continue;
@@ -114,7 +115,7 @@ function fault(parameter: Parameter, value: string, name: string): string | unde
   if (maximum !== undefined && Number(value) > maximum) return `value must have a maximum value of ${maximum}`;
   if (parameter.enum !== undefined && !parameter.enum.includes(value))
     return `value '${value}' does not have a value in the enumeration '${parameter.enum.join(", ")}'`;
-  if (parameter.pattern !== undefined && !new RegExp(`^(?:${parameter.pattern})$`).test(value))
+  if (parameter.pattern !== undefined && !parameter.pattern.test(value))
     return "value does not match the regex pattern";
   if (typeof format === "object") return partsFault(format, value, name);
   const rule = format === undefined ? undefined : named[format];

@@ -120,7 +120,7 @@ function who(task: Task): { user: string; tokenid?: string } {
 
 function findTask(call: Call, privilege: string): Task | undefined {
   const upid = call.text("upid");
-  if (!/^UPID:[^:]+(:[0-9A-F]{8,9}){3}:[^:]+:[^:]*:[^:]+:$/i.test(upid))
+  if (!/^UPID:[^:]+(:[0-9A-Fa-f]{8,9}){3}:[^:]+:[^:]*:[^:]+:$/.test(upid))
     throw refused({ upid: "unable to parse worker upid" });
   const task = call.world.tasks.find((it) => it.upid === upid && it.node === call.node);
   if (task !== undefined && !owned(task, call)) demand(call.world, call.who, `/nodes/${call.node}`, privilege);

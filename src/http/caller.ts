@@ -28,7 +28,7 @@ export function authenticator(token: Secret | undefined, callers: () => readonly
         "WWW-Authenticate": 'Bearer realm="proxmox-mcp"',
       });
     }
-    const [, given] = /^bearer +(.+)$/i.exec(header.trim()) ?? [];
+    const [, given] = /^bearer +([^ ].*)$/i.exec(header.trim()) ?? [];
     if (given === undefined) {
       return refuse(401, "The Authorization header is not valid: send `Authorization: Bearer TOKEN`.", {
         "WWW-Authenticate": 'Bearer realm="proxmox-mcp", error="invalid_request"',

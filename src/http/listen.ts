@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { RunningCalls } from "../mcp/running-calls.ts";
 import type { ServerFactory } from "../mcp/server.ts";
 import type { Caller } from "../policy/caller.ts";
-import type { CallLimits } from "../policy/limits.ts";
+import type { CallLimits, Exceeded } from "../policy/limits.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import type { Seal } from "../seal.ts";
 import { within } from "../within.ts";
@@ -103,8 +103,8 @@ export function listen(
     if (caller instanceof Response) return caller;
     const tooLarge = bodySizeGate(request);
     if (tooLarge !== undefined) return tooLarge;
-    const seconds = request.method === "POST" ? await limits.retryAfter(caller) : undefined;
-    if (seconds !== undefined) return tooMany(caller, seconds);
+    const exceeded = request.method === "POST" ? await limits.count(caller) : undefined;
+    if (exceeded !== undefined) return tooMany(exceeded);
     // Only now: connections that did not pass the gates are closed after Bun's 10 s of silence.
     server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
     return await serve(request, caller, () => server.requestIP(request)?.address);
@@ -212,10 +212,8 @@ export function listen(
   };
 }
 
-function tooMany({ name }: Caller, seconds: number): Response {
-  return refuse(429, `${name} sent more requests than requests_per_minute allows. Come back in ${seconds} s.`, {
-    "Retry-After": String(seconds),
-  });
+function tooMany({ what, hint, retryAfterSeconds }: Exceeded): Response {
+  return refuse(429, `${what}. ${hint}`, { "Retry-After": String(retryAfterSeconds) });
 }
 
 function onlyMethod(method: string, path: string): Response {

@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import { ConsentNeeded, type Reply } from "../policy/call.ts";
 import type { Caller } from "../policy/caller.ts";
 import type { Guard } from "../policy/guard.ts";
-import type { CallLimits } from "../policy/limits.ts";
+import type { CallLimits, Exceeded } from "../policy/limits.ts";
 import { NotExecuted } from "../policy/refusal.ts";
 import { Cancellation } from "../proxmox/cancellation.ts";
 import type { Redactor } from "../redact/redactor.ts";
@@ -55,27 +55,27 @@ export function serverFactory({ tools, guard, limits, calls, version, log, redac
       },
     );
     server.setRequestHandler("tools/list", () => ({ tools: listing().listed }));
-    server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {
+    server.setRequestHandler("tools/call", async ({ params }, { mcpReq, http }) => {
       const tool = byName.get(params.name);
       if (tool === undefined) {
         const names = [...byName.keys()].join(", ");
-        const message = `There is no tool "${params.name}". Tools: ${names}.`;
+        const message = `There is no tool "${params.name.slice(0, 64)}". Tools: ${names}.`;
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, redactor.outgoing(message));
       }
       if (calls.isStopping) return failure(notStarted(tool), redactor);
+      const exceeded = await limits.countCall(caller, http?.req);
+      if (exceeded !== undefined) return failure(notCounted(tool, exceeded), redactor);
       const { name: client, hasForms, isModern } = clientOf(server, mcpReq);
       const prompt = hasForms ? "form" : "none";
       const consent = givenConsent(params.arguments);
       return await calls.run(caller, mcpReq.signal, async ({ signal, stopping, use }) => {
         const attempt = async (reply: Reply | undefined) => {
-          const open = () => ({
-            proxmox: guard()({ caller, client, prompt, reply, consent, use }),
-            signal,
-            stopping,
-            ...progressOf(mcpReq, signal, redactor),
-          });
-          const run = () => limits.within(caller, () => tool.call(params.arguments, open()));
-          return await answerOf(tool, run, signal, { log, redactor });
+          const run = async () => {
+            using proxmox = guard()({ caller, client, prompt, reply, consent, use });
+            const context = { proxmox, signal, stopping, ...progressOf(mcpReq, signal, redactor) };
+            return await tool.call(params.arguments, context);
+          };
+          return await answerOf(tool, () => limits.within(caller, run), signal, { log, redactor });
         };
         if (isModern) {
           const outcome = await attempt(replyInRequest(mcpReq));
@@ -112,6 +112,10 @@ function tooManyRounds({ name }: Tool): string {
 
 function notStarted({ name }: Tool): string {
   return `${name}: not executed. The server is stopping; call again in a few seconds.`;
+}
+
+function notCounted({ name }: Tool, { what, hint }: Exceeded): string {
+  return `${name}: not executed. ${what}. ${hint}`;
 }
 
 /** The call was ended while a human was asked. */

@@ -1,14 +1,14 @@
-import type { ApiLibrary, Known } from "../apidoc/library.ts";
+import type { Known } from "../apidoc/library.ts";
 import { wordNearest } from "../apidoc/nearest-hint.ts";
 import type { ApiSchema } from "../apidoc/schema.ts";
 import { signature } from "../apidoc/signature.ts";
 import { validate } from "../apidoc/validate/validate.ts";
 import { wordComplaints } from "../apidoc/validate/wording.ts";
-import type { Cluster } from "../clusters.ts";
-import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
+import type { ProxmoxRequest, UsedAnswer } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { formatPath } from "../proxmox/path.ts";
 import { advise } from "./advice.ts";
+import type { DescribedCluster } from "./caller-cluster.ts";
 import { GuestLists } from "./guests.ts";
 
 /** A request that the cluster's API schema rules out, with everything that is wrong with it. Nothing was sent. */
@@ -29,13 +29,13 @@ const patienceMs = { read: 1_000, write: 5_000 } as const;
  * schema only Proxmox can tell.
  * @throws {CheckRefusal} for everything that Proxmox would refuse, at once.
  */
-export async function check(library: ApiLibrary, cluster: Cluster, request: ProxmoxRequest): Promise<Checked> {
-  const known = await inTime(library, cluster, request);
+export async function check(cluster: DescribedCluster, request: ProxmoxRequest): Promise<Checked> {
+  const known = await inTime(cluster, request);
   if (known?.schema === undefined) return { unchecked: whyUnchecked(cluster.name, known) };
   const { schema } = known;
   if (findFault(schema, request) === undefined) return { schema };
   // An upgrade of the cluster may have added it.
-  const newest = (await inTime(library, cluster, request, { recent: true }))?.schema ?? schema;
+  const newest = (await inTime(cluster, request, { recent: true }))?.schema ?? schema;
   const fault = findFault(newest, request);
   if (fault === undefined) return { schema: newest };
   throw new CheckRefusal(`${request.method} ${formatPath(request.path)} on ${cluster.name} was not sent: ${fault}`);
@@ -47,11 +47,11 @@ export async function check(library: ApiLibrary, cluster: Cluster, request: Prox
  * @throws {ProxmoxError} with a hint where there is one.
  */
 export async function sendChecked(
-  cluster: Cluster,
+  cluster: DescribedCluster,
   request: ProxmoxRequest,
   { schema, unchecked }: Checked,
   mayList: boolean,
-): Promise<ProxmoxAnswer & { readonly unchecked?: string }> {
+): Promise<UsedAnswer & { readonly unchecked?: string }> {
   try {
     const answer = await cluster.client.request(request);
     return { ...answer, ...(unchecked !== undefined && { unchecked }) };
@@ -66,15 +66,14 @@ export async function sendChecked(
 
 /** The schema, or `undefined` when loading takes too long. A cancelled request fails where it would be sent. */
 async function inTime(
-  library: ApiLibrary,
-  { client, config }: Cluster,
+  { config, schema }: DescribedCluster,
   { method, signal, timeoutMs = config.timeoutMs }: ProxmoxRequest,
   options?: { readonly recent: boolean },
 ): Promise<Known | undefined> {
   const patience = AbortSignal.timeout(Math.min(patienceMs[method === "GET" ? "read" : "write"], timeoutMs));
   const either = signal === undefined ? patience : AbortSignal.any([signal, patience]);
   try {
-    return await library.schema(client, either, options);
+    return await schema(either, options);
   } catch (error) {
     if (!either.aborted) throw error;
     return undefined;

@@ -1,7 +1,7 @@
 import type { ApiLibrary, Known } from "../apidoc/library.ts";
 import type { ClusterManager, ClusterState } from "../clusters.ts";
 import type { Access, Config } from "../config/types.ts";
-import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
+import type { ProxmoxRequest, UsedAnswer } from "../proxmox/client.ts";
 import type { ApiPath } from "../proxmox/path.ts";
 import type { Audit } from "./audit.ts";
 import type { Call } from "./call.ts";
@@ -9,10 +9,11 @@ import { rightsOf } from "./caller.ts";
 import type { Consents } from "./consent/consents.ts";
 import { GuardedCall } from "./guarded-call.ts";
 import type { GuestLists } from "./guests.ts";
+import type { CallLimits } from "./limits.ts";
 import { PolicyRefusal } from "./refusal.ts";
 
 /** An answer of Proxmox, and the cluster that gave it. */
-export interface GuardedAnswer extends ProxmoxAnswer {
+export interface GuardedAnswer extends UsedAnswer {
   readonly cluster: string;
   /** What a path of `/guests/{vmid or name}/...` stood for; `undefined` for every other path. */
   readonly resolved?: ApiPath;
@@ -51,6 +52,7 @@ export interface Proxmox {
   /**
    * How a cluster is right now; an unreachable one is a state, not an error. It rests on fixed reads of our own
    * (`/version`, `/nodes`, `/cluster/status`), which no setting withholds: the caller could not tell what is limited otherwise.
+   * @throws {ProxmoxError} of kind `rate-limited`, and no other.
    */
   state(cluster: string, signal: AbortSignal): Promise<ClusterState>;
   /** What this caller may do on a cluster: `read-only`, `guarded` or `full`. */
@@ -81,10 +83,12 @@ export interface GuardOptions {
   readonly library: ApiLibrary;
   readonly consents: Consents;
   readonly audit: Audit;
+  /** Counts the requests to Proxmox. */
+  readonly limits: CallLimits;
 }
 
-/** The clusters as one call sees them. */
-export type Guard = (call: Call) => Proxmox;
+/** The clusters as one call sees them, until it ends: disposed of, it has dropped all its answers. */
+export type Guard = (call: Call) => Proxmox & Disposable;
 
 /** Wraps the clusters' clients in the policy; the layers above reach Proxmox only through it. */
 export function guard(options: GuardOptions): Guard {

@@ -1,13 +1,16 @@
 import type { Known } from "../apidoc/library.ts";
-import { type Cluster, ClusterChoiceError, type ClusterState } from "../clusters.ts";
+import { ClusterChoiceError, type ClusterState } from "../clusters.ts";
 import type { Access } from "../config/types.ts";
-import type { ProxmoxAnswer, ProxmoxRequest } from "../proxmox/client.ts";
+import { UsedAnswers } from "../proxmox/answer-memory.ts";
+import type { ProxmoxRequest, UsedAnswer } from "../proxmox/client.ts";
 import { ProxmoxError } from "../proxmox/errors.ts";
 import { type ApiPath, formatPath } from "../proxmox/path.ts";
+import type { Requester } from "../proxmox/requester.ts";
 import { parseUpid } from "../proxmox/upid.ts";
 import { affected } from "./affected.ts";
 import type { Call } from "./call.ts";
 import { type CallerRights, lowerAccess } from "./caller.ts";
+import type { CallerCluster, DescribedCluster } from "./caller-cluster.ts";
 import { type Checked, check, sendChecked } from "./check.ts";
 import { type Classified, classify, unknownRule } from "./classes/classify.ts";
 import type { Consent } from "./consent/consents.ts";
@@ -23,7 +26,7 @@ import { PolicyRefusal } from "./refusal.ts";
 
 /** A request with all that decides whether it is sent. */
 interface Matter {
-  readonly cluster: Cluster;
+  readonly cluster: DescribedCluster;
   readonly request: ProxmoxRequest;
   readonly classified: Classified;
   readonly law: Law;
@@ -33,11 +36,13 @@ interface Matter {
 }
 
 /** The clusters as one call sees them: every request goes the same way, and nothing goes around it. */
-export class GuardedCall implements Proxmox {
+export class GuardedCall implements Proxmox, Disposable {
   readonly names: readonly string[];
   readonly #options: GuardOptions;
   readonly #call: Call;
   readonly #rights: CallerRights;
+  readonly #requester: Requester;
+  readonly #answers = new UsedAnswers();
   /** By cluster and detour. */
   readonly #detours = new Map<string, Detour>();
 
@@ -45,7 +50,20 @@ export class GuardedCall implements Proxmox {
     this.#options = options;
     this.#call = call;
     this.#rights = rights;
+    const { caller } = call;
+    const { limits } = options;
+    const count = async (isAdmitted: boolean) =>
+      isAdmitted ? void (await limits.countAdmitted(caller)) : await limits.count(caller);
+    this.#requester = {
+      name: caller.name,
+      answers: this.#answers,
+      ...(rights.requestsPerMinute !== undefined && { count }),
+    };
     this.names = options.clusters.names.filter((name) => rights.clusters?.includes(name) ?? true);
+  }
+
+  [Symbol.dispose](): void {
+    this.#answers[Symbol.dispose]();
   }
 
   get writes(): boolean {
@@ -61,11 +79,11 @@ export class GuardedCall implements Proxmox {
   }
 
   async state(cluster: string, signal: AbortSignal): Promise<ClusterState> {
-    return await this.#options.clusters.state(this.#pick(cluster).name, signal);
+    return await this.#options.clusters.state(this.#pick(cluster).name, this.#requester, signal);
   }
 
   async schema(cluster: string, signal: AbortSignal): Promise<Known> {
-    return await this.#options.library.schema(this.#pick(cluster).client, signal);
+    return await this.#pick(cluster).schema(signal);
   }
 
   async resolve(name: string | undefined, path: ApiPath, signal: AbortSignal): Promise<ApiPath> {
@@ -80,8 +98,7 @@ export class GuardedCall implements Proxmox {
     const cluster = this.#pick(name);
     const short = namesGuest(given.path);
     const path = short ? await this.#realPath(cluster, given, guests) : given.path;
-    // Reads under way are shared by those of one caller: what another may see is for its own judgement.
-    const request = { ...given, path, asker: this.#call.caller.name };
+    const request = { ...given, path };
     const matter: Matter = {
       cluster,
       request,
@@ -97,11 +114,11 @@ export class GuardedCall implements Proxmox {
   }
 
   /** Refuses, validates, asks a human, in this order; then sends. Audited before and after it is sent. */
-  async #pass(matter: Matter, plain: boolean, checked: boolean): Promise<ProxmoxAnswer> {
+  async #pass(matter: Matter, plain: boolean, checked: boolean): Promise<UsedAnswer> {
     const { cluster, request, law } = matter;
     const record = new Record(this.#options.audit, this.#call, matter);
     try {
-      const lookUp = async () => (checked ? await check(this.#options.library, cluster, request) : undefined);
+      const lookUp = async () => (checked ? await check(cluster, request) : undefined);
       const { classified } = matter;
       // What the table does not know may be a slip, of which the cluster's own schema tells more than a refusal does. It
       // changes no class: the far end writes it.
@@ -110,7 +127,9 @@ export class GuardedCall implements Proxmox {
       if (request.method !== "GET" && classified.class !== "read") await this.#protect(matter);
       const known = early ?? (await lookUp());
       const agreed = asks(law.access, classified) ? await this.#consent(matter, known) : undefined;
-      return await this.#send({ ...matter, request: agreed?.request ?? request }, known, record, agreed?.consent);
+      // A human agreed to it, and would have to be asked again.
+      const agreedTo = agreed && { ...agreed.request, isAdmitted: true };
+      return await this.#send({ ...matter, request: agreedTo ?? request }, known, record, agreed?.consent);
     } catch (error) {
       await record.refused(error);
       throw error;
@@ -176,7 +195,7 @@ export class GuardedCall implements Proxmox {
     known: Checked | undefined,
     record: Record,
     consent: Consent | undefined,
-  ): Promise<ProxmoxAnswer> {
+  ): Promise<UsedAnswer> {
     await record.sent(consent, request.signal);
     try {
       const answer =
@@ -199,22 +218,26 @@ export class GuardedCall implements Proxmox {
    * The lookup is a read of this server's, which no setting withholds, since the short path stands for the real one.
    * Errors name other guests only where the caller may list them.
    */
-  async #realPath(cluster: Cluster, request: ProxmoxRequest, guests: GuestLists): Promise<ApiPath> {
+  async #realPath(cluster: CallerCluster, request: ProxmoxRequest, guests: GuestLists): Promise<ApiPath> {
     return await realPath(request.path, cluster, { ...timesOf(request), guests, mayList: mayList(this.#law(cluster)) });
   }
 
   /** @throws {ClusterChoiceError} that names only what this caller may see. */
-  #pick(name: string | undefined): Cluster {
-    const { clusters } = this.#options;
+  #pick(name: string | undefined): DescribedCluster {
+    const { clusters, library } = this.#options;
     if (name === undefined ? this.names.length === 1 : this.names.includes(name)) {
-      const cluster = clusters.pick(name ?? this.names[0]);
+      const { client, ...cluster } = clusters.pick(name ?? this.names[0]);
       this.#call.use?.(cluster.name);
-      return cluster;
+      return {
+        ...cluster,
+        client: client.senderFor(this.#requester),
+        schema: (signal, options) => library.schema(client, signal, options),
+      };
     }
     throw new ClusterChoiceError(name, this.names);
   }
 
-  #law({ name, config }: Cluster): Law {
+  #law({ name, config }: CallerCluster): Law {
     const { source } = this.#options.config;
     const { access } = config.policy;
     const lower = lowerAccess(access, this.#rights.access);
@@ -228,7 +251,7 @@ export class GuardedCall implements Proxmox {
 }
 
 /** Refuses `/nodes/localhost/...`: it means whichever node answers (measured), so a plan cannot name its target. */
-function refuseNameless({ method, path }: ProxmoxRequest, cluster: Cluster): void {
+function refuseNameless({ method, path }: ProxmoxRequest, cluster: CallerCluster): void {
   if (path[0] !== "nodes" || path[1]?.toLowerCase() !== "localhost") return;
   throw new PolicyRefusal(
     "consent",
@@ -249,7 +272,7 @@ function isPlainRead(law: Law, request: ProxmoxRequest): boolean {
   return classified.class === "read" && judge(law, request, classified) === undefined;
 }
 
-function named({ method, path }: ProxmoxRequest, { name }: Cluster): string {
+function named({ method, path }: ProxmoxRequest, { name }: CallerCluster): string {
   return `${method} ${formatPath(path)} on ${name}`;
 }
 

@@ -1,7 +1,7 @@
 import { distance } from "fastest-levenshtein";
-import type { Cluster } from "../clusters.ts";
 import type { ProxmoxRequest } from "../proxmox/client.ts";
 import { type ApiPath, formatPath } from "../proxmox/path.ts";
+import type { CallerCluster } from "./caller-cluster.ts";
 
 /** A path names a guest that is not there, or more than one. The message says which are. Nothing was sent to a guest. */
 export class GuestError extends Error {
@@ -38,7 +38,7 @@ export class GuestLists {
   readonly #lists = new Map<string, Promise<readonly Guest[]>>();
 
   /** The guests of a cluster that its token may see. */
-  of(cluster: Cluster, within: Pick<ProxmoxRequest, "signal" | "timeoutMs">): Promise<readonly Guest[]> {
+  of(cluster: CallerCluster, within: Pick<ProxmoxRequest, "signal" | "timeoutMs">): Promise<readonly Guest[]> {
     const known = this.#lists.get(cluster.name);
     if (known !== undefined) return known;
     const list = readGuests(cluster, within);
@@ -64,7 +64,7 @@ export function namesGuest(path: ApiPath): boolean {
  * VMID, everything else is a name: letter for letter where a guest has it so, else in whatever letters.
  * @throws {GuestError} when no guest is meant or several are; {ProxmoxError} when the list cannot be read.
  */
-export async function realPath(path: ApiPath, cluster: Cluster, lookup: GuestLookup): Promise<ApiPath> {
+export async function realPath(path: ApiPath, cluster: CallerCluster, lookup: GuestLookup): Promise<ApiPath> {
   const [, word, ...rest] = path;
   const refuse = (why: string, reason: GuestError["reason"] = "unknown") =>
     new GuestError(`${formatPath(path)} on ${cluster.name} was not sent: ${why}`, reason);
@@ -86,10 +86,10 @@ function named(word: string, guests: readonly Guest[]): readonly Guest[] {
 }
 
 async function readGuests(
-  { client, name }: Cluster,
+  { client, name }: CallerCluster,
   { signal, timeoutMs }: Pick<ProxmoxRequest, "signal" | "timeoutMs">,
 ): Promise<readonly Guest[]> {
-  const { data, endpoint } = await client.request({
+  using answer = await client.request({
     method: "GET",
     path: guestListPath,
     params: { type: "vm" },
@@ -97,6 +97,7 @@ async function readGuests(
     ...(signal !== undefined && { signal }),
     ...(timeoutMs !== undefined && { timeoutMs }),
   });
+  const { data, endpoint } = answer;
   // Proxmox lists them in any order, and texts name the first few.
   const guests = Array.isArray(data) ? data.flatMap((row: unknown) => readGuest(row) ?? []) : undefined;
   if (guests !== undefined) return guests.sort((a, b) => Number(a.vmid) - Number(b.vmid));
@@ -170,5 +171,7 @@ function farness(word: string, name: string | undefined): number {
   if (name === undefined) return 1;
   const [a, b] = [word.toLowerCase(), name.toLowerCase()];
   if (a.length > 2 && (b.includes(a) || a.includes(b))) return 0.25;
-  return distance(a, b) / Math.max(a.length, b.length);
+  const most = Math.max(a.length, b.length);
+  // No name in Proxmox is longer; comparing takes time in proportion to the product of both lengths.
+  return most > 255 ? 1 : distance(a, b) / most;
 }

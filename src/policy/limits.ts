@@ -7,19 +7,34 @@ export class LimitError extends Error {
   override readonly name = "LimitError";
 }
 
-/** The limits of each caller under the current configuration: requests per minute and concurrent calls. */
+/** A caller has used up its requests of the minute. */
+export interface Exceeded {
+  /** Who, how many and under which setting, as a sentence without a full stop. */
+  readonly what: string;
+  /** When to come back, as a sentence. */
+  readonly hint: string;
+  readonly retryAfterSeconds: number;
+}
+
+/**
+ * The limits of each caller under the current configuration: requests per minute and concurrent calls. What counts as a
+ * request is work: each message of a client (a tool call or one of the protocol), and each request to Proxmox that a
+ * call causes; an answer that is shared or kept causes none.
+ */
 export class CallLimits {
   readonly #config: () => Config;
   readonly #running = new Map<string, number>();
   readonly #limiters = new Map<number, RateLimiterMemory>();
+  /** The POSTs that brought a tool call already: one that brings several, as a batch, counts as so many. */
+  readonly #used = new WeakSet<Request>();
 
   constructor(config: () => Config) {
     this.#config = config;
   }
 
-  /** Counts a request; the seconds after which to retry when it exceeds the limit. */
-  async retryAfter(caller: Caller): Promise<number | undefined> {
-    const most = rightsOf(caller, this.#config())?.requestsPerMinute;
+  /** Counts a request of a caller; why it must not be carried out, `undefined` where it may. */
+  async count(caller: Caller): Promise<Exceeded | undefined> {
+    const most = this.#mostOf(caller);
     if (most === undefined) return undefined;
     const limiter = await this.#limiter(most);
     try {
@@ -27,8 +42,33 @@ export class CallLimits {
       return undefined;
     } catch (refusal) {
       if (refusal instanceof Error) throw refusal;
-      return Math.max(1, Math.ceil((refusal as RateLimiterRes).msBeforeNext / 1000));
+      const seconds = Math.max(1, Math.ceil((refusal as RateLimiterRes).msBeforeNext / 1000));
+      return {
+        what: `${caller.name} has used up its requests of this minute (requests_per_minute: ${most}; each message, tool call and request to Proxmox counts)`,
+        hint: `Come back in ${seconds} s, or ask for less.`,
+        retryAfterSeconds: seconds,
+      };
     }
+  }
+
+  /** Counts a request that is carried out whatever the limit: what would be lost without it was allowed before. */
+  async countAdmitted(caller: Caller): Promise<void> {
+    const most = this.#mostOf(caller);
+    if (most !== undefined) await (await this.#limiter(most)).penalty(caller.name);
+  }
+
+  /**
+   * Counts a tool call, unless it is the one that its POST was counted for.
+   * @param post what brought it, where it came over HTTP.
+   */
+  async countCall(caller: Caller, post: Request | undefined): Promise<Exceeded | undefined> {
+    if (post === undefined || this.#used.has(post)) return await this.count(caller);
+    this.#used.add(post);
+    return undefined;
+  }
+
+  #mostOf(caller: Caller): number | undefined {
+    return rightsOf(caller, this.#config())?.requestsPerMinute;
   }
 
   /** Loaded for the first caller with a limit: most servers have none, and it would slow down their start. */

@@ -63,10 +63,8 @@ function auditValue(endpoint: string, name: string, value: ParamValue): ParamVal
 
 /** A text with what looks like a secret in it masked: private keys, logins of URLs, what follows `password=`. */
 function maskText(text: string): string {
-  return maskPrivateKeys(maskUrlLogins(text))
-    .split(/([,\s])/)
-    .map(maskAssignment)
-    .join("");
+  const kept = maskPrivateKeys(maskUrlLogins(text));
+  return kept.includes("=") ? kept.replace(/[^,\s]+/g, maskAssignment) : kept;
 }
 
 /**

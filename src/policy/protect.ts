@@ -1,5 +1,6 @@
-import type { ProxmoxClient, ProxmoxRequest } from "../proxmox/client.ts";
-import { ProxmoxError } from "../proxmox/errors.ts";
+import { glob } from "../glob.ts";
+import type { ProxmoxRequest, Sender } from "../proxmox/client.ts";
+import { isUnread, ProxmoxError } from "../proxmox/errors.ts";
 import type { Subject } from "./affected.ts";
 import type { Guest } from "./guests.ts";
 
@@ -12,7 +13,7 @@ type Entry = { readonly text: string } & (
 /** What `protect` is evaluated with. */
 export interface Protection {
   readonly protect: readonly string[];
-  readonly client: ProxmoxClient;
+  readonly client: Sender;
   /** The guests that the token may see. */
   guests(): Promise<readonly Guest[]>;
   readonly within: Pick<ProxmoxRequest, "signal" | "timeoutMs">;
@@ -142,10 +143,13 @@ function covers(entry: Entry, guest: Guest): boolean {
   }
 }
 
+/** Pools have at most so many levels (`verify_poolname` in PVE/AccessControl.pm). */
+const mostPoolLevels = 3;
+
 /** A pool and its parents, whose permissions propagate to it: `infra/db` and `infra` (Proxmox VE 8.1). */
 function poolsOf(pool: string): string[] {
-  const parts = pool.split("/");
-  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+  const parts = pool.split("/", mostPoolLevels);
+  return [pool, ...parts.map((_, index) => parts.slice(0, index + 1).join("/"))];
 }
 
 function holdsVmid({ from, to }: Extract<Entry, { by: "vmid" }>, vmid: string): boolean {
@@ -173,9 +177,7 @@ function readEntry(text: string): Entry {
     const [from = "", to = from] = value.split("-");
     return { text, by, from: Number(from), to: Number(to) };
   }
-  const words = value.split("*").map((word) => word.replaceAll(/[.+/-]/g, "\\$&"));
-  const pattern = new RegExp(`^${words.join(".*")}$`, "is");
-  return { text, by, matches: (name) => pattern.test(name) };
+  return { text, by, matches: glob(value) };
 }
 
 /**
@@ -184,7 +186,7 @@ function readEntry(text: string): Entry {
  * below and 0 where it does not, and a path without privileges has no row, `/vms` too (recorded).
  */
 async function hidesGuests(
-  client: ProxmoxClient,
+  client: Sender,
   within: Pick<ProxmoxRequest, "signal" | "timeoutMs">,
 ): Promise<string | undefined> {
   const why = "the token may not see all guests (it needs VM.Audit on /vms)";
@@ -200,6 +202,6 @@ async function hidesGuests(
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof ProxmoxError && error.kind !== "aborted") return error.message;
+  if (error instanceof ProxmoxError && !isUnread(error)) return error.message;
   throw error;
 }

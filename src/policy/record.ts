@@ -1,9 +1,9 @@
-import type { Cluster } from "../clusters.ts";
 import type { ProxmoxRequest } from "../proxmox/client.ts";
 import { formatPath } from "../proxmox/path.ts";
 import { until } from "../proxmox/until.ts";
 import { type Audit, type AuditEntry, AuditError } from "./audit.ts";
 import { type Call, ConsentNeeded } from "./call.ts";
+import type { CallerCluster } from "./caller-cluster.ts";
 import { CheckRefusal } from "./check.ts";
 import type { Classified } from "./classes/classify.ts";
 import type { Consent } from "./consent/consents.ts";
@@ -31,7 +31,7 @@ export class Record {
   constructor(
     audit: Audit,
     { caller, client }: Call,
-    matter: { readonly cluster: Cluster; readonly request: ProxmoxRequest; readonly classified: Classified },
+    matter: { readonly cluster: CallerCluster; readonly request: ProxmoxRequest; readonly classified: Classified },
   ) {
     const { request, classified, cluster } = matter;
     const params = maskParams(request.params ?? {}, `${request.method} ${classified.template ?? ""}`);

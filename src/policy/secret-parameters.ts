@@ -129,7 +129,7 @@ function acmeNames(text: string): string {
 }
 
 function maskVariable(line: string): string {
-  const name = /^[A-Za-z_]\w*(?==)/.exec(line)?.[0];
+  const name = /^([A-Za-z_]\w*)=/.exec(line)?.[1];
   return name === undefined ? masked : `${name}=${masked}`;
 }
 
@@ -149,7 +149,7 @@ function maskEnvironment(text: string): string {
   return text
     .split("\0")
     .map((part) => {
-      const name = /^[A-Za-z_]\w*(?==)/.exec(part)?.[0];
+      const name = /^([A-Za-z_]\w*)=/.exec(part)?.[1];
       return name !== undefined && /(?:pass(?:word|wd|phrase)?|secret|token|api_?key|private_?key)$/i.test(name)
         ? `${name}=${masked}`
         : part;

@@ -142,7 +142,8 @@ function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {
 }
 
 function begins(body: string): string {
-  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(body.slice(0, longestText))?.[1]?.trim();
+  const start = body.slice(0, longestText);
+  const title = /^<title[^>]*>([^<]*)<\/title>/i.exec(start.slice(start.search(/<title/i)))?.[1]?.trim();
   if (title !== undefined && title !== "") return `, titled "${clip(title)}"`;
   return body.trim() === "" ? ", empty" : `, beginning with "${clip(body)}"`;
 }

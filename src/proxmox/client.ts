@@ -1,15 +1,19 @@
 import type { ClusterConfig } from "../config/types.ts";
 import { Redactor } from "../redact/redactor.ts";
 import { type ProxmoxAnswer, readAnswer } from "./answer.ts";
+import { type AnswerLease, AnswerMemory } from "./answer-memory.ts";
 import type { Endpoint, Passage } from "./endpoint.ts";
 import { Endpoints, type Way } from "./endpoints.ts";
 import { type Attempted, Fault, ProxmoxError } from "./errors.ts";
 import type { Asker } from "./explain.ts";
+import type { FailoverTimer } from "./failover.ts";
 import { nodeOf } from "./failures.ts";
 import { invalid, type Message, type Method, type Reply, writeMessage } from "./message.ts";
 import type { Params } from "./params.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
+import { ownRequests, type Requester } from "./requester.ts";
 import { SharedReads } from "./shared-reads.ts";
+import type { SlotLimits } from "./slots.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./unanswered.ts";
 import { WriteJournal } from "./write-journal.ts";
 import { type LookUpOptions, recover } from "./write-recovery.ts";
@@ -24,11 +28,23 @@ export interface ProxmoxRequest {
   readonly signal?: AbortSignal;
   /** Instead of the cluster's own, in milliseconds. How long a read may take is part of what it asks: only equal ones share an answer. */
   readonly timeoutMs?: number;
-  /** On whose behalf a read is: nobody gets what somebody else asked for. All who leave it out are one. */
-  readonly asker?: string;
   /** A read that decides whether something may be done: never answered from what was read a moment ago. */
   readonly fresh?: boolean;
+  /** Counts for its requester, and is sent although that has used up its requests: what was begun would be lost without it. */
+  readonly isAdmitted?: boolean;
 }
+
+/** An answer, and what drops it: its memory is free for others then, and at the end of its requester's call at the latest. */
+export type UsedAnswer = ProxmoxAnswer & Disposable;
+
+/** An answer, and the memory that it takes. */
+interface Received {
+  readonly answer: ProxmoxAnswer;
+  readonly memory: AnswerLease;
+}
+
+/** What sends requests to a cluster: a client, or what one requester sees of it. */
+export type Sender = Pick<ProxmoxClient, "request">;
 
 /** A page beside the API, which nodes serve to anybody: no token is sent for it. */
 export interface PageRequest {
@@ -49,8 +65,8 @@ export interface PageValidator {
   readonly modified: string;
 }
 
-/** A page as it came. */
-export interface Page {
+/** A page as it came. Disposed of, it is dropped and its memory free for answers. */
+export interface Page extends Disposable {
   /** Empty where it did not change since. */
   readonly text: string;
   readonly unchanged: boolean;
@@ -64,8 +80,13 @@ export interface ProxmoxClientOptions {
   readonly fetch?: (request: Request) => Promise<Response>;
   /** The largest answer in bytes, decompressed; 16 MiB. */
   readonly maxAnswerBytes?: number;
-  /** How many requests may run at one endpoint at a time; 20, as many as one call of a tool may send there. */
-  readonly maxParallel?: number;
+  /** What the answers that are read at a time may take, of all clusters together; 256 MiB of this cluster's alone. */
+  readonly answerMemory?: AnswerMemory;
+  /**
+   * How many reads may run at one endpoint at a time, and how many writes beside them; 20 of one requester, as many as
+   * one call of a tool sends, and 30 in all.
+   */
+  readonly slots?: SlotLimits;
   /** How long a connection and its handshake may take, in milliseconds; 10 s. */
   readonly connectTimeoutMs?: number;
   /** How long a silent endpoint holds up a read before the next one is asked too, in milliseconds; 5 s. */
@@ -88,7 +109,9 @@ export class ProxmoxClient {
   readonly name: string;
   readonly #config: ClusterConfig;
   readonly #endpoints: Endpoints;
-  readonly #reads = new SharedReads<ProxmoxAnswer>();
+  /** Its own use of an answer ends after those who waited for it have begun theirs. */
+  readonly #reads = new SharedReads<Received>(({ memory }) => void setImmediate(() => memory.drop()));
+  readonly #answerMemory: AnswerMemory;
   readonly #writes: WriteJournal;
   readonly #lookUpMs: number;
   readonly #redactor: Redactor;
@@ -100,10 +123,11 @@ export class ProxmoxClient {
     this.#lookUpMs = options.lookUpMs ?? 4_000;
     this.#redactor = options.redactor ?? new Redactor();
     this.#redactor.add(cluster);
+    this.#answerMemory = options.answerMemory ?? new AnswerMemory();
     this.#endpoints = new Endpoints(cluster, {
       fetch: options.fetch,
       maxAnswerBytes: options.maxAnswerBytes ?? 16 * 1024 * 1024,
-      maxParallel: options.maxParallel ?? 20,
+      slots: options.slots ?? { total: 30, perRequester: 20 },
       // Each endpoint must get its turn within the whole request's time.
       connectMs: Math.min(options.connectTimeoutMs ?? 10_000, Math.ceil(cluster.timeoutMs / cluster.endpoints.length)),
       patienceMs: options.patienceMs ?? 5_000,
@@ -121,21 +145,28 @@ export class ProxmoxClient {
    * Sends a request. A read goes to another endpoint when one fails, answers as something that is not Proxmox or does
    * not reach the node in the path, and is one request for all who ask the same at a time. A write goes to another only
    * when it surely never left, and is never sent twice; one whose answer was lost is looked up.
+   * @param requester on whose behalf: none gets an answer that another one asked for, or waits behind its requests.
    * @throws ProxmoxError, and nothing else.
    */
-  async request(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
-    return request.method === "GET" ? await this.#share(request) : await this.#change(request);
+  async request(request: ProxmoxRequest, requester = ownRequests): Promise<UsedAnswer> {
+    return request.method === "GET" ? await this.#share(request, requester) : await this.#change(request, requester);
   }
 
-  async #share(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
-    const { path, params, signal, timeoutMs, asker = "", fresh = false } = request;
-    const key = JSON.stringify([asker, path, params, timeoutMs, fresh]);
+  /** What sends requests on behalf of a requester. */
+  senderFor(requester: Requester): Sender {
+    return { request: (request) => this.request(request, requester) };
+  }
+
+  async #share(request: ProxmoxRequest, requester: Requester): Promise<UsedAnswer> {
+    const { path, params, signal, timeoutMs, fresh = false, isAdmitted = false } = request;
+    const key = JSON.stringify([requester.name, path, params, timeoutMs, fresh, isAdmitted]);
     try {
-      return await this.#reads.read(key, signal, fresh ? 0 : keptMs(path), async (over) => {
-        const answer = await this.#send({ ...request, signal: over });
-        if (endsTask(path, answer.data)) this.#reads.forget();
-        return answer;
+      const received = await this.#reads.read(key, signal, fresh ? 0 : keptMs(path), async (over) => {
+        const sent = await this.#send({ ...request, signal: over }, requester);
+        if (endsTask(path, sent.answer.data)) this.#reads.forget();
+        return sent;
       });
+      return used(received, requester);
     } catch (error) {
       if (error instanceof ProxmoxError) throw error;
       // An asker that left while others still wait for the answer; or something that is no request.
@@ -147,16 +178,19 @@ export class ProxmoxClient {
   }
 
   /** What was read before a change, or while it was under way, answers nobody who asks after it. */
-  async #change(request: ProxmoxRequest): Promise<ProxmoxAnswer> {
+  async #change(request: ProxmoxRequest, requester: Requester): Promise<UsedAnswer> {
     this.#reads.forget();
     const write = this.#writes.begin(request);
     try {
-      const answer = await this.#send(request, write.progress);
+      const { answer, memory } = await this.#send(request, requester, write.progress);
       this.#writes.settle(write, typeof answer.data === "string" ? answer.data : undefined);
-      return answer;
+      const given = used({ answer, memory }, requester);
+      memory.drop();
+      return given;
     } catch (error) {
       if (error instanceof ProxmoxError && error.sent === "maybe") {
-        return await recover({ request, write, error }, this.#lookUps());
+        const found = await recover({ request, write, error }, this.#lookUps(requester));
+        return { ...found, [Symbol.dispose]: () => undefined };
       }
       this.#writes.settle(write);
       throw error;
@@ -165,17 +199,28 @@ export class ProxmoxClient {
     }
   }
 
-  #lookUps(): LookUpOptions {
-    const send = async (request: ProxmoxRequest) => await this.#send(request);
+  #lookUps(requester: Requester): LookUpOptions {
+    const send = async (request: ProxmoxRequest) => {
+      const { answer, memory } = await this.#send({ ...request, isAdmitted: true }, requester);
+      memory.drop();
+      return answer;
+    };
     const readMs = Math.min(5_000, this.#config.timeoutMs);
     return { send, writes: this.#writes, token: this.#asker().token, forMs: this.#lookUpMs, readMs };
   }
 
-  async #send(request: ProxmoxRequest, progress: Progress = { stage: "waiting" }): Promise<ProxmoxAnswer> {
+  async #send(
+    request: ProxmoxRequest,
+    requester: Requester,
+    progress: Progress = { stage: "waiting" },
+  ): Promise<Received> {
     const attempted = this.#attempted(request);
-    const send = async (within: Omit<Passage, "authorization">) => {
+    const memory = this.#answerMemory.lease(requester.name);
+    const send = async (within: Within) => {
       const message = compose(request);
-      const passage = { ...within, authorization: this.#authorization() };
+      const refusal = await requester.count?.(request.isAdmitted === true);
+      if (refusal !== undefined) throw rateLimited(refusal);
+      const passage = { ...within, requester, memory, authorization: this.#authorization() };
       const reader = { asker: this.#asker(), redactor: this.#redactor };
       const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, reader);
       const way: Way = { message, judge, passage, node: nodeOf(attempted) };
@@ -186,7 +231,12 @@ export class ProxmoxClient {
       this.#writes.sawClock(answer, began);
       return { ...answer, sentAt };
     };
-    return await this.#inTime(attempted, request, send, progress);
+    try {
+      return { answer: await this.#inTime(attempted, request, send, progress), memory };
+    } catch (error) {
+      memory.drop();
+      throw error;
+    }
   }
 
   /**
@@ -194,9 +244,11 @@ export class ProxmoxClient {
    * @throws ProxmoxError when none does.
    */
   async page({ path, validator, signal, holds }: PageRequest): Promise<Page> {
-    return await this.#inTime({ method: "GET", path, cluster: this.name }, { signal }, async (within) => {
-      const ask = async (endpoint: Endpoint, over: AbortSignal): Promise<Page> => {
-        const passage = { ...within, authorization: undefined, signal: AbortSignal.any([within.signal, over]) };
+    const memory = this.#answerMemory.lease(ownRequests.name);
+    const run = async (within: Within) => {
+      const ask = async (endpoint: Endpoint, over: AbortSignal, timer: FailoverTimer) => {
+        const signal = AbortSignal.any([within.signal, over]);
+        const passage = { ...within, requester: ownRequests, memory, authorization: undefined, signal, timer };
         const since = validator?.endpoint === endpoint.url ? validator : undefined;
         const headers = { ...(since && { "if-modified-since": since.modified }), accept: "*/*" };
         const message: Message = { method: "GET", target: path, body: undefined, headers };
@@ -204,7 +256,14 @@ export class ProxmoxClient {
         return { ...page, text: await this.#redactor.incomingLong(page.text) };
       };
       return await this.#endpoints.first(ask, within);
-    });
+    };
+    try {
+      const page = await this.#inTime({ method: "GET", path, cluster: this.name }, { signal }, run);
+      return { ...page, [Symbol.dispose]: () => memory.drop() };
+    } catch (error) {
+      memory.drop();
+      throw error;
+    }
   }
 
   /**
@@ -224,7 +283,7 @@ export class ProxmoxClient {
   async #inTime<T>(
     attempted: Attempted,
     request: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number },
-    run: (within: Omit<Passage, "authorization">) => Promise<T>,
+    run: (within: Within) => Promise<T>,
     progress: Progress = { stage: "waiting" },
   ): Promise<T> {
     try {
@@ -264,6 +323,14 @@ export class ProxmoxClient {
   }
 }
 
+/** An answer as its requester uses it. */
+function used({ answer, memory }: Received, { answers }: Requester): UsedAnswer {
+  return { ...answer, [Symbol.dispose]: answers?.use(memory) ?? (() => undefined) };
+}
+
+/** What of a passage is known before a request is composed. */
+type Within = Pick<Passage, "signal" | "deadline" | "progress">;
+
 /**
  * How long a read's answer serves others too, in milliseconds. The list of all that a cluster has is what every question
  * begins with, and its numbers are up to 10 s old anyway; whatever else is asked for is asked for as it is now.
@@ -278,6 +345,10 @@ function endsTask(path: ApiPath, data: unknown): boolean {
   return (data as Record<string, unknown>)["status"] === "stopped";
 }
 
+function rateLimited({ what, hint }: { readonly what: string; readonly hint: string }): Fault {
+  return new Fault({ kind: "rate-limited", sent: "no", what: `it was not sent: ${what}`, hint });
+}
+
 function readPage(
   { status, headers, body }: Reply,
   asked: {
@@ -286,7 +357,7 @@ function readPage(
     readonly since: PageValidator | undefined;
     readonly holds: (text: string) => boolean;
   },
-): Page {
+): Omit<Page, keyof Disposable> {
   const { url, path, since, holds } = asked;
   const modified = headers.get("last-modified") ?? undefined;
   if (status === 304 && since !== undefined) return { text: "", unchanged: true, validator: since };

@@ -1,13 +1,16 @@
-import PQueue from "p-queue";
 import type { ClusterConfig, ProxyConfig } from "../config/types.ts";
 import type { Redactor } from "../redact/redactor.ts";
-import { readBody } from "./body.ts";
+import type { AnswerLease } from "./answer-memory.ts";
+import { type Reading, readBody } from "./body.ts";
 import type { Certificate } from "./certificate.ts";
 import { codeOf, type Destination, openConnection, readCertificate, unreachable } from "./connection.ts";
 import { unlessDeaf } from "./deaf.ts";
 import { Fault } from "./errors.ts";
 import { exchange } from "./exchange.ts";
+import type { FailoverTimer } from "./failover.ts";
 import { headersOf, type Message, type Reply } from "./message.ts";
+import type { Requester } from "./requester.ts";
+import { FairSlots, type SlotLimits } from "./slots.ts";
 import { isTlsCode, poolTrust, poolTrustOfLeaf } from "./trust.ts";
 import { lostAnswer, type Progress, unexpected } from "./unanswered.ts";
 import { until } from "./until.ts";
@@ -17,19 +20,26 @@ import { untrusted } from "./untrusted.ts";
 export interface EndpointOptions {
   readonly fetch: ((request: Request) => Promise<Response>) | undefined;
   readonly maxAnswerBytes: number;
-  readonly maxParallel: number;
+  /** For reads, and for writes. */
+  readonly slots: SlotLimits;
   readonly connectMs: number;
   readonly redactor: Redactor;
 }
 
-/** One message on its way: with which token, until when, and how far it is. */
+/** One message on its way: for whom, with which token, until when, and how far it is. */
 export interface Passage {
+  readonly requester: Requester;
   /** `undefined` sends no token. */
   readonly authorization: string | undefined;
   readonly signal: AbortSignal;
   /** When the signal ends it for want of time, by `performance.now()`. */
   readonly deadline: number;
   readonly progress: Progress;
+  /** Called when an endpoint begins with it, which may be long after it was given to that endpoint. */
+  readonly onStart?: () => void;
+  /** What the answer takes. */
+  readonly memory: AnswerLease;
+  readonly timer?: FailoverTimer;
 }
 
 /** Below the 5 s after which Proxmox closes an idle connection; Bun's timer rounds it up to a step of 4 s. */
@@ -58,13 +68,15 @@ interface Trusted {
 
 /**
  * One address of a cluster. Reads share the runtime's pool of connections. Each write, and each read under a pin that
- * the runtime cannot verify, has a connection of its own, whose server was judged before the first byte.
+ * the runtime cannot verify, has a connection of its own, whose server was judged before the first byte. Reads and writes
+ * have slots of their own, so that no number of slow reads holds up a write.
  */
 export class Endpoint {
   readonly url: string;
   readonly #to: Destination;
   readonly #options: EndpointOptions;
-  readonly #queue: PQueue;
+  readonly #readSlots: FairSlots;
+  readonly #writeSlots: FairSlots;
   #session: Bun.FetchSession | undefined;
   #trusted: Promise<Trusted> | undefined;
 
@@ -73,12 +85,13 @@ export class Endpoint {
     const { connectMs, redactor } = options;
     this.#to = { endpoint: url, tls: cluster.tls, proxy: cluster.proxies?.[url], connectMs, redactor };
     this.#options = options;
-    this.#queue = new PQueue({ concurrency: options.maxParallel });
+    this.#readSlots = new FairSlots(options.slots);
+    this.#writeSlots = new FairSlots(options.slots);
   }
 
   /** Sends a read. The runtime may repeat it on a fresh connection when a used one turns out to be closed. */
   async read(message: Message, passage: Passage): Promise<Reply> {
-    return await this.#inTurn(passage, async () => {
+    return await this.#inTurn(this.#readSlots, passage, async () => {
       if (this.#options.fetch !== undefined) return await this.#inProcess(this.#options.fetch, message, passage);
       return this.#to.tls.mode === "fingerprint"
         ? await this.#readPinned(message, passage)
@@ -88,7 +101,7 @@ export class Endpoint {
 
   /** Sends a write once, on a connection of its own. */
   async write(message: Message, passage: Passage): Promise<Reply> {
-    return await this.#inTurn(passage, async () =>
+    return await this.#inTurn(this.#writeSlots, passage, async () =>
       this.#options.fetch === undefined
         ? await this.#alone(message, passage)
         : await this.#inProcess(this.#options.fetch, message, passage),
@@ -101,13 +114,24 @@ export class Endpoint {
     this.#trusted?.then(({ session }) => session.close()).catch(() => undefined);
   }
 
-  async #inTurn(passage: Passage, run: () => Promise<Reply>): Promise<Reply> {
+  async #inTurn(slots: FairSlots, passage: Passage, run: () => Promise<Reply>): Promise<Reply> {
+    const { requester, signal, progress, onStart } = passage;
+    const onWait = () => {
+      progress.waitsFor = () => ({
+        what: `a free connection to ${this.url}: ${slots.describe(requester.name)}`,
+        hint: "Ask for less at a time, or later.",
+      });
+    };
     try {
-      return await this.#queue.add(run, { signal: passage.signal });
+      return await slots.run(requester.name, signal, onWait, async () => {
+        progress.waitsFor = undefined;
+        onStart?.();
+        return await run();
+      });
     } catch (error) {
       if (error instanceof Fault) throw error;
-      passage.signal.throwIfAborted();
-      throw unexpected(error, passage.progress, this.url);
+      signal.throwIfAborted();
+      throw unexpected(error, progress, this.url);
     }
   }
 
@@ -116,10 +140,7 @@ export class Endpoint {
     const request = new Request(`${this.url}${message.target}`, { ...this.#init(message, passage), signal });
     progress.stage = "sent";
     progress.sentAt = performance.now();
-    return await until(
-      signal,
-      fetch(request).then((response) => this.#receive(response)),
-    );
+    return await this.#receive(await fetch(request), message, passage);
   }
 
   #pool(tls: Exclude<ClusterConfig["tls"], { mode: "fingerprint" }>): Bun.FetchSession {
@@ -130,7 +151,7 @@ export class Endpoint {
   #openPool(tls: BunFetchRequestInitTLS): Bun.FetchSession {
     return new Bun.FetchSession({
       tls,
-      keepAlive: { idleTimeout: idleSeconds, maxIdleSockets: this.#options.maxParallel },
+      keepAlive: { idleTimeout: idleSeconds, maxIdleSockets: this.#options.slots.total },
     });
   }
 
@@ -146,7 +167,7 @@ export class Endpoint {
         redirect: "manual",
       } as const;
       response = await unlessDeaf(this.#to, passage.deadline, session.fetch(`${this.url}${message.target}`, init));
-      return await this.#receive(response);
+      return await this.#receive(response, message, passage);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof Fault) throw error;
@@ -213,8 +234,8 @@ export class Endpoint {
     const connection = await openConnection(this.#to, signal);
     progress.stage = "sent";
     progress.sentAt = performance.now();
-    const { maxAnswerBytes } = this.#options;
-    return await exchange(connection, message, { endpoint: this.url, authorization, maxAnswerBytes, signal });
+    const reading = this.#reading(message, passage);
+    return await exchange(connection, message, { endpoint: this.url, authorization, reading });
   }
 
   #init(message: Message, passage: Passage): { method: string; headers: Record<string, string>; body?: string } {
@@ -222,10 +243,14 @@ export class Endpoint {
     return { method: message.method, headers, ...(message.body !== undefined && { body: message.body }) };
   }
 
-  async #receive(response: Response): Promise<Reply> {
+  async #receive(response: Response, message: Message, passage: Passage): Promise<Reply> {
     const { status, statusText: reason, headers } = response;
-    const body = response.body === null ? "" : await readBody(response.body, this.#options.maxAnswerBytes);
+    const body = response.body === null ? "" : await readBody(response.body, this.#reading(message, passage));
     return { status, reason, headers, body };
+  }
+
+  #reading({ method }: Message, { memory, signal, progress, timer }: Passage): Reading {
+    return { maxBytes: this.#options.maxAnswerBytes, memory, waits: method === "GET", signal, progress, timer };
   }
 }
 

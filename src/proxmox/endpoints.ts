@@ -4,8 +4,9 @@ import { type Tried, wordDetour } from "./detour.ts";
 import { Endpoint, type EndpointOptions, type Passage } from "./endpoint.ts";
 import { EndpointNodes } from "./endpoint-nodes.ts";
 import { Fault } from "./errors.ts";
-import { allFailed, EndpointOrder, firstAnswer, isEndpointFault } from "./failover.ts";
+import { allFailed, EndpointOrder, type FailoverTimer, firstAnswer, isEndpointFault } from "./failover.ts";
 import { type Message, type Reply, writeMessage } from "./message.ts";
+import { ownRequests } from "./requester.ts";
 import { until } from "./until.ts";
 
 /** How the endpoints of a cluster are talked to, with every default filled in. */
@@ -42,11 +43,13 @@ export class Endpoints {
   async read(way: Way): Promise<ProxmoxAnswer> {
     const { message, judge, passage, node } = way;
     const tried = new Map<Endpoint, Fault | undefined>();
-    const ask = async (endpoint: Endpoint, over: AbortSignal) => {
-      tried.set(endpoint, undefined);
+    const ask = async (endpoint: Endpoint, over: AbortSignal, timer: FailoverTimer) => {
+      // While it waits for its turn there it is this server that is slow, not the endpoint.
+      const onStart = () => void tried.set(endpoint, undefined);
       try {
         const signal = AbortSignal.any([passage.signal, over]);
-        return { endpoint, result: judge(await endpoint.read(message, { ...passage, signal }), endpoint) };
+        const reply = await endpoint.read(message, { ...passage, signal, onStart, timer });
+        return { endpoint, result: judge(reply, endpoint) };
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
         if (!isEndpointFault(error)) return { endpoint, result: error };
@@ -69,7 +72,7 @@ export class Endpoints {
    * @param own the endpoint that knows best, asked second.
    */
   async first<T>(
-    ask: (endpoint: Endpoint, over: AbortSignal) => Promise<T>,
+    ask: (endpoint: Endpoint, over: AbortSignal, timer: FailoverTimer) => Promise<T>,
     { signal, deadline }: Pick<Passage, "signal" | "deadline">,
     own?: Endpoint,
   ): Promise<T> {
@@ -103,14 +106,18 @@ export class Endpoints {
   async write({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
     const tried = new Map<Endpoint, Fault>();
     for (const endpoint of this.#order.list()) {
+      let hasBegun = false;
+      const onStart = () => {
+        hasBegun = true;
+      };
       try {
-        const answer = judge(await endpoint.write(message, passage), endpoint);
+        const answer = judge(await endpoint.write(message, { ...passage, onStart }), endpoint);
         this.#order.worked(endpoint);
         return this.#withDetour(answer, tried, endpoint);
       } catch (error) {
         if (!(error instanceof Fault)) {
           // Silent for the whole time; unless the caller gave up, who knows nothing against it.
-          if (performance.now() >= passage.deadline) this.#order.failed(endpoint);
+          if (performance.now() >= passage.deadline && hasBegun) this.#order.failed(endpoint);
           throw error;
         }
         if (isEndpointFault(error)) this.#order.failed(endpoint);
@@ -137,8 +144,10 @@ export class Endpoints {
 const statusMs = 3_000;
 const statusMessage = writeMessage("GET", ["cluster", "status"], {});
 
-async function readStatus(endpoint: Endpoint, { passage: { authorization }, judge }: Way): Promise<unknown> {
+async function readStatus(endpoint: Endpoint, { passage: { authorization, memory }, judge }: Way): Promise<unknown> {
   const passage: Passage = {
+    requester: ownRequests,
+    memory,
     authorization,
     signal: AbortSignal.timeout(statusMs),
     deadline: performance.now() + statusMs,

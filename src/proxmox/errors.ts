@@ -9,8 +9,12 @@ export type ProxmoxErrorKind =
   /** The certificate is not trusted, or the endpoint speaks no TLS. */
   | "tls"
   | "timeout"
+  /** Its time was over while this server kept it waiting, for a free connection or for memory. */
+  | "busy"
   /** The caller gave up. */
   | "aborted"
+  /** The caller has used up its requests; nothing was sent. */
+  | "rate-limited"
   /** Something answered that is not Proxmox: a login page, a proxy. */
   | "not-proxmox"
   /** An answer that was cut off or is no whole JSON. */
@@ -156,6 +160,11 @@ export class ProxmoxError extends Error {
   override toString(): string {
     return this.describe();
   }
+}
+
+/** Whether a read was given up or refused on this side, so that nothing was found out about the cluster. */
+export function isUnread({ kind }: ProxmoxError): boolean {
+  return kind === "aborted" || kind === "rate-limited";
 }
 
 const mayHaveBeenDone = "Unknown: it may have been carried out.";

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { readBody } from "./body.ts";
+import { type Reading, readBody } from "./body.ts";
 import { type Connection, codeOf } from "./connection.ts";
 import { Fault } from "./errors.ts";
 import { headersOf, type Message, type Reply } from "./message.ts";
@@ -12,9 +12,8 @@ export interface Exchange {
   readonly endpoint: string;
   /** `undefined` sends no token. */
   readonly authorization: string | undefined;
-  /** The most bytes of an answer, decompressed. */
-  readonly maxAnswerBytes: number;
-  readonly signal: AbortSignal;
+  /** How its answer is read; the signal ends the whole exchange. */
+  readonly reading: Reading;
 }
 
 /**
@@ -24,11 +23,12 @@ export interface Exchange {
  */
 export async function exchange(connection: Connection, message: Message, how: Exchange): Promise<Reply> {
   const { socket } = connection;
+  const { signal } = how.reading;
   const giveUp = () => socket.destroy();
-  how.signal.addEventListener("abort", giveUp, { once: true });
+  signal.addEventListener("abort", giveUp, { once: true });
   let incoming: IncomingMessage | undefined;
   try {
-    how.signal.throwIfAborted();
+    signal.throwIfAborted();
     incoming = await sendOver(connection, message, how);
     const headers = incoming.headersDistinct;
     // The pipeline's own callback has nothing to add: the reader below gets every error.
@@ -39,15 +39,15 @@ export async function exchange(connection: Connection, message: Message, how: Ex
       status: incoming.statusCode ?? 0,
       reason: incoming.statusMessage ?? "",
       headers: { get: (name) => headers[name]?.join(", ") ?? null },
-      body: await readBody(source, how.maxAnswerBytes),
+      body: await readBody(source, how.reading),
     };
   } catch (error) {
-    how.signal.throwIfAborted();
+    signal.throwIfAborted();
     if (!(error instanceof Fault)) throw lostAnswer(how.endpoint, codeOf(error), incoming?.statusCode);
     // A write whose answer is not read to its end was sent all the same, and "ask for less" would be sending it again.
     throw message.method === "GET" ? error : new Fault({ ...error.problem, sent: "maybe", hint: undefined });
   } finally {
-    how.signal.removeEventListener("abort", giveUp);
+    signal.removeEventListener("abort", giveUp);
     socket.destroy();
   }
 }

@@ -96,7 +96,7 @@ function unauthorized(text: string, { user, token }: Asker): Meaning {
 }
 
 function forbidden(text: string, { user, token }: Asker): Meaning {
-  const [, uri] = /URI '([^']*)' not available with API token/.exec(text) ?? [];
+  const [, uri] = /URI '([^']{0,2048})' not available with API token/.exec(text) ?? [];
   if (uri !== undefined) {
     return {
       kind: "ticket-only",
@@ -104,7 +104,7 @@ function forbidden(text: string, { user, token }: Asker): Meaning {
       hint: "Do this in the web interface, or with pvesh or pveum on a node.",
     };
   }
-  const [, aclPath, list] = /\((\/[^,]*), ([\w.|]+)\)/.exec(text) ?? [];
+  const [, aclPath, list] = /\((\/[^,(]*), ([\w.|]+)\)/.exec(text) ?? [];
   if (aclPath === undefined || list === undefined) {
     return {
       kind: "privilege",

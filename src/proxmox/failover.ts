@@ -49,6 +49,12 @@ export function isEndpointFault({ problem }: Fault): boolean {
   return ["unreachable", "tls", "not-proxmox", "broken-answer"].includes(problem.kind);
 }
 
+/** After what silence the next endpoint is asked. An endpoint that this server keeps waiting is not silent. */
+export interface FailoverTimer {
+  pause(): void;
+  resume(): void;
+}
+
 /**
  * Asks one endpoint after the other until one answers. The next is asked when one fails, or all keep silent for
  * `patienceMs`, and then the first answer counts and the others are aborted: only for what may be done twice.
@@ -57,19 +63,33 @@ export function isEndpointFault({ problem }: Fault): boolean {
 export async function firstAnswer<E, T>(
   endpoints: readonly E[],
   patienceMs: number,
-  ask: (endpoint: E, signal: AbortSignal) => Promise<T>,
+  ask: (endpoint: E, signal: AbortSignal, timer: FailoverTimer) => Promise<T>,
 ): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const over = new AbortController();
   const errors = new Map<E, unknown>();
   const unasked = [...endpoints];
   let patience: NodeJS.Timeout | undefined;
-  const askNext = () => {
+  let pauses = 0;
+  const beginPatience = () => {
     clearTimeout(patience);
+    if (unasked.length > 0 && pauses === 0 && !over.signal.aborted) patience = setTimeout(askNext, patienceMs);
+  };
+  const timer: FailoverTimer = {
+    pause() {
+      pauses += 1;
+      clearTimeout(patience);
+    },
+    resume() {
+      pauses -= 1;
+      beginPatience();
+    },
+  };
+  const askNext = () => {
     const endpoint = unasked.shift();
     if (endpoint === undefined) return;
-    if (unasked.length > 0) patience = setTimeout(askNext, patienceMs);
-    ask(endpoint, over.signal).then(resolve, (error: unknown) => {
+    beginPatience();
+    ask(endpoint, over.signal, timer).then(resolve, (error: unknown) => {
       // A loser that was aborted leaves nothing to ask anybody.
       if (over.signal.aborted) return;
       errors.set(endpoint, error);

@@ -10,29 +10,30 @@ export interface Meaning {
 
 type Reading = (match: RegExpExecArray, attempted: Attempted) => Meaning;
 
+/** The first that matches counts. Names in them are bounded, and so is what a text costs that names nothing. */
 const readings: readonly (readonly [text: RegExp, reading: Reading])[] = [
   [/no quorum|cluster not ready/i, noQuorum],
   // A configuration that cannot be written: /etc/pve is read-only for everybody while there is no quorum.
-  [/unable to open file '\/etc\/pve\/.*Permission denied/s, noQuorum],
-  [/^Configuration file 'nodes\/([^/]+)\/(?:qemu-server|lxc)\/(\d+)\.conf' does not exist/, guestElsewhere],
+  [/unable to open file '\/etc\/pve\/[^']{0,255}' - Permission denied/, noQuorum],
+  [/^Configuration file 'nodes\/([^/]{1,63})\/(?:qemu-server|lxc)\/(\d{1,9})\.conf' does not exist/, guestElsewhere],
   // What `assert_config_exists_on_node` says, mostly inside tasks.
   [
-    /^unable to find configuration file for (?:VM|CT) (\d+) on node '([^']*)'/,
+    /^unable to find configuration file for (?:VM|CT) (\d{1,9}) on node '([^']{0,63})'/,
     ([, vmid = "", node = ""]) => guestElsewhere(["", node, vmid]),
   ],
-  [/hostname lookup '([^']*)' failed/, noNode],
-  [/no such user \('([^']*)'\)/, ([, id = ""]) => missing("user", id)],
-  [/no such (token|resource|ha rule) '([^']*)'/, ([, type = "", id = ""]) => missing(haNames[type] ?? type, id)],
+  [/hostname lookup '([^']{0,255})' failed/, noNode],
+  [/no such user \('([^']{0,255})'\)/, ([, id = ""]) => missing("user", id)],
+  [/no such (token|resource|ha rule) '([^']{0,255})'/, ([, type = "", id = ""]) => missing(haNames[type] ?? type, id)],
   [
-    /^(storage|pool|user|group|role|domain|realm|snapshot|volume|job|token) '([^']*)' does not exist/i,
+    /^(storage|pool|user|group|role|domain|realm|snapshot|volume|job|token) '([^']{0,255})' does not exist/i,
     ([, type = "", id = ""]) => missing(type.toLowerCase(), id),
   ],
-  [/(?:VM|CT)(?: \d+)? is locked \(([^)]*)\)/, locked],
-  [/can't lock file '([^']*)' - got timeout/, heldFile],
-  [/(?:VM|CT) (\d+) - protection mode enabled/, protectedGuest],
+  [/(?:VM|CT)(?: \d{1,9})? is locked \(([^)]{0,63})\)/, locked],
+  [/can't lock file '([^']{0,255})' - got timeout/, heldFile],
+  [/(?:VM|CT) (\d{1,9}) - protection mode enabled/, protectedGuest],
   [/checksum mismatch|detected modified configuration/, conflict],
   [/guest agent is not running/i, noAgent],
-  [/(?:VM|CT)(?: (\d+))?(?: is)? not running/, notRunning],
+  [/(?:VM|CT)(?: (\d{1,9}))?(?: is)? not running/, notRunning],
   [/VM quit\/powerdown failed|^command 'lxc-stop /, deafGuest],
   [/^unexpected status$/, lostWorker],
 ];

@@ -7,7 +7,7 @@ export class PathError extends Error {
 }
 
 /** The longest path, in characters: Proxmox closes the connection without an answer when the headers exceed 8 KiB. */
-const longest = 2048;
+export const longestPath = 2048;
 
 /** C0, DEL and C1: none of them is part of any name in Proxmox. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
@@ -22,8 +22,8 @@ const control = /[\u0000-\u001f\u007f-\u009f]/;
 export function parsePath(text: string): ApiPath {
   if (text === "")
     throw new PathError("The path is empty; write one such as /nodes, or / for the list of what there is.");
-  if (text.length > longest) {
-    throw new PathError(`The path has ${text.length} characters; at most ${longest} are possible.`);
+  if (text.length > longestPath) {
+    throw new PathError(`The path has ${text.length} characters; at most ${longestPath} are possible.`);
   }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     throw new PathError(
@@ -101,12 +101,15 @@ function joinGreedy(segments: readonly string[]): ApiPath {
 }
 
 function checkPath(path: ApiPath): void {
+  const whole = formatPath(path);
+  // Before all else, for what was found wrong quotes the path.
+  if (whole.length > longestPath) throw new PathError(`The path is longer than ${longestPath} characters.`);
   const greedy = greedyIndex(path);
   for (const [index, segment] of path.entries()) {
     if (index !== greedy) {
       if (segment.includes("/")) {
         throw new PathError(
-          `The path ${shown(formatPath(path))} holds a slash (%2F) inside "${segment}"; only a volume and a CIDR may.`,
+          `The path ${shown(whole)} holds a slash (%2F) inside "${segment}"; only a volume and a CIDR may.`,
         );
       }
       checkSegment(segment, path);
@@ -116,24 +119,22 @@ function checkPath(path: ApiPath): void {
   }
   if (path[0] === "nodes" && path[1]?.toLowerCase() === "localhost") {
     throw new PathError(
-      `The path ${shown(formatPath(path))} names the node "localhost", which Proxmox takes for whichever node answers; name the node.`,
+      `The path ${shown(whole)} names the node "localhost", which Proxmox takes for whichever node answers; name the node.`,
     );
   }
-  if (formatPath(path).length > longest) throw new PathError(`The path is longer than ${longest} characters.`);
 }
 
 function checkSegment(segment: string, path: ApiPath): void {
-  const whole = shown(formatPath(path));
-  if (segment === "") {
-    throw new PathError(`The path ${whole} holds an empty segment ("//"); a value is missing there.`);
-  }
-  if (segment === "." || segment === "..") {
-    throw new PathError(`The path ${whole} holds "${segment}"; write the path that is meant.`);
-  }
-  if (control.test(segment)) throw new PathError(`The path ${whole} holds a control character.`);
-  if (/[?#\\]/.test(segment))
-    throw new PathError(`The path ${whole} holds a "?", "#" or backslash, which no path of the API does.`);
-  if (!segment.isWellFormed()) throw new PathError(`The path ${whole} holds half of a character (a lone surrogate).`);
+  const why = faultOf(segment);
+  if (why !== undefined) throw new PathError(`The path ${shown(formatPath(path))} holds ${why}`);
+}
+
+function faultOf(segment: string): string | undefined {
+  if (segment === "") return 'an empty segment ("//"); a value is missing there.';
+  if (segment === "." || segment === "..") return `"${segment}"; write the path that is meant.`;
+  if (control.test(segment)) return "a control character.";
+  if (/[?#\\]/.test(segment)) return 'a "?", "#" or backslash, which no path of the API does.';
+  return segment.isWellFormed() ? undefined : "half of a character (a lone surrogate).";
 }
 
 /** A path as an error quotes it: one line, cut, control characters visible. */

@@ -10,6 +10,12 @@ interface Flight<T> {
 /** Reads of one cluster, each of them one request for all who ask the same thing at a time. */
 export class SharedReads<T> {
   readonly #flights = new Map<string, Flight<T>>();
+  readonly #onGone: (answer: T) => void;
+
+  /** @param onGone called with each answer when nobody can get it any more who did not wait for it. */
+  constructor(onGone: (answer: T) => void = () => undefined) {
+    this.#onGone = onGone;
+  }
 
   /**
    * What `send` answers, or what it is just answering to somebody else under the same key.
@@ -56,9 +62,13 @@ export class SharedReads<T> {
     const flight = { answer: send(over.signal), over, askers: 0 };
     this.#flights.set(key, flight);
     flight.answer.then(
-      () => {
-        if (keepMs === 0) this.#drop(key, flight);
-        else setTimeout(() => this.#drop(key, flight), keepMs).unref();
+      (answer) => {
+        const end = () => {
+          this.#drop(key, flight);
+          this.#onGone(answer);
+        };
+        if (keepMs === 0) end();
+        else setTimeout(end, keepMs).unref();
       },
       () => this.#drop(key, flight),
     );

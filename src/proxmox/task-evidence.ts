@@ -114,7 +114,8 @@ const judges: Readonly<Record<EvidenceKind, (of: Case) => Ownership | Promise<Ow
   migration: async ({ params, task, lines }) => {
     for (const line of await lines()) {
       const [, target] =
-        /(?:starting migration of|Requesting HA migration for) \w+ \d+ to node '?([\w-]+)/.exec(line) ?? [];
+        /(?:starting migration of|Requesting HA migration for) (?:VM|CT) \d{3,9} to node '?([\w-]{1,63})/.exec(line) ??
+        [];
       if (target !== undefined) return target === params["target"] ? "own" : "foreign";
     }
     return undecided(task);

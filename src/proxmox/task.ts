@@ -93,7 +93,7 @@ export function isUnknownTask(error: unknown): boolean {
 }
 
 const telling =
-  /\b(?:errors?|fail\w*|warn\w*|abort\w*|interrupt\w*|denied|refused|cannot|can't|unable|timed? ?out|timeout|no space|no such|not found|does not exist)\b/i;
+  /\b(?:error|fail|warn|abort|interrupt|denied|refused|cannot|can't|unable|timed? ?out|no space|no such|not found|does not exist)/i;
 const lastWord = /^TASK (?:OK|ERROR|WARNINGS)\b/;
 
 /**

@@ -7,17 +7,33 @@ export interface Progress {
   stage: "waiting" | "connecting" | "sent";
   /** When a write left, by `performance.now()`. */
   sentAt?: number;
+  /** What this server lets it wait for just now, and what to do about that. */
+  waitsFor?: (() => Wait) | undefined;
+}
+
+/** What a request waits for, as the end of `it waited for`, and what to do about it. */
+export interface Wait {
+  readonly what: string;
+  readonly hint: string;
 }
 
 /** The request's time is over. */
 export function timedOut(ms: number, progress: Progress): Fault {
   const common = { kind: "timeout", sent: sentBy(progress) } as const;
+  const waited = progress.waitsFor?.();
+  if (waited !== undefined) {
+    return new Fault({
+      ...common,
+      kind: "busy",
+      what: `it waited ${seconds(ms)} for ${waited.what}`,
+      hint: waited.hint,
+    });
+  }
   switch (progress.stage) {
     case "waiting":
       return new Fault({
         ...common,
-        what: `other requests to this cluster held it up for ${ms} ms; it was not sent`,
-        hint: "Send fewer requests at a time.",
+        what: `it was not sent within ${ms} ms`,
       });
     case "connecting":
       return new Fault({
@@ -39,7 +55,14 @@ export function aborted(progress: Progress, reason: unknown): Fault {
   const sent = sentBy(progress);
   const when = sent === "no" ? "before it was sent" : "before the answer came";
   const why = reason instanceof Cancellation ? reason.message : "given up by the caller";
-  return new Fault({ kind: "aborted", sent, what: `${why} ${when}` });
+  const waited = progress.waitsFor?.();
+  const waiting = waited === undefined ? "" : `, while it waited for ${waited.what}`;
+  return new Fault({ kind: "aborted", sent, what: `${why} ${when}${waiting}` });
+}
+
+/** `30 s`, or milliseconds where those are few. */
+function seconds(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${Math.round(ms / 100) / 10} s`;
 }
 
 /**

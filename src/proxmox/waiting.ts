@@ -32,6 +32,7 @@ const logMs = 2000;
 const passing: readonly ProxmoxErrorKind[] = [
   "unreachable",
   "timeout",
+  "busy",
   "not-proxmox",
   "broken-answer",
   "node-offline",

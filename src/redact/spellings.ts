@@ -113,7 +113,7 @@ function base64Cores(bytes: Buffer): string[] {
   return [0, 1, 2].map((offset) => {
     const text = Buffer.concat([Buffer.alloc(offset), bytes])
       .toString("base64")
-      .replace(/=+$/, "");
+      .replaceAll("=", "");
     const shared = (offset + bytes.length) % 3 === 0 ? 0 : 1;
     return text.slice(offset === 0 ? 0 : offset + 1, text.length - shared);
   });

@@ -10,6 +10,15 @@ export class ArgumentError extends Error {
 /** Arguments that clients add to every call on their own: Gemini CLI 0.61 sends `wait_for_previous`. */
 const addedByClients = new Set(["wait_for_previous"]);
 
+/** The longest name of a cluster, in characters (`clusterName` of the configuration's schema). */
+const longestClusterName = 63;
+
+/** Maximum wrong arguments that an error names. */
+const mostNamed = 8;
+
+/** Maximum characters of an unknown argument's name in an error. */
+const longestShownName = 64;
+
 /** More names than this in an enum cost more tokens on every turn than one wrong name does once. */
 const mostNamesInEnum = 8;
 
@@ -21,16 +30,20 @@ export function inputJsonSchema(
   tool: ToolDeclaration,
   clusters: readonly string[],
 ): { type: "object"; [key: string]: unknown } {
-  const override = tool.cluster === "each" ? showClusterOfEach(clusters) : undefined;
+  const showClusterOfEach = tool.cluster === "each" ? clusterOfEach(clusters) : undefined;
   const { $schema: _, ...schema } = z.toJSONSchema(inputSchema(tool, clusters), {
     io: "input",
-    ...(override && { override }),
+    override(shown) {
+      // No model counts characters, and every byte costs on every turn; an error names the limit to who exceeds it.
+      delete shown.jsonSchema.maxLength;
+      showClusterOfEach?.(shown);
+    },
   });
   return { ...schema, type: "object" };
 }
 
 /** Where each of a tool's requests takes a `cluster` of its own, it is shown there as other tools show theirs. */
-function showClusterOfEach(clusters: readonly string[]): z.core.ToJSONSchemaParams["override"] {
+function clusterOfEach(clusters: readonly string[]): NonNullable<z.core.ToJSONSchemaParams["override"]> {
   const names = [...clusters, "*"];
   const shown = { type: "string", ...(clusters.length <= mostNamesInEnum && { enum: names }) } as const;
   return ({ path, jsonSchema }) => {
@@ -39,6 +52,20 @@ function showClusterOfEach(clusters: readonly string[]): z.core.ToJSONSchemaPara
     const several = clusters.length > 1;
     jsonSchema.properties = several ? { cluster: shown, ...properties } : properties;
   };
+}
+
+/** The name of a cluster as an argument; which there are, the clusters' floor knows. */
+export const clusterArgument = z.string().max(longestClusterName);
+
+/** A list of at most `most` items as an argument; `toList` makes it of what models write instead of one. */
+export function listArgument<Item extends z.ZodType>(item: Item, most: number, toList: (given: unknown) => unknown) {
+  return z.preprocess((given, context) => {
+    const list = toList(given);
+    // Before the items are read, each of which could be wrong.
+    if (!Array.isArray(list) || list.length <= most) return list;
+    context.addIssue({ code: "too_big", origin: "array", maximum: most, input: list });
+    return z.NEVER;
+  }, z.array(item).min(1).max(most));
 }
 
 function inputSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodObject {
@@ -61,7 +88,7 @@ export function givenConsent(given: unknown): string | undefined {
 function clusterSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodType | undefined {
   if (tool.cluster === "none" || tool.cluster === "each" || clusters.length < 2) return undefined;
   const names = tool.cluster === "any" ? [...clusters, "*"] : clusters;
-  const name = clusters.length <= mostNamesInEnum ? z.enum(names) : z.string();
+  const name = clusters.length <= mostNamesInEnum ? z.enum(names) : clusterArgument;
   switch (tool.cluster) {
     case "any":
       return name.optional().describe("Default: all (`*`)");
@@ -79,7 +106,9 @@ function clusterSchema(tool: ToolDeclaration, clusters: readonly string[]): z.Zo
 export function argumentReader<Input extends z.ZodRawShape>(declaration: ToolDeclaration & { readonly input: Input }) {
   const { name: tool, cluster, input } = declaration;
   const own = { ...input, ...consentArgument(declaration) };
-  const schema = z.object(cluster === "none" || cluster === "each" ? own : { cluster: z.string().optional(), ...own });
+  const schema = z.object(
+    cluster === "none" || cluster === "each" ? own : { cluster: clusterArgument.optional(), ...own },
+  );
   const known = Object.keys(schema.shape);
   const valid = known.length === 0 ? "It takes no arguments." : `Valid arguments: ${known.join(", ")}.`;
   return (given: unknown): z.output<z.ZodObject<Input>> & { cluster?: string } => {
@@ -90,19 +119,47 @@ export function argumentReader<Input extends z.ZodRawShape>(declaration: ToolDec
       Object.entries(given ?? {}).filter(([name, value]) => value !== null && !addedByClients.has(name)),
     );
     const unknown = Object.keys(args).filter((name) => !known.includes(name));
-    const parsed = schema.safeParse(args);
+    const parsed = schema.safeParse(args, { reportInput: true });
+    // One for each argument, the last: what exceeds its limit may exceed all whole numbers, too.
+    const issues = [...new Map(parsed.error?.issues.map((issue) => [issue.path.join("."), issue])).values()];
     const wrong = [
-      ...unknown.map((name) => `there is no argument "${name}".${didYouMean(name, known)}`),
-      ...(parsed.error?.issues ?? []).map((issue) => worded(issue, args)),
+      ...unknown.slice(0, mostNamed).map((name) => noSuchArgument(name, known)),
+      ...issues.slice(0, mostNamed).map((issue) => worded(issue, args)),
     ];
+    const more = unknown.length + issues.length - wrong.length;
+    if (more > 0) wrong.push(`${count(more)} more ${more === 1 ? "is" : "are"} wrong.`);
     if (wrong.length > 0) throw new ArgumentError(`${tool}: ${wrong.join(" ")} ${valid}`);
     return parsed.data as z.output<z.ZodObject<Input>> & { cluster?: string };
   };
 }
 
+function noSuchArgument(name: string, known: readonly string[]): string {
+  if (name.length > longestShownName) return `there is no argument whose name has ${count(name.length)} characters.`;
+  return `there is no argument "${name}".${didYouMean(name, known)}`;
+}
+
+/** What is wrong with an argument. Its value is not repeated: it may be long, or a secret. */
 function worded(issue: z.core.$ZodIssue, args: Readonly<Record<string, unknown>>): string {
   const name = issue.path.join(".");
   if (issue.path.length === 1 && args[name] === undefined) return `${name} is missing.`;
   if (issue.code === "invalid_value") return `${name} must be one of ${issue.values.join(", ")}.`;
+  if (issue.code === "too_big") return `${name}: at most ${limit(issue.maximum, issue)}.`;
+  if (issue.code === "too_small") return `${name}: at least ${limit(issue.minimum, issue)}.`;
   return `${name}: ${issue.message}.`;
+}
+
+/** `64 characters, got 900,000` */
+function limit(
+  bound: number | bigint,
+  { origin, input }: { readonly origin: string; readonly input?: unknown },
+): string {
+  const unit = { string: " character", array: " item" }[origin];
+  const given = typeof input === "string" || Array.isArray(input) ? input.length : Number(input);
+  const plural = unit === undefined || bound === 1 ? (unit ?? "") : `${unit}s`;
+  return `${count(bound)}${plural}, got ${count(given)}`;
+}
+
+/** A number with commas between thousands; one that has no use for them as JavaScript writes it, `1e+300`. */
+function count(number: number | bigint): string {
+  return number < Number.MAX_SAFE_INTEGER ? number.toLocaleString("en") : String(number);
 }

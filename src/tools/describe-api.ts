@@ -5,7 +5,7 @@ import type { ApiEndpoint } from "../apidoc/types.ts";
 import { describeDifferences, shortVersion } from "../apidoc/versions.ts";
 import { namesGuest } from "../policy/guests.ts";
 import type { Method } from "../proxmox/message.ts";
-import { type ApiPath, formatPath, parsePath } from "../proxmox/path.ts";
+import { type ApiPath, formatPath, longestPath, parsePath } from "../proxmox/path.ts";
 import { failureText, ToolFailure } from "./failure.ts";
 import { methodArgument, splitMethod } from "./method.ts";
 import { type Edition, openEditions } from "./schemas.ts";
@@ -22,7 +22,7 @@ export const describeApi = defineTool({
     "Describes an API endpoint: parameters (* required) with types, defaults and choices, needed privileges, what it returns, whether it starts a task.",
   cluster: "any",
   input: {
-    path: z.string().max(2048).describe("With {node}, {vmid} or real values: /nodes/pve1/qemu/104/config"),
+    path: z.string().max(longestPath).describe("With {node}, {vmid} or real values: /nodes/pve1/qemu/104/config"),
     method: methodArgument.optional().describe("Default: all it has"),
     params: z.string().max(2000).optional().describe("Everything about these parameters only, such as `net*,scsi0`"),
   },

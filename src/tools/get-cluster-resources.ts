@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { didYouMean } from "../config/wording.ts";
 import { plainLine } from "../plain.ts";
+import { listArgument } from "./arguments.ts";
 import { askClusters } from "./ask-clusters.ts";
-import { fromJsonText } from "./data.ts";
+import { jsonText } from "./data.ts";
 import { ToolFailure } from "./failure.ts";
 import { type Column, columnNames, columnOf, type Section, sectionOf, sections } from "./resources/columns.ts";
 import { readCursor, writeCursor } from "./resources/cursor.ts";
@@ -13,10 +14,13 @@ import { mostCharacters } from "./room.ts";
 import { table } from "./table.ts";
 import { defineTool, readOnly } from "./tool.ts";
 
-const listOfNames = z.preprocess((given) => {
-  const list = fromJsonText(given);
-  return typeof list === "string" ? list.split(/[,\s]+/).filter((name) => name !== "") : list;
-}, z.array(z.string()).min(1));
+/** A list, its JSON text, or names between commas. */
+const listOfNames = jsonText(
+  listArgument(z.string().max(64), 50, (given) =>
+    typeof given === "string" ? given.split(/[,\s]+/).filter((name) => name !== "") : given,
+  ),
+  2000,
+);
 
 /** `get_cluster_resources`: guests, nodes, storage, pools and SDN over one cluster or all, one request to each. */
 export const getClusterResources = defineTool({
@@ -34,7 +38,7 @@ export const getClusterResources = defineTool({
       .describe(
         "Words in name, VMID, node, tags ...; status:running tag:prod node:pve1 pool: name:web* cpu>80 mem>90 disk>85 uptime<1d; - excludes",
       ),
-    sort: z.string().optional().describe("A field; -cpu: highest first"),
+    sort: z.string().max(64).optional().describe("A field; -cpu: highest first"),
     fields: listOfNames.optional().describe(`Instead of the usual: ${columnNames.join(", ")}`),
     limit: z.coerce.number().int().min(1).max(1000).default(50),
     cursor: z.string().max(8000).optional().describe("From the end of the page before"),

@@ -1,3 +1,4 @@
+import { failureText } from "./failure.ts";
 import { table } from "./table.ts";
 import { defineTool, readOnly } from "./tool.ts";
 
@@ -13,8 +14,13 @@ export const listClusters = defineTool({
   async run(_, { proxmox, signal }) {
     const rows = await Promise.all(
       proxmox.names.map(async (name) => {
-        const state = await proxmox.state(name, signal);
         const access = proxmox.access(name);
+        const state = await proxmox.state(name, signal).catch((error: unknown) => {
+          const reason = failureText(error);
+          if (reason === undefined || signal.aborted) throw error;
+          return reason;
+        });
+        if (typeof state === "string") return [name, "not asked", "", "", "", access, state];
         if (!state.reachable) return [name, "no answer", "", "", "", access, state.reason];
         const quorum = typeof state.quorate === "string" ? state.quorate : state.quorate ? "yes" : "NO";
         return [name, "reachable", state.version, quorum, `${state.nodesOnline} of ${state.nodes}`, access, ""];

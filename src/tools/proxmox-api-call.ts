@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parsePath } from "../proxmox/path.ts";
+import { longestPath, parsePath } from "../proxmox/path.ts";
 import { answerText, remarks } from "./api-answer.ts";
 import { dataArgument, readData } from "./data.ts";
 import { ToolFailure } from "./failure.ts";
@@ -19,6 +19,7 @@ Where a write starts a task, a moment is waited for it: the answer says how it e
   input: {
     path: z
       .string()
+      .max(longestPath)
       .describe(
         "API path without a query string: /nodes/pve1/status. /guests/{vmid or name}/... stands for its guest's /nodes/{node}/{qemu|lxc}/{vmid}/...",
       ),
@@ -37,7 +38,7 @@ Where a write starts a task, a moment is waited for it: the answer says how it e
       );
     }
     const request = { method, path: parsePath(bare), params: readData(data), signal, checked: true };
-    const answer = await proxmox.request(cluster, request);
+    using answer = await proxmox.request(cluster, request);
     const task = method === "GET" ? undefined : startedTask(answer.cluster, answer.data);
     if (task === undefined) return answerText(answer);
     const news = await watchStarted(task, context);

@@ -20,9 +20,12 @@ export function startedTask(cluster: string, data: unknown): TaskHandle | undefi
   return upid === undefined ? undefined : { ...upid, upid: String(data), cluster };
 }
 
-/** What reads a task through the policy. */
+/**
+ * What reads a task through the policy. These reads count toward the caller's requests and are never refused for them:
+ * a wait paces itself, and the end of a task that the caller started must not be lost to it.
+ */
 export function senderOf({ proxmox }: ToolContext, { cluster }: TaskHandle): Send {
-  return (request) => proxmox.request(cluster, request);
+  return (request) => proxmox.request(cluster, { ...request, isAdmitted: true });
 }
 
 /**

@@ -17,7 +17,7 @@ export const waitForTask = defineTool({
     "Waits until a task ends and says how, with its log's end; a failed task is an error with the lines that tell why. After the timeout: still running. Giving up the call ends the waiting, not the task.",
   cluster: "found",
   input: {
-    task: z.string().describe("Its handle, cluster/UPID, as other tools give it"),
+    task: z.string().max(512).describe("Its handle, cluster/UPID, as other tools give it"),
     timeout: z.coerce.number().min(0).max(mostSeconds).default(mostSeconds).describe("Seconds"),
   },
   annotations: readOnly,

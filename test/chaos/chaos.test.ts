@@ -12,7 +12,7 @@ import { listenTo } from "../support/listening.ts";
 import { type Identity, makeIdentity } from "../support/pki.ts";
 import { type Double, makeGuests, type Sender, type Toll, Traffic } from "./traffic.ts";
 
-/** How many calls; ten thousand by `bun run test:chaos`. */
+/** How many calls; ten thousand by `bun run check:long`. */
 const calls = Number(process.env["CHAOS_CALLS"] ?? 2_000);
 /** A failure's message has it: the same seed brings the same traffic and the same faults. */
 const seed = Number(process.env["CHAOS_SEED"] ?? 20_261_122);

@@ -5,11 +5,20 @@ import { openFleet } from "../../src/cli/fleet.ts";
 import { noAudit } from "../../src/policy/audit.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
+import { CallLimits } from "../../src/policy/limits.ts";
+import { AnswerMemory } from "../../src/proxmox/answer-memory.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
 
 test("a configuration that is read anew keeps what was sent to its clusters, for a write may be under way", () => {
   const consents = new Consents(noCodeDisplay);
-  const around = { library: new ApiLibrary(), consents, audit: noAudit, redactor: new Redactor() };
+  const around = {
+    library: new ApiLibrary(),
+    consents,
+    audit: noAudit,
+    limits: new CallLimits(() => embeddedDemo().config),
+    redactor: new Redactor(),
+    answerMemory: new AnswerMemory(),
+  };
   const before = openFleet(embeddedDemo(), around);
   const after = openFleet(embeddedDemo(), around, before.clusters);
   for (const name of ["alpha", "beta"]) {

@@ -28,7 +28,14 @@ test("callers arrive with their defaults, and nobody is there where the file say
     parallel_calls: 1,
   };
   expect(read({ callers: { ops: { token_sha256: first }, chat } }).callers).toEqual([
-    { name: "ops", tokenSha256: first, access: "full", clusters: undefined, requestsPerMinute: 600, parallelCalls: 20 },
+    {
+      name: "ops",
+      tokenSha256: first,
+      access: "full",
+      clusters: undefined,
+      requestsPerMinute: 3000,
+      parallelCalls: 20,
+    },
     {
       name: "chat",
       tokenSha256: second.toLowerCase(),

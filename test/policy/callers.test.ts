@@ -144,7 +144,7 @@ test("too many requests in a minute are answered with 429 and when to come back,
   const refused = await post("busy");
   expect(refused.status).toBe(429);
   expect(Number(refused.after)).toBeWithin(1, 61);
-  expect(refused.text).toContain("busy sent more requests than requests_per_minute allows");
+  expect(refused.text).toContain("busy has used up its requests of this minute (requests_per_minute: 5;");
   expect((await post("boss")).status).toBe(200);
 });
 

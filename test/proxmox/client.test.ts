@@ -8,6 +8,9 @@ import { canary, clusterAt, failureOf } from "./clusters.ts";
 
 const methods = ["GET", "POST", "PUT", "DELETE"] as const;
 
+/** One read and one write at a time. */
+const oneSlot = { slots: { total: 1, perRequester: 1 } };
+
 test("sends the token, asks for gzip, and reads the envelope", async () => {
   await using server = await startRawServer(
     reply(200, "OK", '{"data":[1],"total":7,"changes":"x"}', { date: "Mon, 23 Nov 2026 01:02:03 GMT" }),
@@ -20,6 +23,7 @@ test("sends the token, asks for gzip, and reads the envelope", async () => {
     endpoint: server.url,
     date: new Date("2026-11-23T01:02:03Z"),
     sentAt: expect.any(Date),
+    [Symbol.dispose]: expect.any(Function),
   });
   expect(server.requests[0]).toMatchObject({
     method: "GET",
@@ -177,7 +181,7 @@ test("recognizes what is not Proxmox, and shows what it saw", async () => {
 
 test("tells a caller's abort from a timeout, and both before from after sending", async () => {
   await using silent = await startRawServer(() => undefined);
-  const client = new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 60), { maxParallel: 1 });
+  const client = new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 60), oneSlot);
   for (const method of methods) {
     const seen = silent.requests.length;
     expect(await failureOf(client, { method, path: ["x"] })).toMatchObject({ kind: "timeout", sent: "maybe" });
@@ -235,32 +239,17 @@ test("a slow read is waited for although its endpoint takes no more connections 
 
 test("a request that waits for its turn counts its time, can be given up, and was not sent", async () => {
   await using silent = await startRawServer(() => undefined);
-  const client = new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 200), { maxParallel: 1 });
-  const running = failureOf(client, { method: "GET", path: ["first"] });
-  const late = failureOf(client, { method: "POST", path: ["second"], timeoutMs: 50 });
-  const given = failureOf(client, { method: "GET", path: ["third"], signal: AbortSignal.timeout(30) });
-  expect(await late).toMatchObject({ kind: "timeout", sent: "no" });
-  expect(await given).toMatchObject({ kind: "aborted", sent: "no" });
-  expect(await running).toMatchObject({ kind: "timeout" });
-  expect(silent.requests.map(({ target }) => target)).toEqual(["/api2/json/first"]);
-});
-
-test("runs no more requests at an endpoint at a time than it may", async () => {
-  let open = 0;
-  let most = 0;
-  await using server = await startRawServer((socket, request) => {
-    open += 1;
-    most = Math.max(most, open);
-    setTimeout(() => {
-      open -= 1;
-      replyData(null)(socket, request);
-    }, 10);
-  });
-  const client = new ProxmoxClient(clusterAt([server.url]), { maxParallel: 3 });
-  await Promise.all(
-    Array.from({ length: 12 }, (_, index) => client.request({ method: index % 2 ? "GET" : "POST", path: ["x"] })),
-  );
-  expect([most, server.requests.length]).toEqual([3, 12]);
+  const client = new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 200), oneSlot);
+  for (const method of ["GET", "POST"] as const) {
+    const running = failureOf(client, { method, path: ["first"] });
+    const late = failureOf(client, { method, path: ["second"], timeoutMs: 50 });
+    const given = failureOf(client, { method, path: ["third"], signal: AbortSignal.timeout(30) });
+    expect(await late).toMatchObject({ kind: "busy", sent: "no" });
+    expect(await given).toMatchObject({ kind: "aborted", sent: "no" });
+    expect(await running).toMatchObject({ kind: "timeout", sent: "maybe" });
+  }
+  const lines = silent.requests.map(({ method, target }) => `${method} ${target}`);
+  expect(lines).toEqual(["GET /api2/json/first", "POST /api2/json/first"]);
 });
 
 test("talks to a Proxmox inside this process", async () => {

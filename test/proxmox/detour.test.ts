@@ -164,7 +164,13 @@ test("an endpoint that kept silent for a write's whole time is asked last by the
 
 test("an endpoint that failed is asked last for three quarters of the time at least, by chance a little longer", async () => {
   const cluster = clusterAt(["https://pve1:8006"]);
-  const options = { fetch: undefined, maxAnswerBytes: 1, maxParallel: 1, connectMs: 1, redactor: new Redactor() };
+  const options = {
+    fetch: undefined,
+    maxAnswerBytes: 1,
+    slots: { total: 1, perRequester: 1 },
+    connectMs: 1,
+    redactor: new Redactor(),
+  };
   const began = performance.now();
   const lasted = await Promise.all(
     Array.from({ length: 40 }, async () => {

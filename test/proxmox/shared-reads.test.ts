@@ -46,18 +46,18 @@ test("identical reads at a time are one request, and all get its answer", async 
   expect((await later).data).toBe(2);
 });
 
-test("reads that differ in path, parameters, asker or time are requests of their own", async () => {
+test("reads that differ in path, parameters, requester or time are requests of their own", async () => {
   await using server = await startQuick();
   const client = new ProxmoxClient(clusterAt([server.url]));
-  const requests: ProxmoxRequest[] = [
-    nodes,
-    { ...nodes, path: ["version"] },
-    { ...nodes, params: { type: "vm" } },
-    { ...nodes, asker: "ada" },
-    { ...nodes, asker: "bob" },
-    { ...nodes, timeoutMs: 4_000 },
+  const requests: [ProxmoxRequest, requester?: { name: string }][] = [
+    [nodes],
+    [{ ...nodes, path: ["version"] }],
+    [{ ...nodes, params: { type: "vm" } }],
+    [nodes, { name: "ada" }],
+    [nodes, { name: "bob" }],
+    [{ ...nodes, timeoutMs: 4_000 }],
   ];
-  const answers = await Promise.all([...requests, ...requests].map((request) => client.request(request)));
+  const answers = await Promise.all([...requests, ...requests].map((request) => client.request(...request)));
   expect(new Set(answers.map(({ data }) => data)).size).toBe(requests.length);
   expect(server.requests).toHaveLength(requests.length);
 });
@@ -110,8 +110,9 @@ test("an error is everybody's who waits, and nobody's who asks later", async () 
 test("the list of resources serves for a second, unless it is to decide something", async () => {
   await using server = await startQuick();
   const client = new ProxmoxClient(clusterAt([server.url]));
-  const ask = async (more: Partial<ProxmoxRequest> = {}) => (await client.request({ ...resources, ...more })).data;
-  expect([await ask(), await ask(), await ask({ fresh: true }), await ask({ asker: "ada" })]).toEqual([1, 1, 2, 3]);
+  const ask = async (more: Partial<ProxmoxRequest> = {}, requester?: { name: string }) =>
+    (await client.request({ ...resources, ...more }, requester)).data;
+  expect([await ask(), await ask(), await ask({ fresh: true }), await ask({}, { name: "ada" })]).toEqual([1, 1, 2, 3]);
   await Bun.sleep(1_100);
   expect(await ask()).toBe(4);
 });

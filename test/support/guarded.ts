@@ -7,6 +7,7 @@ import { local } from "../../src/policy/caller.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard, type Proxmox } from "../../src/policy/guard.ts";
+import { CallLimits } from "../../src/policy/limits.ts";
 import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
 
 /** A configuration of these clusters and nothing else. */
@@ -34,5 +35,6 @@ export function guarded(
 ): Proxmox {
   const config = configOf(clusters);
   const consents = new Consents(noCodeDisplay);
-  return guard({ clusters: new ClusterManager(clusters, optionsOf), config, library, consents, audit })(call);
+  const limits = new CallLimits(() => config);
+  return guard({ clusters: new ClusterManager(clusters, optionsOf), config, library, consents, audit, limits })(call);
 }

@@ -71,8 +71,8 @@ export function listenTo(
   const log = keptLog();
   const seal = new Seal(config);
   const consents = new Consents(noCodeDisplay);
-  const around = guard({ clusters, config, library: new ApiLibrary(), consents, audit: noAudit });
   const limits = new CallLimits(() => config);
+  const around = guard({ clusters, config, library: new ApiLibrary(), consents, audit: noAudit, limits });
   const { calls } = unlimited;
   const createServer = serverFactory({ tools, guard: () => around, limits, calls, version: "0.0.0", log, redactor });
   const served = { ...unlimited, callers: () => config.callers, createServer, limits, seal, log, redactor };

@@ -37,7 +37,7 @@ test("null counts as not given", async () => {
 
 test("every wrong argument is named at once, with the valid ones", async () => {
   expect(await refusal("get_cluster_resources", { kluster: "alpha", type: "vms", limit: 5000 })).toMatchInlineSnapshot(
-    `"get_cluster_resources: there is no argument "kluster". Did you mean "cluster"? type must be one of vm, qemu, lxc, node, storage, pool, sdn. limit: Too big: expected number to be <=1000. Valid arguments: cluster, type, search, sort, fields, limit, cursor."`,
+    `"get_cluster_resources: there is no argument "kluster". Did you mean "cluster"? type must be one of vm, qemu, lxc, node, storage, pool, sdn. limit: at most 1,000, got 5,000. Valid arguments: cluster, type, search, sort, fields, limit, cursor."`,
   );
   expect(await refusal("proxmox_api_call", { cluster: "alpha", method: "PATCH" })).toMatchInlineSnapshot(
     `"proxmox_api_call: path is missing. method must be one of GET, POST, PUT, DELETE. Valid arguments: cluster, path, method, data, consent."`,

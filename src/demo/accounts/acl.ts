@@ -36,8 +36,24 @@ function entries({ world, who }: Call): object[] {
 const normalized = (path: string): string => `/${path.split("/").filter(Boolean).join("/")}`;
 
 /** The paths on which there may be ACL entries (`check_path` of pve-access-control, without its SDN branches). */
-const aclPath =
-  /^\/(access(\/(groups|realm)(\/[\w.-]+)?)?|nodes(\/[\w.-]+)?|pool(\/[\w.-]+){0,3}|sdn(\/[\w.-]+){0,4}|storage(\/[\w.-]+)?|vms(\/[1-9]\d{2,})?|mapping(\/[\w.-]+){0,2})?$/;
+function isAclPath(path: string): boolean {
+  const [, branch = "", ...below] = path.split("/");
+  const form = branch === "vms" ? /^[1-9]\d{2,}$/ : /^[\w.-]+$/;
+  const isKnown = branch !== "access" || below[0] === undefined || below[0] === "groups" || below[0] === "realm";
+  return isKnown && below.length <= (deepest.get(branch) ?? -1) && below.every((segment) => form.test(segment));
+}
+
+/** How many segments may follow the first. */
+const deepest: ReadonlyMap<string, number> = new Map([
+  ["", 0],
+  ["access", 2],
+  ["mapping", 2],
+  ["nodes", 1],
+  ["pool", 3],
+  ["sdn", 4],
+  ["storage", 1],
+  ["vms", 1],
+]);
 
 function change(call: Call): void {
   const { acl, roles } = call.world;
@@ -49,7 +65,7 @@ function change(call: Call): void {
   const propagate = call.number("propagate", 1) === 1 ? 1 : 0;
   const removes = call.params["delete"] === 1;
   const path = normalized(call.text("path"));
-  if (!removes && !aclPath.test(path)) throw refused({ path: `invalid ACL path '${path}'` });
+  if (!removes && !isAclPath(path)) throw refused({ path: `invalid ACL path '${path}'` });
   for (const roleid of words(call.text("roles"))) {
     if (!roles.has(roleid)) throw died(`ACL update failed: role '${roleid}' does not exist`);
     for (const type of ["group", "user", "token"] as const)

@@ -22,7 +22,7 @@ export function aliasEndpoints({ path: base, audit, modify, key }: Place): reado
     return alias;
   };
   const guarded = (call: Call): void => unmodified(call.text("digest"), digest(...rows(call)));
-  const name = text("The alias.", { pattern: "[A-Za-z][A-Za-z0-9\\-_]+", minLength: 2, maxLength: 64 });
+  const name = text("The alias.", { pattern: /^[A-Za-z][A-Za-z0-9\-_]+$/, minLength: 2, maxLength: 64 });
   const cidr = text("An address or a network.");
   const guard = { digest: text("Refuse when the aliases have another digest.", { maxLength: 64 }) };
   return [

@@ -63,7 +63,7 @@ export function ipsetEndpoints({ path: base, audit, modify, key }: Place): reado
     ipsets.set(name, { comment: call.text("comment") || old?.comment, entries: old?.entries ?? [] });
   };
   const guard = { digest: text("Refuse when they have another digest.", { maxLength: 64 }) };
-  const name = text("The set's name.", { pattern: "[A-Za-z][A-Za-z0-9\\-_]+", minLength: 2, maxLength: 64 });
+  const name = text("The set's name.", { pattern: /^[A-Za-z][A-Za-z0-9\-_]+$/, minLength: 2, maxLength: 64 });
   const note = { comment: text("A note."), nomatch: flag("Leave it out of the set.") };
   const cidr = text("An address or a network.");
   return [

@@ -111,7 +111,7 @@ const properties: Parameters = optional({
   source: text("Where from: an address, an alias, or a set as `+name`."),
   sport: text("The port it comes from."),
 });
-const action = text("ACCEPT, DROP, REJECT or a security group.", { pattern: "[A-Za-z][A-Za-z0-9\\-_]+" });
+const action = text("ACCEPT, DROP, REJECT or a security group.", { pattern: /^[A-Za-z][A-Za-z0-9\-_]+$/ });
 const type = choice("The direction.", ["in", "out", "forward", "group"]);
 
 /** The rules of one place; all carry one digest. */

@@ -1,4 +1,4 @@
-import { ProxmoxError } from "../../proxmox/errors.ts";
+import { isUnread, ProxmoxError } from "../../proxmox/errors.ts";
 import { formatPath } from "../../proxmox/path.ts";
 import { diskKey, propertiesOf, volumesOf } from "../classes/parameters/property.ts";
 import { type Guest, guestListPath } from "../guests.ts";
@@ -84,7 +84,7 @@ export async function listGuests({ guests }: Planned): Promise<readonly Guest[] 
   try {
     return await guests();
   } catch (error) {
-    if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
+    if (!(error instanceof ProxmoxError) || isUnread(error)) throw error;
     return error.what;
   }
 }

@@ -1,6 +1,6 @@
 import PQueue from "p-queue";
 import type { ProxmoxRequest } from "../../proxmox/client.ts";
-import { ProxmoxError } from "../../proxmox/errors.ts";
+import { isUnread, ProxmoxError } from "../../proxmox/errors.ts";
 import { formatPath } from "../../proxmox/path.ts";
 import { classify } from "../classes/classify.ts";
 import type { FactList, Row } from "./facts.ts";
@@ -60,7 +60,7 @@ export function lookAt({ cluster, request, mayRead }: Planned, facts: FactList):
         unlooked: false,
       };
     } catch (error) {
-      if (!(error instanceof ProxmoxError) || error.kind === "aborted") throw error;
+      if (!(error instanceof ProxmoxError) || isUnread(error)) throw error;
       const unlooked = error.kind === "unknown-endpoint" || error.kind === "ticket-only";
       return { missing: error.what, absent: isAbsent(error), withheld: false, unlooked };
     }

@@ -1,7 +1,7 @@
-import type { Cluster } from "../../clusters.ts";
 import type { ProxmoxRequest } from "../../proxmox/client.ts";
 import type { ApiPath } from "../../proxmox/path.ts";
 import type { Subject } from "../affected.ts";
+import type { CallerCluster } from "../caller-cluster.ts";
 import type { Classified } from "../classes/classify.ts";
 import type { Guest } from "../guests.ts";
 import type { Facts } from "./facts.ts";
@@ -34,7 +34,7 @@ export function endpointOf(method: string, { template = "" }: Pick<Classified, "
 
 /** What a plan is made of. */
 export interface Planned {
-  readonly cluster: Cluster;
+  readonly cluster: CallerCluster;
   readonly request: ProxmoxRequest;
   readonly classified: Classified;
   readonly subjects: readonly Subject[];

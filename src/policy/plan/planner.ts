@@ -14,7 +14,7 @@ import { type OtherGuests, otherGuests } from "./targets/bulk.ts";
 import { describers } from "./targets/index.ts";
 import { describeObject } from "./targets/object.ts";
 import { undoText } from "./undo.ts";
-import { formLine, pathText, quote } from "./wording.ts";
+import { fileOf, formLine, pathText, quote } from "./wording.ts";
 
 /** The longest of the two lines that sum a plan up, in characters; a form shows less. */
 const longestLine = 160;
@@ -168,8 +168,7 @@ function wordsOf({ cluster, classified: { template = "", values } }: Planned): r
   const last = values[variables.at(-1)?.[1] ?? ""];
   if (last === undefined) return [cluster.name];
   // A volume goes by the name of its file, too: `local:backup/vzdump-...` is long enough without its storage.
-  const [file = last] = /[^:/]+$/.exec(last) ?? [];
-  return file === last ? [last] : [file, last];
+  return [...new Set([fileOf(last), last])];
 }
 
 function upper(text: string): string {

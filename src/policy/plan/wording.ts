@@ -5,7 +5,7 @@
 export const formLine = 74;
 
 /** What no reader sees, or sees as a space: all of it is escaped in values that a human judges. */
-const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800[\p{Zs}--\u0020]]/gv;
+const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|[^\P{Zs} ]/gu;
 
 /** A text as JSON, with all that cannot be seen escaped: one line, and never to be taken for one of ours. */
 export function quote(value: unknown): string {
@@ -18,6 +18,12 @@ export function quote(value: unknown): string {
 export function nameText(name: string, longest = 80): string {
   if (/^[\w.:@/!+-]+$/.test(name) && name.length <= longest) return name;
   return name.length <= longest ? quote(name) : `${quote(name.slice(0, longest).toWellFormed())}...`;
+}
+
+/** The file that a volume's name ends in, `vzdump-...` of `local:backup/vzdump-...`; the whole name where it ends in none. */
+export function fileOf(volid: string): string {
+  const file = volid.slice(Math.max(volid.lastIndexOf(":"), volid.lastIndexOf("/")) + 1);
+  return file === "" ? volid : file;
 }
 
 /** A value of a setting, bounded; `not set` for none. */

@@ -39,7 +39,7 @@ export function asker({ proxmox, signal }: ToolContext, cluster: string): Asker 
     try {
       return await queue.add(async () => {
         const request = { method: "GET", path, plain: true, signal: within, timeoutMs: questionMs } as const;
-        const answer = await proxmox.request(cluster, { ...request, ...(params !== undefined && { params }) });
+        using answer = await proxmox.request(cluster, { ...request, ...(params !== undefined && { params }) });
         const received = Date.now() / 1000;
         const sent = answer.sentAt === undefined ? received : answer.sentAt.getTime() / 1000;
         return { value: parse(answer.data, { sent, received }), date: answer.date };

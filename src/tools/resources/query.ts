@@ -1,4 +1,5 @@
 import { nearest } from "../../config/nearest.ts";
+import { glob } from "../../glob.ts";
 import { ToolFailure } from "../failure.ts";
 import { isOn, nameOf, type Resource, ratio } from "./resource.ts";
 
@@ -211,24 +212,7 @@ function readAmount(key: string, value: string, whole: string): { unit: keyof Am
 
 /** Most values are compared whole, without regard to letters; `*` stands for any characters. */
 function matcher(value: string, part: boolean): (text: string) => boolean {
-  const wanted = value.toLowerCase();
-  if (!wanted.includes("*"))
-    return (text) => (part ? text.toLowerCase().includes(wanted) : text.toLowerCase() === wanted);
-  const parts = wanted.split("*");
-  return (text) => fitsParts(text.toLowerCase(), parts);
-}
-
-/** Goes once through the text, so that many `*` cost no more than one. */
-function fitsParts(text: string, [first = "", ...others]: readonly string[]): boolean {
-  const last = others.pop() ?? "";
-  if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last)) return false;
-  let at = first.length;
-  for (const part of others) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return at <= text.length - last.length;
+  return glob(part && !value.includes("*") ? `*${value}*` : value);
 }
 
 function unquote(value: string, whole: string): string {

@@ -113,20 +113,17 @@ export function ratio(part: number | undefined, whole: number | undefined): numb
  * another order every time (`PVE::Cluster::get_nodelist`), and a cursor wants it to be the same thing on every page.
  */
 export function foldShared(resources: readonly Resource[]): Resource[] {
-  const folded = new Map<string, Resource>();
-  for (const resource of resources) {
-    const { type, shared, storage, cluster, node = "", status } = resource;
-    const key =
-      type === "storage" && shared === 1 ? JSON.stringify([cluster, storage]) : JSON.stringify([cluster, resource.id]);
-    const known = folded.get(key);
-    if (known === undefined) folded.set(key, resource);
+  const groups = Map.groupBy(resources, ({ type, shared, storage, cluster, id }) =>
+    JSON.stringify(type === "storage" && shared === 1 ? [cluster, storage] : [cluster, id]),
+  );
+  return [...groups.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    if (others.length === 0) return [first];
+    const all = [first, ...others];
     // A node that does not report knows nothing of it; a node that does reports more.
-    else {
-      const better = known.status === "available" || status !== "available" ? known : resource;
-      const nodes = [...(known.node?.split(",") ?? []), node].sort().join(",");
-      const [id = resource.id] = [known.id, resource.id].sort();
-      folded.set(key, { ...better, id, node: nodes });
-    }
-  }
-  return [...folded.values()];
+    const best = all.find(({ status }) => status === "available") ?? first;
+    const [id = first.id] = all.map((each) => each.id).sort();
+    const nodes = all.map(({ node = "" }) => node).sort();
+    return [{ ...best, id, node: nodes.join(",") }];
+  });
 }

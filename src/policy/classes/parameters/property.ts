@@ -14,14 +14,22 @@ export function anyPart(text: string, fits: (part: string) => boolean): boolean 
   return text.split(",").some((part) => fits(part.trim()));
 }
 
+const yes = ["1", "on", "yes", "true"];
+const no = ["0", "off", "no", "false"];
+
 /** Whether a property string says yes to a key. */
 export function saysYes(text: string, key: string): boolean {
-  return anyPart(text, (part) => new RegExp(`^${key}=(?:1|on|yes|true)$`, "i").test(part));
+  return says(text, key, yes);
 }
 
 /** Whether a property string says no to a key. */
 export function saysNo(text: string, key: string): boolean {
-  return anyPart(text, (part) => new RegExp(`^${key}=(?:0|off|no|false)$`, "i").test(part));
+  return says(text, key, no);
+}
+
+function says(text: string, key: string, values: readonly string[]): boolean {
+  const parts = values.map((value) => `${key}=${value}`);
+  return anyPart(text, (part) => parts.includes(part.toLowerCase()));
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Context, Describer } from "../describer.ts";
 import type { Row } from "../facts.ts";
 import { findGuest, guestLabel, refuseUnread } from "../guest-state.ts";
 import { objectIn, rowsIn, textIn, yes } from "../look.ts";
-import { ageText, count, dateText, listText, nameText, sizeText } from "../wording.ts";
+import { ageText, count, dateText, fileOf, listText, nameText, sizeText } from "../wording.ts";
 
 /** What a token needs to read volumes. */
 const volumeRight = "The token needs Datastore.Audit on the storage and VM.Audit or VM.Backup on the guest.";
@@ -33,7 +33,7 @@ export const describeVolumeDeletion: Describer = async (context) => {
   const backup = isBackup(volid);
   const newest = backup ? rankOf(row, others) : undefined;
   const vmid = textIn(row?.["vmid"]);
-  const [storage = "", file = volid] = [volid.slice(0, volid.indexOf(":")), /[^:/]+$/.exec(volid)?.[0]];
+  const [storage, file] = [volid.slice(0, volid.indexOf(":")), fileOf(volid)];
   const uses = backup ? [] : await usesOf(context, volid, vmid);
   const size = sizeText(row?.["size"]) ?? "size not known";
   // The name of a backup's file is longer than a line; guest, storage and time tell it from others.
@@ -156,7 +156,7 @@ async function readVolume(context: Context) {
   const name = values["volume"] ?? path[5] ?? "";
   const volid = name.includes(":") ? name : `${storage}:${name}`;
   const list = path.slice(0, 5);
-  const vmid = /(?:vzdump-[a-z]+-|(?:vm|ct)\/|(?:vm|base|subvol|basevol)-)(\d{1,10})[-/]/.exec(volid)?.[1];
+  const vmid = /(?:vzdump-[a-z]{1,20}-|(?:vm|ct)\/|(?:vm|base|subvol|basevol)-)(\d{1,10})[-/]/.exec(volid)?.[1];
   const [one, many] = await Promise.all([look(path), look(list, vmid === undefined ? {} : { vmid })]);
   const rows = rowsIn(many);
   const listed = rows?.find((row) => row["volid"] === volid);

@@ -44,8 +44,10 @@ const gravity: readonly RegExp[] = [
   /^VM\.GuestAgent\.(?!Audit$)|^VM\.Monitor$/,
   /^Mapping\.Modify$|^SDN\.Allocate$|^Pool\.Allocate$/,
   /^VM\.(?:Config\.|Console$|Migrate$|PowerMgmt$|Snapshot|Backup$|Clone$)/,
-  /^(?!.*\.(?:Audit|Use)$)/,
 ];
+
+/** What only lets read or use something: the least of all. */
+const harmless = /\.(?:Audit|Use)$/;
 
 /** So many privileges of a role are named on line 2. */
 const mostNamed = 2;
@@ -59,7 +61,7 @@ export function isBuiltIn(role: string): boolean {
 export function byGravity(privileges: readonly string[]): readonly string[] {
   const rank = (privilege: string) => {
     const at = gravity.findIndex((kind) => kind.test(privilege));
-    return at < 0 ? gravity.length : at;
+    return at >= 0 ? at : gravity.length + Number(harmless.test(privilege));
   };
   return privileges.toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }

@@ -1,0 +1,233 @@
+import { expect, test } from "bun:test";
+import type { Socket } from "node:net";
+import { gzipSync } from "node:zlib";
+import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { createDemo } from "../../src/demo/index.ts";
+import { AnswerMemory, AnswerWeight, UsedAnswers } from "../../src/proxmox/answer-memory.ts";
+import { ProxmoxClient, type ProxmoxRequest } from "../../src/proxmox/client.ts";
+import type { Requester } from "../../src/proxmox/requester.ts";
+import { until } from "../support/listening.ts";
+import { type RawServer, replyData, startRawServer } from "../support/raw-server.ts";
+import { clusterAt } from "./clusters.ts";
+
+const kib = 1024;
+
+/** An answer that weighs so many KiB, or a little less. */
+function bodyOf(weightKib: number): string {
+  return JSON.stringify({ data: "x".repeat((weightKib * kib) / 4 - 100) });
+}
+
+/** An answer in two halves. */
+interface HalfAnswer {
+  readonly path: string;
+  /** Sends the rest; the first half went out when the request came. */
+  finish(): void;
+}
+
+/** A server whose answers weigh what their path says, `/600` KiB; those below `/half` come in halves. */
+async function startWeighty(): Promise<RawServer & { readonly halves: readonly HalfAnswer[] }> {
+  const halves: HalfAnswer[] = [];
+  const server = await startRawServer((socket: Socket, { target, method }) => {
+    const path = target.replace("/api2/json", "");
+    const body = method === "GET" ? bodyOf(Number(/\d+/.exec(path)?.[0])) : '{"data":null}';
+    const head = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+    if (!path.startsWith("/half")) {
+      socket.write(head + body);
+      return;
+    }
+    const middle = body.length / 2;
+    socket.write(head + body.slice(0, middle));
+    halves.push({ path, finish: () => socket.write(body.slice(middle)) });
+  });
+  return { ...server, halves };
+}
+
+const read = (...path: string[]): ProxmoxRequest => ({ method: "GET", path });
+
+/** A requester whose answers are in use until its call ends. */
+function calling(name: string): Requester & { readonly answers: UsedAnswers } {
+  return { name, answers: new UsedAnswers() };
+}
+
+/** A client whose answers may weigh a MiB together, and three quarters of one for one requester. */
+function clientOf(server: RawServer, timeoutMs = 5_000): ProxmoxClient {
+  const answerMemory = new AnswerMemory(1024 * kib);
+  return new ProxmoxClient(clusterAt([server.url], { mode: "off" }, timeoutMs), { answerMemory });
+}
+
+/** Whether a promise is settled after all that could settle it now has had its turn. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const note = () => {
+    settled = true;
+  };
+  promise.then(note, note);
+  await Bun.sleep(50);
+  return settled;
+}
+
+test("an answer waits while others use the memory, and is read once they are dropped", async () => {
+  await using server = await startWeighty();
+  const client = clientOf(server);
+  const ada = calling("ada");
+  const first = await client.request(read("600"), ada);
+  const second = client.request(read("601"), ada);
+  expect(await isSettled(second)).toBe(false);
+  first[Symbol.dispose]();
+  expect(String((await second).data)).toHaveLength(bodyOf(601).length - 11);
+  // The end of the call drops what it did not.
+  const third = client.request(read("602"), calling("ada"));
+  expect(await isSettled(third)).toBe(false);
+  ada.answers[Symbol.dispose]();
+  await third;
+});
+
+test("what cannot be read in time says how much is read already, the limit and its setting", async () => {
+  await using server = await startWeighty();
+  const client = clientOf(server);
+  const ada = calling("ada");
+  await client.request(read("600"), ada);
+  const late = client.request({ ...read("700"), timeoutMs: 80 }, ada).catch(String);
+  expect(await late).toMatch(
+    /^GET \/700 on prod: it waited 80 ms for memory: this server is reading 1 MiB of answers already \(limit 1 MiB, MCP_ANSWER_MEMORY_MIB\)\nAsk for less, or later\.$/,
+  );
+  const given = client.request({ ...read("700"), signal: AbortSignal.timeout(80) }, ada).catch(String);
+  expect(await given).toContain("given up by the caller before the answer came, while it waited for memory");
+});
+
+test("an answer that weighs more than all memory is read alone", async () => {
+  await using server = await startWeighty();
+  const client = clientOf(server);
+  const ada = calling("ada");
+  const large = await client.request(read("9000"), ada);
+  const next = client.request(read("9001"), calling("bob"));
+  expect(await isSettled(next)).toBe(false);
+  large[Symbol.dispose]();
+  await next;
+});
+
+test("answers that are read by halves together do not block each other", async () => {
+  await using server = await startWeighty();
+  const client = clientOf(server);
+  const paths = Array.from({ length: 12 }, (_, index) => read("half", String(900 + index)));
+  const answers = paths.map(async (path, index) => {
+    using answer = await client.request(path, calling(index % 2 === 0 ? "ada" : "bob"));
+    return String(answer.data).length;
+  });
+  await until(() => server.halves.length === 12);
+  expect(await isSettled(Promise.race(answers))).toBe(false);
+  // The youngest first: none of them may wait for one that is older.
+  for (const { finish } of server.halves.toReversed()) finish();
+  expect(await Promise.all(answers)).toHaveLength(12);
+});
+
+test("small answers and writes never wait, and one requester leaves memory for others", async () => {
+  await using server = await startWeighty();
+  const client = clientOf(server, 2_000);
+  await client.request(read("700"), calling("ada"));
+  const waiting = client.request(read("701"), calling("ada"));
+  expect(await isSettled(waiting)).toBe(false);
+  await client.request(read("200"), calling("bob"));
+  await client.request(read("201"), calling("bob"));
+  await client.request({ method: "PUT", path: ["1"] }, calling("ada"));
+  expect(await isSettled(waiting)).toBe(false);
+  expect(await waiting.catch(({ kind }) => kind)).toBe("busy");
+});
+
+test.each([
+  ["is given up", (_: Socket, given: AbortController) => given.abort()],
+  ["breaks off", (socket: Socket) => socket.destroy()],
+  ["is too large", (socket: Socket) => socket.write("y".repeat(300 * kib))],
+] as const)("a read that %s half-way gives its memory back", async (_, end) => {
+  const sockets: Socket[] = [];
+  await using server = await startRawServer((socket) => {
+    sockets.push(socket);
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${9000 * kib}\r\n\r\n${"y".repeat(768 * kib)}`);
+  });
+  const answerMemory = new AnswerMemory(10 * 1024 * kib);
+  const client = new ProxmoxClient(clusterAt([server.url]), { answerMemory, maxAnswerBytes: 1024 * kib });
+  const inUse = (mib: number) => until(() => answerMemory.describe().what.includes(`is reading ${mib} MiB`));
+  const given = new AbortController();
+  const broken = ["one", "two"].map((name) =>
+    client.request({ ...read(name), signal: given.signal }, calling(name)).catch(({ kind }) => kind),
+  );
+  await inUse(6);
+  for (const socket of sockets) end(socket, given);
+  const kinds = await Promise.all(broken);
+  expect(kinds[0]).toBeOneOf(["aborted", "broken-answer", "too-large"]);
+  await inUse(0);
+});
+
+test("an answer that several use is dropped by the last of them", async () => {
+  await using server = await startWeighty();
+  const client = clientOf(server);
+  const [one, two] = [calling("ada"), calling("ada")];
+  const [first, second] = await Promise.all([client.request(read("600"), one), client.request(read("600"), two)]);
+  expect(server.requests).toHaveLength(1);
+  const next = client.request(read("601"), one);
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  expect(await isSettled(next)).toBe(false);
+  second[Symbol.dispose]();
+  await next;
+});
+
+test("an endpoint whose answer waits for memory is not silent: no other one is asked instead", async () => {
+  await using first = await startWeighty();
+  await using second = await startRawServer(replyData("second"));
+  const cluster = clusterAt([first.url, second.url]);
+  const client = new ProxmoxClient(cluster, { answerMemory: new AnswerMemory(1024 * kib), patienceMs: 60 });
+  const held = await client.request(read("600"), calling("ada"));
+  const waiting = client.request(read("601"), calling("ada"));
+  await until(() => first.requests.length === 2);
+  await Bun.sleep(200);
+  expect(second.requests).toHaveLength(0);
+  held[Symbol.dispose]();
+  expect((await waiting).endpoint).toBe(first.url);
+});
+
+test("the download of an API schema takes memory, and gives it back", async () => {
+  const [alpha] = createDemo({ authDelayMs: 0 }).clusters;
+  if (alpha === undefined) throw new Error("no demo");
+  const answerMemory = new AnswerMemory(1024 * kib);
+  const client = new ProxmoxClient(clusterAt(["https://demo:8006"]), {
+    answerMemory,
+    fetch: async (request) =>
+      request.url.endsWith("/version") ? Response.json({ data: { version: "9.1" } }) : await alpha.fetch(request),
+  });
+  const library = new ApiLibrary();
+  const loading = library.schema(client);
+  await until(() => !answerMemory.describe().what.includes("is reading 0 MiB"));
+  expect((await loading).schema).toBeDefined();
+  await until(() => answerMemory.describe().what.includes("is reading 0 MiB"));
+});
+
+test("what a compressed answer weighs is what it is decompressed", async () => {
+  const packed = gzipSync(bodyOf(700));
+  await using server = await startRawServer((socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`);
+    socket.write(packed);
+  });
+  const client = clientOf(server, 500);
+  await client.request(read("1"), calling("ada"));
+  const late = client.request(read("2"), calling("ada")).catch(String);
+  expect(await late).toContain("it waited 500 ms for memory");
+});
+
+function weigh(...parts: readonly Uint8Array[]): number {
+  const weight = new AnswerWeight();
+  return parts.reduce((sum, part) => sum + weight.add(part), 0);
+}
+
+test("objects weigh more than their text, and only in JSON", () => {
+  const text = JSON.stringify({ data: Array.from({ length: 100 }, () => ({})) });
+  expect(weigh(Buffer.from(text))).toBe(4 * text.length + 64 * 102);
+  expect(weigh(Buffer.from(` ${text}`))).toBe(4 * (text.length + 1));
+});
+
+test("brackets within texts are no objects, wherever an answer is cut into parts", () => {
+  const bytes = Buffer.from(JSON.stringify({ "a{": ['"{[\\', '["{\\', ["\\\\"], "{"] }));
+  for (let cut = 1; cut <= bytes.length; cut++) {
+    expect(weigh(bytes.subarray(0, cut), bytes.subarray(cut))).toBe(4 * bytes.length + 64 * 3);
+  }
+});
