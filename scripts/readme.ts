@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import schema from "../schema/clusters.schema.json" with { type: "json" };
 import { subCommands } from "../src/cli/index.ts";
 import { settings } from "../src/config/settings.ts";
-import { tools } from "../src/tools/index.ts";
+import { tools } from "../src/tools/catalog/index.ts";
 
 /** The README, whose tables this script writes between their markers. */
 export const readme = fileURLToPath(new URL("../README.md", import.meta.url));

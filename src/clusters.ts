@@ -1,9 +1,9 @@
 import type { ClusterConfig } from "./config/types.ts";
 import { didYouMean } from "./config/wording.ts";
 import { ProxmoxClient, type ProxmoxClientOptions, type Sender } from "./proxmox/client.ts";
-import { ProxmoxError } from "./proxmox/errors.ts";
+import { ProxmoxError } from "./proxmox/errors/proxmox-error.ts";
 import type { Requester } from "./proxmox/requester.ts";
-import { until } from "./proxmox/until.ts";
+import { until } from "./proxmox/transport/abortable.ts";
 
 /** A request named no cluster where several exist, or one that does not exist. The message lists those that do. */
 export class ClusterChoiceError extends Error {

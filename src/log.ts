@@ -1,8 +1,8 @@
 import { type ConsolaReporter, createConsola, LogLevels } from "consola/core";
 import type { LogConfig } from "./config/types.ts";
 import { LineQueue } from "./line-queue.ts";
-import { plain, plainJson } from "./plain.ts";
 import type { Redactor } from "./redact/redactor.ts";
+import { plain, plainJson } from "./sanitize.ts";
 
 /** The log, on stderr: stdout belongs to the protocol when the transport is stdio. */
 export interface Log {

@@ -13,14 +13,14 @@ const floors = [
     "glob.ts",
     "line-queue.ts",
     "log.ts",
-    "plain.ts",
+    "sanitize.ts",
     "version.ts",
-    "seal.ts",
+    "signer.ts",
     "within.ts",
     "redact",
   ],
   ["proxmox"],
-  ["clusters.ts", "demo", "apidoc"],
+  ["clusters.ts", "simulator", "apidoc"],
   ["policy"],
   ["tools"],
   ["mcp"],
@@ -65,8 +65,10 @@ test("imports go down only, or stay in their room", () => {
   expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
 });
 
-test("only the command line imports the demo", () => {
-  const others = imports.filter(({ from, to }) => roomOf(to) === "demo" && !["demo", "cli"].includes(roomOf(from)));
+test("only the command line imports the simulator", () => {
+  const others = imports.filter(
+    ({ from, to }) => roomOf(to) === "simulator" && !["simulator", "cli"].includes(roomOf(from)),
+  );
   expect(others).toEqual([]);
 });
 
@@ -97,24 +99,28 @@ const outlets: readonly (readonly [what: string, pattern: RegExp, files: readonl
   [
     "writes to a file descriptor",
     /\bwriteSync\(|\bwrite\(descriptor|\bfile\.write\(/,
-    ["line-queue.ts", "policy/audit.ts"],
+    ["line-queue.ts", "policy/audit/audit.ts"],
   ],
-  ["queues lines for stderr", /\b(?:lines|stderr)\.write\(/, ["log.ts", "policy/audit.ts", "control/code-display.ts"]],
+  [
+    "queues lines for stderr",
+    /\b(?:lines|stderr)\.write\(/,
+    ["log.ts", "policy/audit/audit.ts", "control/code-display.ts"],
+  ],
   ["writes to a stream", /\b(?:stream|stdout)\.(?:write|end)\(/, ["cli/output.ts"]],
   ["prints", /\bconsole\.\w+\(|\bBun\.(?:write|stdout|stderr)\b/, []],
   ["makes a log", /\bcreateConsola\(/, ["log.ts"]],
   ["prompts on a terminal", /\bcreateInterface\(/, ["cli/consent.ts"]],
-  ["writes a file", /\bwriteFile(?:Sync)?\(/, ["apidoc/disk-cache.ts"]],
+  ["writes a file", /\bwriteFile(?:Sync)?\(/, ["apidoc/cache/schema-disk-cache.ts"]],
   ["makes content of an answer", /\btype: "text"/, ["mcp/result.ts"]],
   ["asks through the client", /\binputRequired\(/, ["mcp/elicitation.ts"]],
   ["notifies a client", /\bnotify\(/, ["mcp/progress.ts"]],
   ["makes a protocol error", /\bnew ProtocolError\(/, ["mcp/server.ts"]],
-  ["makes an error response", /\bResponse\.json\(/, ["http/answers.ts", "control/listen.ts"]],
+  ["makes an error response", /\bResponse\.json\(/, ["http/error-response.ts", "control/listen.ts"]],
 ];
 
 test("texts leave through few places only, and each of them redacts", async () => {
   const found: string[] = [];
-  for (const file of [...new Glob("**/*.ts").scanSync(src)].filter((each) => roomOf(each) !== "demo")) {
+  for (const file of [...new Glob("**/*.ts").scanSync(src)].filter((each) => roomOf(each) !== "simulator")) {
     const text = await Bun.file(join(src, file)).text();
     for (const [what, pattern, files] of outlets) {
       if (pattern.test(text) && !files.includes(file)) found.push(`${file} ${what}`);
@@ -123,7 +129,12 @@ test("texts leave through few places only, and each of them redacts", async () =
   expect(found).toEqual([]);
   // A queue gets lines that were redacted; what reaches the disk cache was redacted where it came in; the control socket
   // and the terminal are where the operator reads codes, and plans have lost the secrets that came from Proxmox.
-  const elsewhere = ["line-queue.ts", "apidoc/disk-cache.ts", "control/code-display.ts", "control/listen.ts"];
+  const elsewhere = [
+    "line-queue.ts",
+    "apidoc/cache/schema-disk-cache.ts",
+    "control/code-display.ts",
+    "control/listen.ts",
+  ];
   for (const file of new Set(outlets.flatMap(([, , files]) => files)).difference(new Set(elsewhere))) {
     expect(await Bun.file(join(src, file)).text()).toContain("redactor.outgoing(");
   }
@@ -133,7 +144,7 @@ test("everything that reads from a cluster is given the process's redactor", asy
   const makers = /\bnew (?:ProxmoxClient|ClusterManager)\(|\binspect(?:Certificates|Page)\(/;
   const without: string[] = [];
   for (const file of [...new Glob("**/*.ts").scanSync(src)].filter(
-    (each) => !["proxmox", "demo"].includes(roomOf(each)),
+    (each) => !["proxmox", "simulator"].includes(roomOf(each)),
   )) {
     const text = await Bun.file(join(src, file)).text();
     // The manager passes on what it is given.

@@ -1,15 +1,15 @@
-import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import { Secret } from "../../src/config/secret.ts";
 import type { ClusterConfig } from "../../src/config/types.ts";
-import { createDemo } from "../../src/demo/index.ts";
-import { noAudit } from "../../src/policy/audit.ts";
-import { local } from "../../src/policy/caller.ts";
+import { noAudit } from "../../src/policy/audit/audit.ts";
+import { local } from "../../src/policy/callers/caller.ts";
+import { CallLimits } from "../../src/policy/callers/limits.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard } from "../../src/policy/guard.ts";
-import { CallLimits } from "../../src/policy/limits.ts";
-import { getClusterResources } from "../../src/tools/get-cluster-resources.ts";
+import { createDemo } from "../../src/simulator/index.ts";
+import { getClusterResources } from "../../src/tools/catalog/get-cluster-resources.ts";
 import type { Sample } from "../sample.ts";
 
 /** 500 guests on two clusters through the tool with its usual fields: the answer's bytes. */

@@ -1,5 +1,5 @@
 import { readSchema } from "../../src/apidoc/schema.ts";
-import { ApiSearch } from "../../src/apidoc/search.ts";
+import { ApiSearch } from "../../src/apidoc/search/search.ts";
 import { loadSources } from "../../test/apidoc/validate/schemas.ts";
 import { repeat, type Sample } from "../sample.ts";
 

@@ -1,5 +1,5 @@
 import type { Method } from "../proxmox/message.ts";
-import { record, toProperties, toProperty } from "./property.ts";
+import { record, toProperties, toProperty } from "./describe/property.ts";
 import type { ApiEndpoint, Permissions } from "./types.ts";
 
 /** An endpoint of the schema's own words for it. What a stranger's schema has in the wrong form counts as absent. */

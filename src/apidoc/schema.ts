@@ -1,8 +1,8 @@
 import type { Method } from "../proxmox/message.ts";
 import type { ApiPath } from "../proxmox/path.ts";
+import { cutSchema } from "./cache/script.ts";
 import { toEndpoint } from "./endpoint.ts";
 import { nearestTemplates } from "./nearest.ts";
-import { cutSchema } from "./script.ts";
 import { type FoundTemplate, TemplateTree } from "./tree.ts";
 import type { ApiEndpoint } from "./types.ts";
 

@@ -1,5 +1,5 @@
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
-import { atEdge, type Run } from "./edge.ts";
+import { atEdge, type Run } from "./run-command.ts";
 
 /** What makes a command. */
 export interface CommandDefinition {

@@ -1,11 +1,11 @@
 import { createInterface } from "node:readline/promises";
-import { plain } from "../plain.ts";
 import { type Call, ConsentNeeded, type Question, type Reply } from "../policy/call.ts";
-import { local } from "../policy/caller.ts";
+import { local } from "../policy/callers/caller.ts";
 import { howToAgree, planLines } from "../policy/consent/question-text.ts";
 import type { Guard, Proxmox } from "../policy/guard.ts";
 import { NotExecuted } from "../policy/refusal.ts";
 import type { Redactor } from "../redact/redactor.ts";
+import { plain } from "../sanitize.ts";
 import { version } from "../version.ts";
 import type { Write } from "./output.ts";
 

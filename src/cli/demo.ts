@@ -1,6 +1,6 @@
 import { Secret } from "../config/secret.ts";
 import type { Config } from "../config/types.ts";
-import { createDemo } from "../demo/index.ts";
+import { createDemo } from "../simulator/index.ts";
 
 /** Clusters that live in this process: no sockets, no TLS, and gone when it ends. */
 export function embeddedDemo(): { config: Config; fetchOf(cluster: string): (request: Request) => Promise<Response> } {

@@ -9,15 +9,15 @@ import { writer } from "./output.ts";
 
 /** Every command, in the order of `--help`. Each is loaded when it is run: `health` runs every few seconds and needs little. */
 export const subCommands: Readonly<Record<string, () => Promise<Command>>> = {
-  serve: async () => (await import("./serve.ts")).serve,
-  stdio: async () => (await import("./stdio.ts")).stdio,
-  status: async () => (await import("./status.ts")).status,
-  consents: async () => (await import("./consents.ts")).consents,
-  check: async () => (await import("./check.ts")).check,
-  call: async () => (await import("./call.ts")).call,
-  token: async () => (await import("./token.ts")).token,
-  trust: async () => (await import("./trust.ts")).trust,
-  health: async () => (await import("./health.ts")).health,
+  serve: async () => (await import("./commands/serve.ts")).serve,
+  stdio: async () => (await import("./commands/stdio.ts")).stdio,
+  status: async () => (await import("./commands/status.ts")).status,
+  consents: async () => (await import("./commands/consents.ts")).consents,
+  check: async () => (await import("./commands/check.ts")).check,
+  call: async () => (await import("./commands/call.ts")).call,
+  token: async () => (await import("./commands/token.ts")).token,
+  trust: async () => (await import("./commands/trust.ts")).trust,
+  health: async () => (await import("./commands/health.ts")).health,
 };
 
 /** Ends the process with exit code 2 where the environment makes Bun run or print something else. */

@@ -1,5 +1,5 @@
-import { plain, plainJson } from "../plain.ts";
 import type { Redactor } from "../redact/redactor.ts";
+import { plain, plainJson } from "../sanitize.ts";
 import { within } from "../within.ts";
 
 /** An output of the program could not be written, such as to a full disk. The message says why. */

@@ -2,8 +2,8 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { bare } from "../config/host.ts";
-import { codeOf } from "../proxmox/connection.ts";
-import { established } from "../proxmox/socket.ts";
+import { codeOf } from "../proxmox/transport/connection.ts";
+import { established } from "../proxmox/transport/socket.ts";
 
 /** A server of ours to ask. */
 export interface HealthTarget {

@@ -3,7 +3,7 @@ import { environment } from "../config/environment.ts";
 import { loadRuntimeFolders } from "../config/runtime.ts";
 import { askServers } from "../control/ask.ts";
 import type { ServerName } from "../control/protocol.ts";
-import { plainLine } from "../plain.ts";
+import { plainLine } from "../sanitize.ts";
 import { type Command, command } from "./command.ts";
 import { flagsFor } from "./flags.ts";
 import { json } from "./output.ts";

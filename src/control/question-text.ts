@@ -1,6 +1,6 @@
 import prettyMilliseconds from "pretty-ms";
-import { plainLine } from "../plain.ts";
 import type { OpenQuestion } from "../policy/consent/open-question.ts";
+import { plainLine } from "../sanitize.ts";
 
 /** What plan lines begin with. */
 const frame = "  | ";

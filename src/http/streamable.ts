@@ -9,13 +9,13 @@ import {
 import { fixedPart, type Log } from "../log.ts";
 import { repeatedId } from "../mcp/running-requests.ts";
 import type { ServerFactory } from "../mcp/server.ts";
-import { anonymous, type Caller } from "../policy/caller.ts";
-import { refuse, refuseStopping } from "./answers.ts";
-import { readJson } from "./body.ts";
+import { anonymous, type Caller } from "../policy/callers/caller.ts";
+import { refuse, refuseStopping } from "./error-response.ts";
 import { keepAliveMs, streamedIfSlow } from "./event-stream.ts";
-import type { SessionIds } from "./session-id.ts";
-import { type SessionOptions, sessionEndpoint } from "./sessions.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { readJson } from "./gates/body.ts";
+import type { SessionIds } from "./sessions/session-id.ts";
+import { type SessionOptions, sessionEndpoint } from "./sessions/sessions.ts";
+import { Subscriptions } from "./sessions/subscriptions.ts";
 
 /** Limits of Streamable HTTP. */
 export interface StreamableOptions extends SessionOptions {

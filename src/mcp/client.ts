@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerContext,
 } from "@modelcontextprotocol/server";
-import { plainLine } from "../plain.ts";
+import { plainLine } from "../sanitize.ts";
 
 /** What a client says of itself with a request. */
 export interface ClientIdentity {

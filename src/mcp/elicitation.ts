@@ -1,10 +1,10 @@
 import { type InputRequiredResult, inputRequired, type ServerContext } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { plain } from "../plain.ts";
 import type { ConsentNeeded, Reply } from "../policy/call.ts";
 import { consentMs } from "../policy/consent/question.ts";
 import { formText } from "../policy/consent/question-text.ts";
 import type { Redactor } from "../redact/redactor.ts";
+import { plain } from "../sanitize.ts";
 
 /** The one question of a call, by its key among the input requests. */
 const key = "consent";

@@ -1,6 +1,6 @@
 import type { ServerContext } from "@modelcontextprotocol/server";
-import { plain } from "../plain.ts";
 import type { Redactor } from "../redact/redactor.ts";
+import { plain } from "../sanitize.ts";
 import type { ToolContext } from "../tools/tool.ts";
 
 /** Lines of logs may be long, and a client shows one line. */

@@ -1,7 +1,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
-import { plain } from "../plain.ts";
 import type { Redactor } from "../redact/redactor.ts";
-import { cutText, mostCharacters, mostNotes } from "../tools/room.ts";
+import { plain } from "../sanitize.ts";
+import { cutText, mostCharacters, mostNotes } from "../tools/output/output-budget.ts";
 
 /** A tool's answer as MCP wants it. Text only: Claude Code shows `structuredContent` instead of text when both come. */
 export function answer(text: string, redactor: Redactor): CallToolResult {

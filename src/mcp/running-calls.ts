@@ -1,5 +1,5 @@
 import { SdkError } from "@modelcontextprotocol/server";
-import type { Caller } from "../policy/caller.ts";
+import type { Caller } from "../policy/callers/caller.ts";
 import { Cancellation } from "../proxmox/cancellation.ts";
 
 /** What a running call is given. */

@@ -2,9 +2,9 @@ import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from "@
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/server/validators/ajv";
 import type { Log } from "../log.ts";
 import { ConsentNeeded, type Reply } from "../policy/call.ts";
-import type { Caller } from "../policy/caller.ts";
+import type { Caller } from "../policy/callers/caller.ts";
+import type { CallLimits, Exceeded } from "../policy/callers/limits.ts";
 import type { Guard } from "../policy/guard.ts";
-import type { CallLimits, Exceeded } from "../policy/limits.ts";
 import { NotExecuted } from "../policy/refusal.ts";
 import { Cancellation } from "../proxmox/cancellation.ts";
 import type { Redactor } from "../redact/redactor.ts";
@@ -13,10 +13,10 @@ import { failureText } from "../tools/failure.ts";
 import type { Tool } from "../tools/tool.ts";
 import { clientOf } from "./client.ts";
 import { askByRequest, askInResult, replyInRequest } from "./elicitation.ts";
-import { Offers } from "./offer.ts";
 import { progressOf } from "./progress.ts";
 import { answer, failure } from "./result.ts";
 import type { RunningCalls } from "./running-calls.ts";
+import { Offers } from "./tool-listing.ts";
 import { WaitingCalls } from "./waiting-calls.ts";
 
 /** Makes a fresh MCP server for a caller's connection, session or single request; all serve the same tools. */

@@ -1,4 +1,4 @@
-import type { Caller } from "../policy/caller.ts";
+import type { Caller } from "../policy/callers/caller.ts";
 import { maxOpen } from "../policy/consent/store.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Caller } from "./caller.ts";
+import type { Caller } from "./callers/caller.ts";
 import type { Plan } from "./plan/plan.ts";
 
 /**

@@ -1,14 +1,14 @@
-import type { Known } from "../apidoc/library.ts";
+import type { Known } from "../apidoc/cache/schema-cache.ts";
+import { signature } from "../apidoc/describe/signature.ts";
 import { wordNearest } from "../apidoc/nearest-hint.ts";
 import type { ApiSchema } from "../apidoc/schema.ts";
-import { signature } from "../apidoc/signature.ts";
 import { validate } from "../apidoc/validate/validate.ts";
 import { wordComplaints } from "../apidoc/validate/wording.ts";
 import type { ProxmoxRequest, UsedAnswer } from "../proxmox/client.ts";
-import { ProxmoxError } from "../proxmox/errors.ts";
+import { ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
 import { formatPath } from "../proxmox/path.ts";
-import { advise } from "./advice.ts";
-import type { DescribedCluster } from "./caller-cluster.ts";
+import type { DescribedCluster } from "./callers/caller-cluster.ts";
+import { advise } from "./error-hints.ts";
 import { GuestLists } from "./guests.ts";
 
 /** A request that the cluster's API schema rules out, with everything that is wrong with it. Nothing was sent. */

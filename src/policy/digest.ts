@@ -1,7 +1,7 @@
 import type { ProxmoxRequest } from "../proxmox/client.ts";
 import type { Method } from "../proxmox/message.ts";
 import type { Checked } from "./check.ts";
-import type { Classified } from "./classes/classify.ts";
+import type { Classified } from "./endpoint-classes/classify.ts";
 import type { Plan } from "./plan/plan.ts";
 
 /**

@@ -1,15 +1,15 @@
-import type { ApiLibrary, Known } from "../apidoc/library.ts";
+import type { ApiLibrary, Known } from "../apidoc/cache/schema-cache.ts";
 import type { ClusterManager, ClusterState } from "../clusters.ts";
 import type { Access, Config } from "../config/types.ts";
 import type { ProxmoxRequest, UsedAnswer } from "../proxmox/client.ts";
 import type { ApiPath } from "../proxmox/path.ts";
-import type { Audit } from "./audit.ts";
+import type { Audit } from "./audit/audit.ts";
 import type { Call } from "./call.ts";
-import { rightsOf } from "./caller.ts";
+import { rightsOf } from "./callers/caller.ts";
+import type { CallLimits } from "./callers/limits.ts";
 import type { Consents } from "./consent/consents.ts";
 import { GuardedCall } from "./guarded-call.ts";
 import type { GuestLists } from "./guests.ts";
-import type { CallLimits } from "./limits.ts";
 import { PolicyRefusal } from "./refusal.ts";
 
 /** An answer of Proxmox, and the cluster that gave it. */

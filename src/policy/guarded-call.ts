@@ -1,28 +1,28 @@
-import type { Known } from "../apidoc/library.ts";
+import type { Known } from "../apidoc/cache/schema-cache.ts";
 import { ClusterChoiceError, type ClusterState } from "../clusters.ts";
 import type { Access } from "../config/types.ts";
 import { UsedAnswers } from "../proxmox/answer-memory.ts";
 import type { ProxmoxRequest, UsedAnswer } from "../proxmox/client.ts";
-import { ProxmoxError } from "../proxmox/errors.ts";
+import { ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
 import { type ApiPath, formatPath } from "../proxmox/path.ts";
 import type { Requester } from "../proxmox/requester.ts";
-import { parseUpid } from "../proxmox/upid.ts";
-import { affected } from "./affected.ts";
+import { parseUpid } from "../proxmox/tasks/upid.ts";
+import { asks, judge, type Law } from "./access-rules.ts";
+import { Record } from "./audit/audit-trail.ts";
 import type { Call } from "./call.ts";
-import { type CallerRights, lowerAccess } from "./caller.ts";
-import type { CallerCluster, DescribedCluster } from "./caller-cluster.ts";
+import { type CallerRights, lowerAccess } from "./callers/caller.ts";
+import type { CallerCluster, DescribedCluster } from "./callers/caller-cluster.ts";
 import { type Checked, check, sendChecked } from "./check.ts";
-import { type Classified, classify, unknownRule } from "./classes/classify.ts";
 import type { Consent } from "./consent/consents.ts";
 import { requestKeys } from "./consent/request-keys.ts";
 import { withDigest } from "./digest.ts";
+import { type Classified, classify, unknownRule } from "./endpoint-classes/classify.ts";
 import type { Detour, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guard.ts";
 import { GuestLists, guestListPath, namesGuest, realPath } from "./guests.ts";
-import { asks, judge, type Law } from "./judge.ts";
 import { makePlan } from "./plan/planner.ts";
 import { protectedFrom } from "./protect.ts";
-import { Record } from "./record.ts";
 import { PolicyRefusal } from "./refusal.ts";
+import { affected } from "./targets.ts";
 
 /** A request with all that decides whether it is sent. */
 interface Matter {

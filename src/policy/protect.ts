@@ -1,8 +1,8 @@
 import { glob } from "../glob.ts";
 import type { ProxmoxRequest, Sender } from "../proxmox/client.ts";
-import { isUnread, ProxmoxError } from "../proxmox/errors.ts";
-import type { Subject } from "./affected.ts";
+import { isUnread, ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
 import type { Guest } from "./guests.ts";
+import type { Subject } from "./targets.ts";
 
 /** A parsed entry of `protect`; the configuration has validated its syntax. */
 type Entry = { readonly text: string } & (

@@ -1,5 +1,5 @@
 import type { Config } from "../config/types.ts";
-import { rows } from "./classes/index.ts";
+import { rows } from "./endpoint-classes/index.ts";
 import { covers } from "./pattern.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Wait } from "./unanswered.ts";
+import type { Wait } from "./errors/transport-errors.ts";
 
 /** The setting that {@link AnswerMemory} is made with, for messages. */
 const setting = "MCP_ANSWER_MEMORY_MIB";

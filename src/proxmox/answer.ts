@@ -1,7 +1,7 @@
 import type { Redactor } from "../redact/redactor.ts";
-import type { Attempted, Problem } from "./errors.ts";
-import { Fault } from "./errors.ts";
-import { type Asker, explain, refusalInData } from "./explain.ts";
+import { type Asker, explain, refusalInData } from "./errors/classify-error.ts";
+import type { Attempted, Problem } from "./errors/proxmox-error.ts";
+import { Fault } from "./errors/proxmox-error.ts";
 import type { Reply } from "./message.ts";
 
 /** What Proxmox answered: its envelope, taken apart. */

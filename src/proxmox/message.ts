@@ -1,4 +1,4 @@
-import { Fault } from "./errors.ts";
+import { Fault } from "./errors/proxmox-error.ts";
 import { encodeParams, type Params } from "./params.ts";
 import { type ApiPath, encodePath } from "./path.ts";
 

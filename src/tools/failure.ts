@@ -1,14 +1,14 @@
 import { ClusterChoiceError } from "../clusters.ts";
-import { AuditError } from "../policy/audit.ts";
+import { AuditError } from "../policy/audit/audit.ts";
+import { LimitError } from "../policy/callers/limits.ts";
 import { CheckRefusal } from "../policy/check.ts";
 import { GuestError } from "../policy/guests.ts";
-import { LimitError } from "../policy/limits.ts";
 import { NoEffect } from "../policy/plan/no-effect.ts";
 import { NotExecuted, PolicyRefusal } from "../policy/refusal.ts";
-import { ProxmoxError } from "../proxmox/errors.ts";
+import { ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
 import { ParamsError } from "../proxmox/params.ts";
 import { PathError } from "../proxmox/path.ts";
-import { TaskError } from "../proxmox/task.ts";
+import { TaskError } from "../proxmox/tasks/task.ts";
 import { ArgumentError } from "./arguments.ts";
 
 /** A tool could not do what it was asked, for a reason that is no error of one request. The message is the answer. */

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import type { Proxmox } from "../policy/guard.ts";
 import { argumentReader } from "./arguments.ts";
-import { withDetours } from "./detours.ts";
 import { ToolFailure } from "./failure.ts";
+import { withDetours } from "./output/failover-notes.ts";
 
 /** How a tool takes the `cluster` argument, which is added to its schema in one place. */
 export type ClusterArgument =

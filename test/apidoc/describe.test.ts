@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { describeEndpoint, describeMethods } from "../../src/apidoc/describe.ts";
+import { describeDifferences } from "../../src/apidoc/cache/versions.ts";
+import { describeEndpoint, describeMethods } from "../../src/apidoc/describe/describe.ts";
+import { signature } from "../../src/apidoc/describe/signature.ts";
 import type { ApiSchema } from "../../src/apidoc/schema.ts";
-import { signature } from "../../src/apidoc/signature.ts";
 import type { ApiEndpoint } from "../../src/apidoc/types.ts";
-import { describeDifferences } from "../../src/apidoc/versions.ts";
 import type { Method } from "../../src/proxmox/message.ts";
 import { loadSources } from "./validate/schemas.ts";
 

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { describeEndpoint, describeMethods } from "../../src/apidoc/describe.ts";
+import { describeEndpoint, describeMethods } from "../../src/apidoc/describe/describe.ts";
+import { signature } from "../../src/apidoc/describe/signature.ts";
 import { nearestTemplates } from "../../src/apidoc/nearest.ts";
 import { readSchema } from "../../src/apidoc/schema.ts";
-import { ApiSearch } from "../../src/apidoc/search.ts";
-import { signature } from "../../src/apidoc/signature.ts";
+import { ApiSearch } from "../../src/apidoc/search/search.ts";
+import { words } from "../../src/apidoc/search/words.ts";
 import type { ApiEndpoint, Properties, Property } from "../../src/apidoc/types.ts";
 import { validate } from "../../src/apidoc/validate/validate.ts";
 import { wordComplaints } from "../../src/apidoc/validate/wording.ts";
-import { words } from "../../src/apidoc/words.ts";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { expectLinear, hostileTexts } from "../support/growth.ts";
 import { type Product, startProduct } from "../support/product.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { folderWith } from "../config/folder.ts";
 import { clusterAt } from "../proxmox/clusters.ts";

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { describeEndpoint } from "../../src/apidoc/describe.ts";
-import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { describeEndpoint } from "../../src/apidoc/describe/describe.ts";
+import { signature } from "../../src/apidoc/describe/signature.ts";
 import { readSchema } from "../../src/apidoc/schema.ts";
-import { ApiSearch } from "../../src/apidoc/search.ts";
-import { signature } from "../../src/apidoc/signature.ts";
+import { ApiSearch } from "../../src/apidoc/search/search.ts";
 import { validate } from "../../src/apidoc/validate/validate.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { clusterAt } from "../proxmox/clusters.ts";

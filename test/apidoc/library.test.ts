@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { folderWith } from "../config/folder.ts";
 import { canary, clusterAt } from "../proxmox/clusters.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { ApiLibrary } from "../../src/apidoc/library.ts";
-import { ApiSearch } from "../../src/apidoc/search.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { ApiSearch } from "../../src/apidoc/search/search.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { clusterAt } from "../proxmox/clusters.ts";
 import { loadSources } from "./validate/schemas.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { cutSchema } from "../../src/apidoc/cache/script.ts";
 import { readSchema } from "../../src/apidoc/schema.ts";
-import { cutSchema } from "../../src/apidoc/script.ts";
 
 /** Any schema of one path, with whatever text in it. */
 const nodes = fc

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { ApiSchema } from "../../src/apidoc/schema.ts";
-import { ApiSearch } from "../../src/apidoc/search.ts";
+import { ApiSearch } from "../../src/apidoc/search/search.ts";
 import { blindQuestions } from "./blind-questions.ts";
 import { harder, heldOut, type Question, questions } from "./questions.ts";
 import { loadSources } from "./validate/schemas.ts";

@@ -1,10 +1,10 @@
 import { beforeAll, expect, test } from "bun:test";
 import { Secret } from "../../src/config/secret.ts";
 import type { ClusterConfig, TlsMode } from "../../src/config/types.ts";
-import { createDemo, type DemoCluster } from "../../src/demo/index.ts";
 import { ProxmoxClient, type ProxmoxClientOptions } from "../../src/proxmox/client.ts";
-import { ProxmoxError } from "../../src/proxmox/errors.ts";
+import { ProxmoxError } from "../../src/proxmox/errors/proxmox-error.ts";
 import { formatPath } from "../../src/proxmox/path.ts";
+import { createDemo, type DemoCluster } from "../../src/simulator/index.ts";
 import { type Chaos, startChaos } from "../support/chaos-proxy.ts";
 import { httpClient, modernClient, sseClient } from "../support/clients.ts";
 import { configOf } from "../support/guarded.ts";

@@ -1,6 +1,6 @@
-import type { DemoCluster } from "../../src/demo/index.ts";
 import type { ProxmoxRequest } from "../../src/proxmox/client.ts";
 import { writeMessage } from "../../src/proxmox/message.ts";
+import type { DemoCluster } from "../../src/simulator/index.ts";
 import { type Chaos, numbers } from "../support/chaos-proxy.ts";
 
 /** What somebody was told of a request. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createDemo, type DemoCluster } from "../../src/demo/index.ts";
+import { createDemo, type DemoCluster } from "../../src/simulator/index.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type DemoServer, serveDemo } from "../support/demo-server.ts";
 import { type Authority, daysFromNow, type Identity, makeAuthority, makeIdentity } from "../support/pki.ts";

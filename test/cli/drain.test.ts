@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { drain } from "../../src/cli/shutdown.ts";
 import { settings } from "../../src/config/settings.ts";
 import { RunningCalls } from "../../src/mcp/running-calls.ts";
-import { local } from "../../src/policy/caller.ts";
+import { local } from "../../src/policy/callers/caller.ts";
 import { httpClient, type McpClient, modernClient, sseClient, type Target } from "../support/clients.ts";
 import { endsOf, type HeldCluster, heldCluster, write } from "../support/held-cluster.ts";
 import { until } from "../support/listening.ts";

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
-import { openFleet } from "../../src/cli/fleet.ts";
-import { noAudit } from "../../src/policy/audit.ts";
+import { openFleet } from "../../src/cli/runtime.ts";
+import { noAudit } from "../../src/policy/audit/audit.ts";
+import { CallLimits } from "../../src/policy/callers/limits.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
-import { CallLimits } from "../../src/policy/limits.ts";
 import { AnswerMemory } from "../../src/proxmox/answer-memory.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createDemo } from "../../src/demo/index.ts";
+import { createDemo } from "../../src/simulator/index.ts";
 import { type DemoServer, serveDemo } from "../support/demo-server.ts";
 import { makeIdentity } from "../support/pki.ts";
 import { cleanEnvironment, type Product, productCommand, runProduct, startProduct } from "../support/product.ts";

@@ -1,5 +1,5 @@
 import { inputJsonSchema } from "../../src/tools/arguments.ts";
-import { tools } from "../../src/tools/index.ts";
+import { tools } from "../../src/tools/catalog/index.ts";
 
 /** Arguments with which each tool does its work, on the demo. */
 const samples: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { tools } from "../../src/tools/index.ts";
+import { tools } from "../../src/tools/catalog/index.ts";
 import { cheapestMs, growthOf, hostileTexts } from "../support/growth.ts";
 import { RecordedAnswers } from "../support/recorded-answers.ts";
 import { placesOf } from "../support/tool-arguments.ts";

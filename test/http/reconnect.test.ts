@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { Reopening } from "../../src/http/reopening.ts";
-import { anonymous } from "../../src/policy/caller.ts";
+import { Reopening } from "../../src/http/sse/reopening.ts";
+import { anonymous } from "../../src/policy/callers/caller.ts";
 import { httpClient, type McpClient, sseClient } from "../support/clients.ts";
 import { type HeldCluster, heldCluster, write } from "../support/held-cluster.ts";
 import { listenToDemo, until } from "../support/listening.ts";

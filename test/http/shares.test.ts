@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import type { CallerConfig } from "../../src/config/types.ts";
-import { Reopening } from "../../src/http/reopening.ts";
-import { SessionIds } from "../../src/http/session-id.ts";
-import type { Caller } from "../../src/policy/caller.ts";
-import { Seal } from "../../src/seal.ts";
+import { SessionIds } from "../../src/http/sessions/session-id.ts";
+import { Reopening } from "../../src/http/sse/reopening.ts";
+import type { Caller } from "../../src/policy/callers/caller.ts";
+import { Seal } from "../../src/signer.ts";
 import { modernClient, sseClient } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { emptyConfig } from "../support/guarded.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
 import type { Listening } from "../../src/http/listen.ts";
-import { tools } from "../../src/tools/index.ts";
+import { tools } from "../../src/tools/catalog/index.ts";
 import { sseClient } from "../support/clients.ts";
 import { type KeptLog, listenToDemo, until } from "../support/listening.ts";
 

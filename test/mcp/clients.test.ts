@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { tools } from "../../src/tools/index.ts";
+import { tools } from "../../src/tools/catalog/index.ts";
 import { httpClient, inspect, type McpClient, modernClient, sseClient, stdioClient } from "../support/clients.ts";
 import { cleanEnvironment, type Product, productCommand, startProduct } from "../support/product.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { SdkError, SdkErrorCode } from "@modelcontextprotocol/server";
 import { RunningCalls } from "../../src/mcp/running-calls.ts";
-import { local } from "../../src/policy/caller.ts";
+import { local } from "../../src/policy/callers/caller.ts";
 import { Cancellation } from "../../src/proxmox/cancellation.ts";
 
 test("a call that uses a cluster only after it was removed ends then", async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createDemo } from "../../src/demo/index.ts";
+import { createDemo } from "../../src/simulator/index.ts";
 import { httpClient, type McpClient, modernClient, sseClient, stdioClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type DemoServer, serveDemo } from "../support/demo-server.ts";

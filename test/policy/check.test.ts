@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { ApiLibrary } from "../../src/apidoc/library.ts";
-import { createDemo } from "../../src/demo/index.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { CheckRefusal } from "../../src/policy/check.ts";
-import { classify } from "../../src/policy/classes/classify.ts";
+import { classify } from "../../src/policy/endpoint-classes/classify.ts";
 import { parsePath } from "../../src/proxmox/path.ts";
+import { createDemo } from "../../src/simulator/index.ts";
 import { loadSources } from "../apidoc/validate/schemas.ts";
 import { clusterAt } from "../proxmox/clusters.ts";
 import { httpClient, type McpClient } from "../support/clients.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { classify } from "../../src/policy/classes/classify.ts";
-import { rows } from "../../src/policy/classes/index.ts";
+import { classify } from "../../src/policy/endpoint-classes/classify.ts";
+import { rows } from "../../src/policy/endpoint-classes/index.ts";
 import { parsePath } from "../../src/proxmox/path.ts";
 import { httpClient, type McpClient, modernClient, sseClient, stdioClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";

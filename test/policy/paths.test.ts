@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { classify } from "../../src/policy/classes/classify.ts";
-import { classes } from "../../src/policy/classes/row.ts";
+import { classify } from "../../src/policy/endpoint-classes/classify.ts";
+import { classes } from "../../src/policy/endpoint-classes/row.ts";
 import { covers } from "../../src/policy/pattern.ts";
 import type { Method } from "../../src/proxmox/message.ts";
 import { encodePath, PathError, parsePath } from "../../src/proxmox/path.ts";

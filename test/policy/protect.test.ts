@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { affected, type Subject } from "../../src/policy/affected.ts";
-import { classify } from "../../src/policy/classes/classify.ts";
+import { classify } from "../../src/policy/endpoint-classes/classify.ts";
+import { affected, type Subject } from "../../src/policy/targets.ts";
 import type { Method } from "../../src/proxmox/message.ts";
 import { parseParams } from "../../src/proxmox/params.ts";
 import { parsePath } from "../../src/proxmox/path.ts";

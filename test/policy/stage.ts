@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { askServers } from "../../src/control/ask.ts";
 import { controlPaths, serverConsents } from "../../src/control/protocol.ts";
-import { createDemo, type DemoCluster, type World } from "../../src/demo/index.ts";
 import type { OpenQuestion } from "../../src/policy/consent/open-question.ts";
+import { createDemo, type DemoCluster, type World } from "../../src/simulator/index.ts";
 import {
   type Human,
   httpClient,

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-import { ApiLibrary } from "../../src/apidoc/library.ts";
-import { createDemo } from "../../src/demo/index.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { AnswerMemory, AnswerWeight, UsedAnswers } from "../../src/proxmox/answer-memory.ts";
 import { ProxmoxClient, type ProxmoxRequest } from "../../src/proxmox/client.ts";
 import type { Requester } from "../../src/proxmox/requester.ts";
+import { createDemo } from "../../src/simulator/index.ts";
 import { until } from "../support/listening.ts";
 import { type RawServer, replyData, startRawServer } from "../support/raw-server.ts";
 import { clusterAt } from "./clusters.ts";

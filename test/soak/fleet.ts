@@ -1,4 +1,4 @@
-import { createDemo, type DemoCluster } from "../../src/demo/index.ts";
+import { createDemo, type DemoCluster } from "../../src/simulator/index.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { serveDemo } from "../support/demo-server.ts";
 import { makeIdentity } from "../support/pki.ts";

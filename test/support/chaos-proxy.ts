@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { DemoCluster } from "../../src/demo/index.ts";
+import type { DemoCluster } from "../../src/simulator/index.ts";
 import { type RawRequest, type RawServer, startRawServer } from "./raw-server.ts";
 
 /** What was carried out of one write, by its method, target and body. */

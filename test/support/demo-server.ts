@@ -1,7 +1,7 @@
 import { createServer as createPlain, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createSecure } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { DemoCluster } from "../../src/demo/index.ts";
+import type { DemoCluster } from "../../src/simulator/index.ts";
 
 /** One request as it came over the wire; `path` is the URL's, without the query. */
 export interface SeenRequest {

@@ -1,4 +1,4 @@
-import { createDemo, type DemoCluster, type DemoOptions } from "../../src/demo/index.ts";
+import { createDemo, type DemoCluster, type DemoOptions } from "../../src/simulator/index.ts";
 import { type ConfigFile, configFile } from "./config-file.ts";
 import { type DemoServer, serveDemo } from "./demo-server.ts";
 import { type Product, startProduct } from "./product.ts";

@@ -1,13 +1,13 @@
-import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import type { ClusterConfig, Config } from "../../src/config/types.ts";
-import { type Audit, noAudit } from "../../src/policy/audit.ts";
+import { type Audit, noAudit } from "../../src/policy/audit/audit.ts";
 import type { Call } from "../../src/policy/call.ts";
-import { local } from "../../src/policy/caller.ts";
+import { local } from "../../src/policy/callers/caller.ts";
+import { CallLimits } from "../../src/policy/callers/limits.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard, type Proxmox } from "../../src/policy/guard.ts";
-import { CallLimits } from "../../src/policy/limits.ts";
 import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
 
 /** A configuration of these clusters and nothing else. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createDemo, type DemoCluster } from "../../src/demo/index.ts";
+import { createDemo, type DemoCluster } from "../../src/simulator/index.ts";
 import { type ConfigFile, configFile } from "./config-file.ts";
 import { serveDemo } from "./demo-server.ts";
 import { until } from "./listening.ts";

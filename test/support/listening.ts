@@ -1,4 +1,4 @@
-import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import type { CallerConfig, Config, ServerConfig } from "../../src/config/types.ts";
@@ -6,15 +6,15 @@ import { type Listening, type ListenOptions, listen } from "../../src/http/liste
 import type { Log } from "../../src/log.ts";
 import { RunningCalls } from "../../src/mcp/running-calls.ts";
 import { serverFactory } from "../../src/mcp/server.ts";
-import { noAudit } from "../../src/policy/audit.ts";
+import { noAudit } from "../../src/policy/audit/audit.ts";
+import { CallLimits } from "../../src/policy/callers/limits.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard } from "../../src/policy/guard.ts";
-import { CallLimits } from "../../src/policy/limits.ts";
 import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
-import { Seal } from "../../src/seal.ts";
-import { tools } from "../../src/tools/index.ts";
+import { Seal } from "../../src/signer.ts";
+import { tools } from "../../src/tools/catalog/index.ts";
 import { emptyConfig } from "./guarded.ts";
 
 /** A log that keeps what it is told. */

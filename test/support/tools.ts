@@ -1,20 +1,20 @@
-import { ApiLibrary } from "../../src/apidoc/library.ts";
+import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import { Secret } from "../../src/config/secret.ts";
 import type { ClusterConfig } from "../../src/config/types.ts";
-import { createDemo, type DemoCluster, type DemoOptions } from "../../src/demo/index.ts";
 import { askInResult } from "../../src/mcp/elicitation.ts";
 import { answer, failure } from "../../src/mcp/result.ts";
-import { noAudit } from "../../src/policy/audit.ts";
+import { noAudit } from "../../src/policy/audit/audit.ts";
 import { ConsentNeeded } from "../../src/policy/call.ts";
-import { local } from "../../src/policy/caller.ts";
+import { local } from "../../src/policy/callers/caller.ts";
+import { CallLimits } from "../../src/policy/callers/limits.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard } from "../../src/policy/guard.ts";
-import { CallLimits } from "../../src/policy/limits.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
+import { createDemo, type DemoCluster, type DemoOptions } from "../../src/simulator/index.ts";
+import { tools } from "../../src/tools/catalog/index.ts";
 import { failureText } from "../../src/tools/failure.ts";
-import { tools } from "../../src/tools/index.ts";
 import type { ToolAnswer } from "./clients.ts";
 import { configOf } from "./guarded.ts";
 

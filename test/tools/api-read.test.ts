@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { rows as tableRows } from "../../src/policy/classes/index.ts";
+import { rows as tableRows } from "../../src/policy/endpoint-classes/index.ts";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type Product, startProduct } from "../support/product.ts";

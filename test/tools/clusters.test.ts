@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createDemo } from "../../src/demo/index.ts";
-import { bytes, load, uptime, usage } from "../../src/tools/units.ts";
+import { createDemo } from "../../src/simulator/index.ts";
+import { bytes, load, uptime, usage } from "../../src/tools/output/units.ts";
 import { httpClient, modernClient, sseClient, stdioClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type DemoServer, serveDemo } from "../support/demo-server.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { tools } from "../../src/tools/index.ts";
+import { tools } from "../../src/tools/catalog/index.ts";
 import type { Tool } from "../../src/tools/tool.ts";
 import { agreeable, httpClient } from "../support/clients.ts";
 import { startProduct } from "../support/product.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { createDemo, type DemoCluster } from "../../src/demo/index.ts";
+import { createDemo, type DemoCluster } from "../../src/simulator/index.ts";
 import { ToolFailure } from "../../src/tools/failure.ts";
 import { matches, readQuery } from "../../src/tools/resources/query.ts";
 import { foldShared, type Resource } from "../../src/tools/resources/resource.ts";

@@ -1,6 +1,6 @@
 import type { TlsMode } from "../../config/types.ts";
-import { type Certificate, day } from "../../proxmox/certificate.ts";
-import type { Problem } from "../../proxmox/errors.ts";
+import type { Problem } from "../../proxmox/errors/proxmox-error.ts";
+import { type Certificate, day } from "../../proxmox/tls/certificate.ts";
 import type { Finding } from "./finding.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { ClusterConfig } from "../../config/types.ts";
 import { ProxmoxClient } from "../../proxmox/client.ts";
-import { inspectCertificates } from "../../proxmox/inspect.ts";
+import { inspectCertificates } from "../../proxmox/transport/probe.ts";
 import type { Redactor } from "../../redact/redactor.ts";
 import { askApi } from "./api.ts";
 import { certificateFound, certificateRefused } from "./certificate.ts";

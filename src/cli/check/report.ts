@@ -1,4 +1,4 @@
-import { plainLine } from "../../plain.ts";
+import { plainLine } from "../../sanitize.ts";
 import type { EndpointReport, Finding, Verdict } from "./finding.ts";
 
 /** What `check` found, in the form of its `--json`. */

@@ -1,5 +1,5 @@
 import type { ClusterConfig } from "../../config/types.ts";
-import { inspectPage, type Page, type Seen } from "../../proxmox/inspect.ts";
+import { inspectPage, type Page, type Seen } from "../../proxmox/transport/probe.ts";
 import type { Redactor } from "../../redact/redactor.ts";
 import type { Finding } from "./finding.ts";
 

@@ -1,4 +1,4 @@
-import type { ConsentMethod } from "../audit.ts";
+import type { ConsentMethod } from "../audit/audit.ts";
 import { type Call, ConsentNeeded, type Reply } from "../call.ts";
 import { changesBetween } from "../plan/facts.ts";
 import { NotExecuted, PolicyRefusal } from "../refusal.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { ProxmoxRequest } from "../../proxmox/client.ts";
 import type { Params, ParamValue } from "../../proxmox/params.ts";
 import type { ApiPath } from "../../proxmox/path.ts";
-import type { Classified } from "../classes/classify.ts";
+import type { Classified } from "../endpoint-classes/classify.ts";
 import type { Asked } from "./question.ts";
 
 /** What a consent belongs to beside the request. */

@@ -1,4 +1,4 @@
-import type { Caller } from "../caller.ts";
+import type { Caller } from "../callers/caller.ts";
 import { type Ending, type Method, maxTries, type Question, randomCharacters } from "./question.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { plainLine } from "../../plain.ts";
-import { holdsSecret } from "../mask.ts";
+import { plainLine } from "../../sanitize.ts";
+import { holdsSecret } from "../redaction/redact-parameters.ts";
 import { withoutFigures } from "./live-figures.ts";
 
 /**

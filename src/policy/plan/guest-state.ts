@@ -1,6 +1,6 @@
-import { isUnread, ProxmoxError } from "../../proxmox/errors.ts";
+import { isUnread, ProxmoxError } from "../../proxmox/errors/proxmox-error.ts";
 import { formatPath } from "../../proxmox/path.ts";
-import { diskKey, propertiesOf, volumesOf } from "../classes/parameters/property.ts";
+import { diskKey, propertiesOf, volumesOf } from "../endpoint-classes/parameters/property.ts";
 import { type Guest, guestListPath } from "../guests.ts";
 import { PolicyRefusal } from "../refusal.ts";
 import type { Context } from "./describer.ts";

@@ -1,8 +1,8 @@
 import PQueue from "p-queue";
 import type { ProxmoxRequest } from "../../proxmox/client.ts";
-import { isUnread, ProxmoxError } from "../../proxmox/errors.ts";
+import { isUnread, ProxmoxError } from "../../proxmox/errors/proxmox-error.ts";
 import { formatPath } from "../../proxmox/path.ts";
-import { classify } from "../classes/classify.ts";
+import { classify } from "../endpoint-classes/classify.ts";
 import type { FactList, Row } from "./facts.ts";
 import type { Planned } from "./plan.ts";
 

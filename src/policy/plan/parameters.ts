@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ParamValue } from "../../proxmox/params.ts";
 import { formatPath } from "../../proxmox/path.ts";
-import { showValue } from "../mask.ts";
+import { showValue } from "../redaction/redact-parameters.ts";
 import { PolicyRefusal } from "../refusal.ts";
 import { endpointOf, type Planned } from "./plan.ts";
 import { decoded, formLine, quote } from "./wording.ts";

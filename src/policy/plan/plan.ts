@@ -1,9 +1,9 @@
 import type { ProxmoxRequest } from "../../proxmox/client.ts";
 import type { ApiPath } from "../../proxmox/path.ts";
-import type { Subject } from "../affected.ts";
-import type { CallerCluster } from "../caller-cluster.ts";
-import type { Classified } from "../classes/classify.ts";
+import type { CallerCluster } from "../callers/caller-cluster.ts";
+import type { Classified } from "../endpoint-classes/classify.ts";
 import type { Guest } from "../guests.ts";
+import type { Subject } from "../targets.ts";
 import type { Facts } from "./facts.ts";
 
 /** What a human is asked to agree to, and what the agreement is bound to. */

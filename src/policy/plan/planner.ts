@@ -1,9 +1,9 @@
-import { plainLine } from "../../plain.ts";
 import type { ParamValue } from "../../proxmox/params.ts";
-import { unknownRule } from "../classes/classify.ts";
+import { plainLine } from "../../sanitize.ts";
 import { howToAgree } from "../consent/question-text.ts";
-import { isHidden } from "../mask.ts";
+import { unknownRule } from "../endpoint-classes/classify.ts";
 import { covers } from "../pattern.ts";
+import { isHidden } from "../redaction/redact-parameters.ts";
 import type { Context, Description } from "./describer.ts";
 import { FactList } from "./facts.ts";
 import { lookAt } from "./look.ts";

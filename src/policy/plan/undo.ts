@@ -1,7 +1,7 @@
-import { type Classified, unknownRule } from "../classes/classify.ts";
-import { isIrreversible } from "../classes/secrets.ts";
-import { wordsOf } from "../classes/values.ts";
-import { holdsSecret, showValue } from "../mask.ts";
+import { type Classified, unknownRule } from "../endpoint-classes/classify.ts";
+import { isIrreversible } from "../endpoint-classes/secrets.ts";
+import { wordsOf } from "../endpoint-classes/values.ts";
+import { holdsSecret, showValue } from "../redaction/redact-parameters.ts";
 import type { Context, UndoNotes } from "./describer.ts";
 import { endpointOf } from "./plan.ts";
 

@@ -1,11 +1,11 @@
 import PQueue from "p-queue";
 import { ZodError } from "zod";
 import { PolicyRefusal } from "../../policy/refusal.ts";
-import { ProxmoxError } from "../../proxmox/errors.ts";
+import { ProxmoxError } from "../../proxmox/errors/proxmox-error.ts";
 import type { Params } from "../../proxmox/params.ts";
 import type { ToolContext } from "../tool.ts";
-import { type Gap, reasonOf } from "./gaps.ts";
-import type { Reading } from "./readings.ts";
+import type { Reading } from "./queries.ts";
+import { type Gap, reasonOf } from "./skipped-checks.ts";
 
 /** What a question came to. */
 export type Outcome<T> =

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Asker } from "./asker.ts";
 import { isEnabled } from "./backup-jobs.ts";
 import { holds, holdsOnAll } from "./rights.ts";
-import type { View } from "./view.ts";
+import type { View } from "./snapshot.ts";
 import { listed } from "./wording.ts";
 
 /** The backups on one storage. */

@@ -1,5 +1,5 @@
-import { day } from "./readings.ts";
-import type { Guest, View } from "./view.ts";
+import { day } from "./queries.ts";
+import type { Guest, View } from "./snapshot.ts";
 
 /** A backup job, as `GET /cluster/backup` lists it. */
 type Job = NonNullable<View<"jobs">["jobs"]>[number];

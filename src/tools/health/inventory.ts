@@ -1,5 +1,5 @@
 import { type ResourceRow, resourceOf } from "../resources/resource.ts";
-import type { Guest, Host, Storage } from "./view.ts";
+import type { Guest, Host, Storage } from "./snapshot.ts";
 
 /** What there is in a cluster, taken from the rows of `GET /cluster/resources`. */
 export function inventory(

@@ -1,7 +1,7 @@
-import type { Gap } from "./gaps.ts";
-import { mostTasks, taskDays } from "./readings.ts";
+import { mostTasks, taskDays } from "./queries.ts";
 import { holdsOnAll } from "./rights.ts";
-import type { View } from "./view.ts";
+import type { Gap } from "./skipped-checks.ts";
+import type { View } from "./snapshot.ts";
 
 /**
  * What an answer did not show though it came: Proxmox filters lists by the token's rights without a word, and the list

@@ -1,6 +1,6 @@
-import { plainLine } from "../../plain.ts";
-import { fittingLines, mostCharacters } from "../room.ts";
-import { table } from "../table.ts";
+import { plainLine } from "../../sanitize.ts";
+import { fittingLines, mostCharacters } from "../output/output-budget.ts";
+import { table } from "../output/table.ts";
 import { type Finding, urgencies } from "./finding.ts";
 import { counted, duration, listed } from "./wording.ts";
 

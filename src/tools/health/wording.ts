@@ -1,5 +1,5 @@
-import { uptime } from "../units.ts";
-import { day } from "./readings.ts";
+import { uptime } from "../output/units.ts";
+import { day } from "./queries.ts";
 
 /** The longest text of Proxmox's that is quoted, in characters. */
 const longestQuote = 140;

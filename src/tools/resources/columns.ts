@@ -1,5 +1,5 @@
-import type { Cell } from "../table.ts";
-import { compactBytes, compactDuration, percentOf } from "../units.ts";
+import type { Cell } from "../output/table.ts";
+import { compactBytes, compactDuration, percentOf } from "../output/units.ts";
 import { isOn, nameOf, type Resource, ratio } from "./resource.ts";
 
 /** A column: its name, which `fields` and `sort` take, what stands in it, and what it is sorted by where that differs. */

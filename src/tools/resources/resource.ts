@@ -1,5 +1,5 @@
 import type { GuardedAnswer } from "../../policy/guard.ts";
-import { rowsOf } from "../rows.ts";
+import { rowsOf } from "../output/rows.ts";
 
 /** A row of `GET /cluster/resources`, with the cluster that gave it. Which keys there are differs by type and status. */
 export interface Resource {

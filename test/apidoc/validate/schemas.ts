@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type ApiSchema, readSchema } from "../../../src/apidoc/schema.ts";
-import { createDemo } from "../../../src/demo/index.ts";
+import { createDemo } from "../../../src/simulator/index.ts";
 
 /** A schema to test with, and where it came from. */
 export interface Source {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { endpoints } from "../../../src/demo/api.ts";
+import { endpoints } from "../../../src/simulator/api.ts";
 import { httpClient, type McpClient, sseClient } from "../../support/clients.ts";
 import { type Stage, setStage } from "../stage.ts";
 

@@ -1,16 +1,16 @@
 import { type Cluster, ClusterManager } from "../../../src/clusters.ts";
 import { Secret } from "../../../src/config/secret.ts";
 import type { ClusterConfig } from "../../../src/config/types.ts";
-import { createDemo, type DemoCluster } from "../../../src/demo/index.ts";
-import { affected } from "../../../src/policy/affected.ts";
-import { classify } from "../../../src/policy/classes/classify.ts";
+import { classify } from "../../../src/policy/endpoint-classes/classify.ts";
 import { GuestLists } from "../../../src/policy/guests.ts";
 import type { Plan } from "../../../src/policy/plan/plan.ts";
 import { makePlan } from "../../../src/policy/plan/planner.ts";
+import { affected } from "../../../src/policy/targets.ts";
 import type { Method } from "../../../src/proxmox/message.ts";
 import { parseParams } from "../../../src/proxmox/params.ts";
 import { type ApiPath, parsePath } from "../../../src/proxmox/path.ts";
-import { parseUpid } from "../../../src/proxmox/upid.ts";
+import { parseUpid } from "../../../src/proxmox/tasks/upid.ts";
+import { createDemo, type DemoCluster } from "../../../src/simulator/index.ts";
 
 /** Plans of calls on a cluster, made at a fixed time. */
 export interface Scene {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Glob } from "bun";
-import { classify } from "../../../src/policy/classes/classify.ts";
-import { rows } from "../../../src/policy/classes/index.ts";
+import { classify } from "../../../src/policy/endpoint-classes/classify.ts";
+import { rows } from "../../../src/policy/endpoint-classes/index.ts";
 import { undoText } from "../../../src/policy/plan/undo.ts";
 import type { Method } from "../../../src/proxmox/message.ts";
 import { parseParams } from "../../../src/proxmox/params.ts";

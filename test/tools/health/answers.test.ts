@@ -1,5 +1,5 @@
 import { describe, expect, spyOn, test } from "bun:test";
-import type { DemoCluster } from "../../../src/demo/index.ts";
+import type { DemoCluster } from "../../../src/simulator/index.ts";
 import { longestPause } from "../../../src/tools/health/backup-jobs.ts";
 import { ceph } from "../../../src/tools/health/detectors/ceph.ts";
 import { healthOf, healthyDemo, instead, membersOf } from "./fleet.ts";

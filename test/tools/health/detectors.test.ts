@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { DemoCluster } from "../../../src/demo/index.ts";
+import type { DemoCluster } from "../../../src/simulator/index.ts";
 import { healthOf, healthyDemo, membersOf } from "./fleet.ts";
 
 interface Fleet {

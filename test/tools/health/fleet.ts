@@ -1,7 +1,7 @@
 import { Secret } from "../../../src/config/secret.ts";
 import type { ClusterConfig } from "../../../src/config/types.ts";
-import { createDemo, type DemoCluster, type DemoOptions } from "../../../src/demo/index.ts";
-import { clusterHealth } from "../../../src/tools/cluster-health.ts";
+import { createDemo, type DemoCluster, type DemoOptions } from "../../../src/simulator/index.ts";
+import { clusterHealth } from "../../../src/tools/catalog/cluster-health.ts";
 import { guarded } from "../../support/guarded.ts";
 
 const open: ClusterConfig["policy"] = {

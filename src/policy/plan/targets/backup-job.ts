@@ -1,4 +1,4 @@
-import { isOff, isOn, wordsOf } from "../../classes/values.ts";
+import { isOff, isOn, wordsOf } from "../../endpoint-classes/values.ts";
 import type { Context, Describer } from "../describer.ts";
 import type { Row } from "../facts.ts";
 import { textIn, yes } from "../look.ts";

@@ -1,9 +1,9 @@
 import type { Params } from "../../../proxmox/params.ts";
 import { formatPath } from "../../../proxmox/path.ts";
-import type { Subject } from "../../affected.ts";
-import { isOff } from "../../classes/values.ts";
+import { isOff } from "../../endpoint-classes/values.ts";
 import { type Guest, guestListPath } from "../../guests.ts";
 import { covers } from "../../pattern.ts";
+import type { Subject } from "../../targets.ts";
 import type { Context, Describer, UndoNotes } from "../describer.ts";
 import { guestLabel, listGuests } from "../guest-state.ts";
 import { rowsIn, textIn } from "../look.ts";

@@ -1,4 +1,4 @@
-import { isOff } from "../../classes/values.ts";
+import { isOff } from "../../endpoint-classes/values.ts";
 import type { Context, Describer } from "../describer.ts";
 import { canonical, type Row } from "../facts.ts";
 import { findGuest, guestLabel } from "../guest-state.ts";

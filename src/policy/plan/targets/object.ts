@@ -1,6 +1,6 @@
-import { isOn, wordsOf } from "../../classes/values.ts";
-import { holdsSecret, isHidden, showValue } from "../../mask.ts";
-import { masked } from "../../secret-parameters.ts";
+import { isOn, wordsOf } from "../../endpoint-classes/values.ts";
+import { holdsSecret, isHidden, showValue } from "../../redaction/redact-parameters.ts";
+import { masked } from "../../redaction/secret-parameters.ts";
 import type { Context, Describer } from "../describer.ts";
 import { canonical, type FactOptions, type Row } from "../facts.ts";
 import { refuseUnread } from "../guest-state.ts";

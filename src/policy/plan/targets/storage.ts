@@ -1,4 +1,4 @@
-import { isOn } from "../../classes/values.ts";
+import { isOn } from "../../endpoint-classes/values.ts";
 import type { Context } from "../describer.ts";
 import type { Row } from "../facts.ts";
 import { findGuest, guestLabel, listGuests } from "../guest-state.ts";

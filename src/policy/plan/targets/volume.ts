@@ -1,4 +1,4 @@
-import { isOff, isOn } from "../../classes/values.ts";
+import { isOff, isOn } from "../../endpoint-classes/values.ts";
 import type { Context, Describer } from "../describer.ts";
 import type { Row } from "../facts.ts";
 import { findGuest, guestLabel, refuseUnread } from "../guest-state.ts";

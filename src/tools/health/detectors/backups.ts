@@ -1,8 +1,8 @@
 import { covers, type Duty, dutiesOf, isEnabled } from "../backup-jobs.ts";
 import type { Finding } from "../finding.ts";
-import { day, mostTasks, taskDays } from "../readings.ts";
+import { day, mostTasks, taskDays } from "../queries.ts";
 import { holdsOnAll } from "../rights.ts";
-import { defineDetector, type Guest, type View } from "../view.ts";
+import { defineDetector, type Guest, type View } from "../snapshot.ts";
 import { counted, duration, guestName, listed } from "../wording.ts";
 
 /** Guests of a backup job whose last backup is older than the job's schedule allows, or that have none. */

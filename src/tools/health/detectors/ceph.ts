@@ -1,4 +1,4 @@
-import { defineDetector } from "../view.ts";
+import { defineDetector } from "../snapshot.ts";
 import { listed, quoted } from "../wording.ts";
 
 /** Ceph that does not call itself well. */

@@ -1,6 +1,6 @@
 import type { Finding } from "../finding.ts";
-import { day } from "../readings.ts";
-import { defineDetector } from "../view.ts";
+import { day } from "../queries.ts";
+import { defineDetector } from "../snapshot.ts";
 import { duration, listed } from "../wording.ts";
 
 /** Proxmox renews its own certificate two weeks before the end, ACME 30 days: so late, neither worked. In days. */

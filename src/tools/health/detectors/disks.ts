@@ -1,5 +1,5 @@
 import type { Finding } from "../finding.ts";
-import { defineDetector } from "../view.ts";
+import { defineDetector } from "../snapshot.ts";
 import { quoted } from "../wording.ts";
 
 /** What SMART says of a disk that is well, or that it says nothing. */

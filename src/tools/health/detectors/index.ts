@@ -1,13 +1,13 @@
-import type { Detector } from "../view.ts";
-import { clocks, versions } from "./agreement.ts";
-import { availability } from "./availability.ts";
+import type { Detector } from "../snapshot.ts";
 import { missingBackups, uncovered } from "./backups.ts";
 import { ceph } from "./ceph.ts";
 import { certificates } from "./certificates.ts";
 import { disks, pools } from "./disks.ts";
+import { availability } from "./ha.ts";
+import { pressure } from "./load.ts";
 import { subscriptions, updates } from "./maintenance.ts";
+import { clocks, versions } from "./node-consistency.ts";
 import { nodes, quorum } from "./nodes.ts";
-import { pressure } from "./pressure.ts";
 import { replication } from "./replication.ts";
 import { storage } from "./storage.ts";
 import { failedBackups, failedTasks } from "./tasks.ts";

@@ -1,4 +1,4 @@
-import { defineDetector } from "../view.ts";
+import { defineDetector } from "../snapshot.ts";
 import { listed } from "../wording.ts";
 
 /** Packages that wait to be updated. */

@@ -1,5 +1,5 @@
 import type { Finding } from "../finding.ts";
-import { defineDetector, type Guest } from "../view.ts";
+import { defineDetector, type Guest } from "../snapshot.ts";
 import { listed } from "../wording.ts";
 
 /** Too few nodes see each other. */

@@ -1,5 +1,5 @@
 import type { Finding } from "../finding.ts";
-import { defineDetector } from "../view.ts";
+import { defineDetector } from "../snapshot.ts";
 import { counted, duration, guestName, quoted } from "../wording.ts";
 
 /** So late after its time, in seconds, a job does not run. */

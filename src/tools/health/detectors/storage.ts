@@ -1,6 +1,6 @@
-import { usage } from "../../units.ts";
+import { usage } from "../../output/units.ts";
 import type { Finding } from "../finding.ts";
-import { defineDetector, type Storage } from "../view.ts";
+import { defineDetector, type Storage } from "../snapshot.ts";
 import { listed } from "../wording.ts";
 
 /** Shares of a storage in use from which it is spoken of. */

@@ -1,6 +1,6 @@
 import type { Finding } from "../finding.ts";
-import { taskDays } from "../readings.ts";
-import { defineDetector, type Guest, type View } from "../view.ts";
+import { taskDays } from "../queries.ts";
+import { defineDetector, type Guest, type View } from "../snapshot.ts";
 import { counted, duration, guestName, listed, quoted } from "../wording.ts";
 
 type Task = NonNullable<View<"tasks">["nodes"][number]["tasks"]>[number] & { readonly node: string };

@@ -1,4 +1,4 @@
-import { isOff, isOn, wordsOf } from "../../../classes/values.ts";
+import { isOff, isOn, wordsOf } from "../../../endpoint-classes/values.ts";
 import type { Context, Describer } from "../../describer.ts";
 import { objectIn, rowsIn, textIn, yes } from "../../look.ts";
 import { count, listText, nameText, shortest } from "../../wording.ts";

@@ -1,4 +1,4 @@
-import { isOn, wordsOf } from "../../../classes/values.ts";
+import { isOn, wordsOf } from "../../../endpoint-classes/values.ts";
 import type { Describer } from "../../describer.ts";
 import { count, listText, nameText } from "../../wording.ts";
 import { settingText } from "../object.ts";

@@ -1,8 +1,8 @@
 import type { ParamValue } from "../../../../proxmox/params.ts";
-import { cardWithoutFirewall } from "../../../classes/parameters/firewall.ts";
-import { diskKey, saysYes, volumesOf } from "../../../classes/parameters/property.ts";
-import { isOn, wordsOf } from "../../../classes/values.ts";
-import { isHidden, showValue } from "../../../mask.ts";
+import { cardWithoutFirewall } from "../../../endpoint-classes/parameters/firewall.ts";
+import { diskKey, saysYes, volumesOf } from "../../../endpoint-classes/parameters/property.ts";
+import { isOn, wordsOf } from "../../../endpoint-classes/values.ts";
+import { isHidden, showValue } from "../../../redaction/redact-parameters.ts";
 import type { Context, Describer } from "../../describer.ts";
 import { canonical, type Row } from "../../facts.ts";
 import {

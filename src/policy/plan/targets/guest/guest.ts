@@ -1,4 +1,4 @@
-import { isOn, wordsOf } from "../../../classes/values.ts";
+import { isOn, wordsOf } from "../../../endpoint-classes/values.ts";
 import { findBackups } from "../../backups.ts";
 import type { Context, Describer, Description } from "../../describer.ts";
 import {

@@ -1,4 +1,4 @@
-import { isOn } from "../../../classes/values.ts";
+import { isOn } from "../../../endpoint-classes/values.ts";
 import type { Describer, UndoNotes } from "../../describer.ts";
 import { readTarget } from "../../guest-state.ts";
 import { nameText } from "../../wording.ts";

@@ -1,4 +1,4 @@
-import { isOn, wordsOf } from "../../../classes/values.ts";
+import { isOn, wordsOf } from "../../../endpoint-classes/values.ts";
 import type { Context } from "../../describer.ts";
 import type { Row } from "../../facts.ts";
 import type { GuestState } from "../../guest-state.ts";

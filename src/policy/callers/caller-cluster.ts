@@ -1,0 +1,18 @@
+import type { Known } from "../../apidoc/cache/schema-cache.ts";
+import type { Cluster } from "../../clusters.ts";
+import type { Sender } from "../../proxmox/client.ts";
+
+/** A cluster as one call reaches it: every request, of a tool or of the policy itself, is sent on behalf of its caller. */
+export interface CallerCluster extends Pick<Cluster, "name" | "config"> {
+  readonly client: Sender;
+}
+
+/** The same, with the cluster's API schema, which is read once for all callers. */
+export interface DescribedCluster extends CallerCluster {
+  /**
+   * The schema, or why there is none.
+   * @param options `recent` wants one that was confirmed a moment ago.
+   * @throws the signal's reason when that is aborted.
+   */
+  schema(signal: AbortSignal, options?: { readonly recent: boolean }): Promise<Known>;
+}

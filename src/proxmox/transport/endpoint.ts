@@ -1,0 +1,263 @@
+import type { ClusterConfig, ProxyConfig } from "../../config/types.ts";
+import type { Redactor } from "../../redact/redactor.ts";
+import type { AnswerLease } from "../answer-memory.ts";
+import { Fault } from "../errors/proxmox-error.ts";
+import { lostAnswer, type Progress, unexpected } from "../errors/transport-errors.ts";
+import { headersOf, type Message, type Reply } from "../message.ts";
+import type { Requester } from "../requester.ts";
+import type { Certificate } from "../tls/certificate.ts";
+import { untrusted } from "../tls/errors.ts";
+import { isTlsCode, poolTrust, poolTrustOfLeaf } from "../tls/modes.ts";
+import { until } from "./abortable.ts";
+import { type Reading, readBody } from "./body.ts";
+import { unlessDeaf } from "./connect-timeout.ts";
+import { codeOf, type Destination, openConnection, readCertificate, unreachable } from "./connection.ts";
+import { exchange } from "./exchange.ts";
+import type { FailoverTimer } from "./failover.ts";
+import { FairSlots, type SlotLimits } from "./slots.ts";
+
+/** How endpoints are talked to, with every default filled in. */
+export interface EndpointOptions {
+  readonly fetch: ((request: Request) => Promise<Response>) | undefined;
+  readonly maxAnswerBytes: number;
+  /** For reads, and for writes. */
+  readonly slots: SlotLimits;
+  readonly connectMs: number;
+  readonly redactor: Redactor;
+}
+
+/** One message on its way: for whom, with which token, until when, and how far it is. */
+export interface Passage {
+  readonly requester: Requester;
+  /** `undefined` sends no token. */
+  readonly authorization: string | undefined;
+  readonly signal: AbortSignal;
+  /** When the signal ends it for want of time, by `performance.now()`. */
+  readonly deadline: number;
+  readonly progress: Progress;
+  /** Called when an endpoint begins with it, which may be long after it was given to that endpoint. */
+  readonly onStart?: () => void;
+  /** What the answer takes. */
+  readonly memory: AnswerLease;
+  readonly timer?: FailoverTimer;
+}
+
+/** Below the 5 s after which Proxmox closes an idle connection; Bun's timer rounds it up to a step of 4 s. */
+const idleSeconds = 3;
+
+/** Codes with which the runtime's fetch says that no connection came about. */
+const neverConnected = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EMFILE",
+  "ENFILE",
+  "ESERVFAIL",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ERR_PROXY_TUNNEL",
+]);
+
+/** A pinned certificate that the server showed, and the pool that trusts it alone. */
+interface Trusted {
+  readonly leaf: Certificate;
+  readonly session: Bun.FetchSession;
+  /** Whether the runtime's own verification accepts it; it refuses an expired one even then. */
+  readonly verifiable: boolean;
+}
+
+/**
+ * One address of a cluster. Reads share the runtime's pool of connections. Each write, and each read under a pin that
+ * the runtime cannot verify, has a connection of its own, whose server was judged before the first byte. Reads and writes
+ * have slots of their own, so that no number of slow reads holds up a write.
+ */
+export class Endpoint {
+  readonly url: string;
+  readonly #to: Destination;
+  readonly #options: EndpointOptions;
+  readonly #readSlots: FairSlots;
+  readonly #writeSlots: FairSlots;
+  #session: Bun.FetchSession | undefined;
+  #trusted: Promise<Trusted> | undefined;
+
+  constructor(url: string, cluster: ClusterConfig, options: EndpointOptions) {
+    this.url = url;
+    const { connectMs, redactor } = options;
+    this.#to = { endpoint: url, tls: cluster.tls, proxy: cluster.proxies?.[url], connectMs, redactor };
+    this.#options = options;
+    this.#readSlots = new FairSlots(options.slots);
+    this.#writeSlots = new FairSlots(options.slots);
+  }
+
+  /** Sends a read. The runtime may repeat it on a fresh connection when a used one turns out to be closed. */
+  async read(message: Message, passage: Passage): Promise<Reply> {
+    return await this.#inTurn(this.#readSlots, passage, async () => {
+      if (this.#options.fetch !== undefined) return await this.#inProcess(this.#options.fetch, message, passage);
+      return this.#to.tls.mode === "fingerprint"
+        ? await this.#readPinned(message, passage)
+        : await this.#readPooled(this.#pool(this.#to.tls), message, passage);
+    });
+  }
+
+  /** Sends a write once, on a connection of its own. */
+  async write(message: Message, passage: Passage): Promise<Reply> {
+    return await this.#inTurn(this.#writeSlots, passage, async () =>
+      this.#options.fetch === undefined
+        ? await this.#alone(message, passage)
+        : await this.#inProcess(this.#options.fetch, message, passage),
+    );
+  }
+
+  /** Closes idle connections. */
+  close(): void {
+    this.#session?.close();
+    this.#trusted?.then(({ session }) => session.close()).catch(() => undefined);
+  }
+
+  async #inTurn(slots: FairSlots, passage: Passage, run: () => Promise<Reply>): Promise<Reply> {
+    const { requester, signal, progress, onStart } = passage;
+    const onWait = () => {
+      progress.waitsFor = () => ({
+        what: `a free connection to ${this.url}: ${slots.describe(requester.name)}`,
+        hint: "Ask for less at a time, or later.",
+      });
+    };
+    try {
+      return await slots.run(requester.name, signal, onWait, async () => {
+        progress.waitsFor = undefined;
+        onStart?.();
+        return await run();
+      });
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      signal.throwIfAborted();
+      throw unexpected(error, progress, this.url);
+    }
+  }
+
+  async #inProcess(fetch: (request: Request) => Promise<Response>, message: Message, passage: Passage): Promise<Reply> {
+    const { signal, progress } = passage;
+    const request = new Request(`${this.url}${message.target}`, { ...this.#init(message, passage), signal });
+    progress.stage = "sent";
+    progress.sentAt = performance.now();
+    return await this.#receive(await fetch(request), message, passage);
+  }
+
+  #pool(tls: Exclude<ClusterConfig["tls"], { mode: "fingerprint" }>): Bun.FetchSession {
+    this.#session ??= this.#openPool(this.url.startsWith("https:") ? poolTrust(tls) : {});
+    return this.#session;
+  }
+
+  #openPool(tls: BunFetchRequestInitTLS): Bun.FetchSession {
+    return new Bun.FetchSession({
+      tls,
+      keepAlive: { idleTimeout: idleSeconds, maxIdleSockets: this.#options.slots.total },
+    });
+  }
+
+  async #readPooled(session: Bun.FetchSession, message: Message, passage: Passage): Promise<Reply> {
+    const { signal, progress } = passage;
+    progress.stage = "sent";
+    let response: Response | undefined;
+    try {
+      const init = {
+        ...this.#init(message, passage),
+        signal,
+        proxy: poolProxy(this.#to.proxy),
+        redirect: "manual",
+      } as const;
+      response = await unlessDeaf(this.#to, passage.deadline, session.fetch(`${this.url}${message.target}`, init));
+      return await this.#receive(response, message, passage);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof Fault) throw error;
+      const code = codeOf(error);
+      if (response === undefined && isTlsCode(code)) {
+        throw untrusted(this.url, this.#to.tls, code, await readCertificate(this.#to, signal));
+      }
+      if (code !== undefined && neverConnected.has(code)) throw unreachable(this.#to, code);
+      throw lostAnswer(this.url, code, response?.status);
+    }
+  }
+
+  /**
+   * A pinned read goes over a pool that trusts the one certificate seen last. When the pool refuses what it is shown,
+   * the read goes alone, and the certificate is looked at anew for the next ones: another pinned one makes a new pool;
+   * the same one means that the runtime can never verify it (it expired, say), and from then on all reads go alone.
+   */
+  async #readPinned(message: Message, passage: Passage): Promise<Reply> {
+    passage.progress.stage = "connecting";
+    const trusted = await this.#trust(passage.signal);
+    if (trusted.verifiable) {
+      try {
+        return await this.#readPooled(trusted.session, message, passage);
+      } catch (error) {
+        if (!(error instanceof Fault && error.problem.kind === "tls")) throw error;
+      }
+      await this.#trustAnew(trusted, passage.signal);
+    }
+    return await this.#alone(message, passage);
+  }
+
+  async #trustAnew(old: Trusted, signal: AbortSignal): Promise<void> {
+    old.session.close();
+    // Another read may have been quicker.
+    if ((await this.#trusted) === old) this.#trusted = undefined;
+    const trusted = await this.#trust(signal);
+    if (trusted.leaf.fingerprint !== old.leaf.fingerprint) return;
+    this.#trusted = Promise.resolve({ ...trusted, verifiable: false });
+  }
+
+  /** What the pinned server shows. All who ask share one look, so no one asker's abort may end it. */
+  async #trust(signal: AbortSignal): Promise<Trusted> {
+    if (this.#trusted === undefined) {
+      const look = this.#look();
+      this.#trusted = look;
+      look.catch(() => {
+        if (this.#trusted === look) this.#trusted = undefined;
+      });
+    }
+    return await until(signal, this.#trusted);
+  }
+
+  /** Reads the certificate on a connection that carries nothing else and that nobody can abort. */
+  async #look(): Promise<Trusted> {
+    const { socket, certificate } = await openConnection(this.#to, new AbortController().signal);
+    socket.destroy();
+    if (certificate === undefined) throw untrusted(this.url, this.#to.tls, undefined, undefined);
+    return { leaf: certificate, session: this.#openPool(poolTrustOfLeaf(certificate)), verifiable: true };
+  }
+
+  async #alone(message: Message, passage: Passage): Promise<Reply> {
+    const { authorization, signal, progress } = passage;
+    progress.stage = "connecting";
+    const connection = await openConnection(this.#to, signal);
+    progress.stage = "sent";
+    progress.sentAt = performance.now();
+    const reading = this.#reading(message, passage);
+    return await exchange(connection, message, { endpoint: this.url, authorization, reading });
+  }
+
+  #init(message: Message, passage: Passage): { method: string; headers: Record<string, string>; body?: string } {
+    const headers = headersOf(message, passage.authorization);
+    return { method: message.method, headers, ...(message.body !== undefined && { body: message.body }) };
+  }
+
+  async #receive(response: Response, message: Message, passage: Passage): Promise<Reply> {
+    const { status, statusText: reason, headers } = response;
+    const body = response.body === null ? "" : await readBody(response.body, this.#reading(message, passage));
+    return { status, reason, headers, body };
+  }
+
+  #reading({ method }: Message, { memory, signal, progress, timer }: Passage): Reading {
+    return { maxBytes: this.#options.maxAnswerBytes, memory, waits: method === "GET", signal, progress, timer };
+  }
+}
+
+/** A proxy in the form of the runtime's fetch, which must not look into the environment itself. */
+function poolProxy(proxy: ProxyConfig | undefined): Bun.FetchProxyOption {
+  if (proxy === undefined) return false;
+  const { url, authorization } = proxy;
+  const headers = authorization === undefined ? {} : { "Proxy-Authorization": authorization.reveal() };
+  return { url, headers, respectNoProxy: false };
+}

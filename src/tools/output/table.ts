@@ -1,0 +1,14 @@
+import { plainLine } from "../../sanitize.ts";
+
+/** What a cell may hold; nothing is an empty cell. */
+export type Cell = string | number | boolean | null | undefined;
+
+/** Rows as text for a model: the header once, cells between tabs. */
+export function table(header: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  return [header, ...rows].map((row) => row.map(cell).join("\t")).join("\n");
+}
+
+/** A cell must not break its row, nor turn it around: what would is shown as an escape. */
+function cell(value: Cell): string {
+  return plainLine(String(value ?? ""));
+}

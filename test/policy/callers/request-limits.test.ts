@@ -1,0 +1,171 @@
+import { describe, expect, test } from "bun:test";
+import { createDemo, type DemoCluster } from "../../../src/simulator/index.ts";
+import { agreeable, httpClient, modernClient, sseClient } from "../../support/clients.ts";
+import { configFile } from "../../support/config-file.ts";
+import { serveDemo } from "../../support/demo-server.ts";
+import { type Product, startProduct } from "../../support/product.ts";
+
+const token = "the-token-of-the-busy-caller";
+const sha256 = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
+const headers = { authorization: `Bearer ${token}` };
+
+/** The product over a demo cluster, with one caller who may make so many requests in a minute. */
+async function startLimited(
+  limit: number,
+  { access = "full", taskMs = 1 }: { readonly access?: string; readonly taskMs?: number } = {},
+) {
+  const stack = new AsyncDisposableStack();
+  const [alpha] = createDemo({ authDelayMs: 0, offlineDelayMs: 0, taskMs }).clusters as readonly [DemoCluster];
+  const demo = await serveDemo(alpha);
+  stack.defer(() => demo.stop());
+  const { user, tokenId, tokenSecret } = alpha.credentials;
+  const entry = { url: demo.url, user, token_id: tokenId, token_secret: tokenSecret, access };
+  const config = stack.use(
+    await configFile({
+      clusters: { alpha: entry },
+      callers: { busy: { token_sha256: sha256(token), requests_per_minute: limit } },
+    }),
+  );
+  const product: Product = stack.use(await startProduct(["--config", config.path]));
+  return {
+    url: product.url,
+    /** What was sent to Proxmox on behalf of callers: the API schema and what belongs to it is the server's own. */
+    sent: () =>
+      demo.requests
+        .filter(({ path }) => !path.startsWith("/pve-docs/") && path !== "/api2/json/version")
+        .map(({ method, path }) => `${method} ${path.replace("/api2/json", "")}`),
+    /** Starts a task that runs as long as tasks do, in nobody's name here: its handle. */
+    async longTask() {
+      const authorization = `PVEAPIToken=${user}!${tokenId}=${tokenSecret}`;
+      const body = new URLSearchParams({ vmid: "201", storage: "backups" });
+      const url = "http://demo/api2/json/nodes/pve1/vzdump";
+      const response = await alpha.fetch(new Request(url, { method: "POST", headers: { authorization }, body }));
+      return `alpha/${((await response.json()) as { data: string }).data}`;
+    },
+    /** POSTs JSON-RPC messages as a script does, without a session. */
+    async post(body: unknown) {
+      const response = await fetch(`${product.url}/mcp`, {
+        method: "POST",
+        headers: { ...headers, "content-type": "application/json", accept: "application/json, text/event-stream" },
+        body: JSON.stringify(body),
+      });
+      return { status: response.status, after: response.headers.get("retry-after"), text: await response.text() };
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+function toolCall(name: string, args: Record<string, unknown> = {}, id = 1) {
+  return { jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: args } };
+}
+
+/** Twenty reads of which no two are equal. */
+const twenty = ["hour", "day", "week", "month", "year"].flatMap((timeframe) =>
+  ["pve1", "pve2"].flatMap((node) =>
+    ["AVERAGE", "MAX"].map((cf) => ({ path: `/nodes/${node}/rrddata`, data: { timeframe, cf } })),
+  ),
+);
+
+const why = (limit: number) =>
+  `busy has used up its requests of this minute (requests_per_minute: ${limit}; each message, tool call and request to Proxmox counts)`;
+
+describe.each([
+  ["2026-07-28 over HTTP", modernClient],
+  ["2025 over HTTP", httpClient],
+  ["2025 over SSE", sseClient],
+] as const)("%s", (_, connect) => {
+  test("a call that would exceed the limit gives the answers it has, and says of every other part why it was not sent", async () => {
+    await using limited = await startLimited(15);
+    await using client = await connect({ url: limited.url, headers });
+    const { text, isError } = await client.call("proxmox_api_read", { requests: twenty });
+    const sent = limited.sent().length;
+    // The rest are the messages of the handshake and the call itself.
+    expect(sent).toBeWithin(10, 15);
+    expect(isError).toBe(false);
+    expect(text).toStartWith(`${sent} of 20 answered; not answered: `);
+    expect(text.split(`it was not sent: ${why(15)}\nCome back in `)).toHaveLength(20 - sent + 1);
+  });
+});
+
+test("a message counts as one, and each request to Proxmox that it causes as another", async () => {
+  await using limited = await startLimited(8);
+  const { text } = await limited.post(toolCall("proxmox_api_read", { requests: twenty }));
+  expect(text).toContain("7 of 20 answered");
+  expect(limited.sent()).toHaveLength(7);
+  const { status, after, text: refused } = await limited.post({ jsonrpc: "2.0", id: 2, method: "tools/list" });
+  expect(status).toBe(429);
+  expect(Number(after)).toBeWithin(1, 61);
+  expect(refused).toContain(`${why(8)}. Come back in ${after} s, or ask for less.`);
+});
+
+test("answers that are shared or kept cause no request and do not count", async () => {
+  await using limited = await startLimited(5);
+  const same = Array.from({ length: 20 }, () => ({ path: "/nodes/pve1/status" }));
+  expect((await limited.post(toolCall("proxmox_api_read", { requests: same }))).text).toContain("20 of 20 answered.");
+  expect((await limited.post(toolCall("get_cluster_resources"))).text).toContain("guests on");
+  expect((await limited.post(toolCall("get_cluster_resources"))).text).toContain("guests on");
+  expect(limited.sent()).toEqual(["GET /nodes/pve1/status", "GET /cluster/resources"]);
+  expect((await limited.post({ jsonrpc: "2.0", id: 2, method: "ping" })).status).toBe(429);
+});
+
+test("each tool call of a batch counts", async () => {
+  await using limited = await startLimited(4);
+  const batch = Array.from({ length: 10 }, (_, index) => toolCall("search_api", { query: "start vm" }, index + 1));
+  const { text } = await limited.post(batch);
+  expect(text.split(`search_api: not executed. ${why(4)}. Come back in `)).toHaveLength(10 - 4 + 1);
+});
+
+test("a write that would exceed the limit is not sent", async () => {
+  await using limited = await startLimited(4);
+  await limited.post(toolCall("proxmox_api_read", { requests: twenty.slice(0, 2) }));
+  const put = { method: "PUT", path: "/nodes/pve1/qemu/104/config", data: { description: "late" } };
+  const { text } = await limited.post(toolCall("proxmox_api_call", put));
+  expect(text).toContain(`PUT /nodes/pve1/qemu/104/config on alpha: it was not sent: ${why(4)}`);
+  expect(limited.sent().filter((line) => line.startsWith("PUT"))).toEqual([]);
+});
+
+test("list_clusters tells a cluster that was not asked from one that does not answer", async () => {
+  await using limited = await startLimited(2);
+  const { text } = await limited.post(toolCall("list_clusters"));
+  expect(text).toContain("alpha\\tnot asked\\t");
+  expect(text).toContain(why(2));
+});
+
+test("waiting for a task that a call started is never refused, counts, and so its handle is not lost", async () => {
+  await using limited = await startLimited(2);
+  const { text } = await limited.post(
+    toolCall("proxmox_api_call", { method: "POST", path: "/nodes/pve1/qemu/104/status/start" }),
+  );
+  expect(text).toMatch(/qmstart of 104 on pve1 \(alpha\) ended OK.*Task: alpha\/UPID:pve1:/);
+  const [write, ...polls] = limited.sent();
+  expect(write).toBe("POST /nodes/pve1/qemu/104/status/start");
+  expect(polls.length).toBeGreaterThan(0);
+  expect((await limited.post(toolCall("list_nodes"))).status).toBe(429);
+});
+
+test("wait_for_task looks at its task until its time is over", async () => {
+  await using limited = await startLimited(2, { taskMs: 300_000 });
+  const { text } = await limited.post(toolCall("wait_for_task", { task: await limited.longTask(), timeout: 1 }));
+  expect(text).toMatch(/vzdump.* on pve1 \(alpha\) is still running.*Task: alpha\/UPID:pve1:/);
+  expect(limited.sent().length).toBeGreaterThan(2);
+  expect((await limited.post(toolCall("list_nodes"))).status).toBe(429);
+});
+
+test("a request that a human agreed to is sent, for asking again would not make it another one", async () => {
+  const remove = { method: "DELETE", path: "/nodes/pve1/qemu/104" };
+  const run = async (limit: number) => {
+    await using limited = await startLimited(limit, { access: "guarded" });
+    await using client = await httpClient({ url: limited.url, headers, human: agreeable });
+    const { text } = await client.call("proxmox_api_call", remove);
+    return { text, lines: limited.sent() };
+  };
+  const { lines } = await run(1000);
+  const reads = lines.findIndex((line) => line.startsWith("DELETE"));
+  expect(reads).toBeGreaterThan(0);
+  // Two messages of the handshake, the call, the answer of the human, and all that is read before the write.
+  const tight = await run(4 + reads);
+  expect(tight.lines.filter((line) => line.startsWith("DELETE"))).toHaveLength(1);
+  expect(tight.text).toContain("ended OK");
+  const tighter = await run(3 + reads);
+  expect(tighter.lines.filter((line) => line.startsWith("DELETE"))).toHaveLength(0);
+});

@@ -1,0 +1,152 @@
+import { expect, test } from "bun:test";
+import { ProxmoxClient, type ProxmoxRequest } from "../../../src/proxmox/client.ts";
+import { until } from "../../support/listening.ts";
+import { type RawServer, replyData, startRawServer } from "../../support/raw-server.ts";
+import { clusterAt } from "../clusters.ts";
+
+/** A server that answers a request when the test says so. */
+interface HeldServer extends RawServer {
+  /** The requests that wait for their answer, `GET /path`, in the order in which they came. */
+  held(): readonly string[];
+  /** Answers the oldest of a path. */
+  answer(line: string): void;
+}
+
+async function startHeld(): Promise<HeldServer> {
+  const waiting: { line: string; answer: () => void }[] = [];
+  const server = await startRawServer((socket, request) => {
+    const line = `${request.method} ${request.target.replace("/api2/json", "")}`;
+    const entry = { line, answer: () => replyData(line)(socket, request) };
+    waiting.push(entry);
+    socket.on("close", () => {
+      if (waiting.includes(entry)) waiting.splice(waiting.indexOf(entry), 1);
+    });
+  });
+  return {
+    ...server,
+    held: () => waiting.map(({ line }) => line),
+    answer(line) {
+      const [found] = waiting.splice(
+        waiting.findIndex((one) => one.line === line),
+        1,
+      );
+      found?.answer();
+    },
+  };
+}
+
+const read = (...path: string[]): ProxmoxRequest => ({ method: "GET", path });
+const [ada, bob, cleo] = [{ name: "ada" }, { name: "bob" }, { name: "cleo" }];
+
+const small = { slots: { total: 4, perRequester: 3 } };
+
+/** Asks for `/name/0`, `/name/1`, ... on behalf of a requester; what becomes of them is of no interest. */
+function ask(client: ProxmoxClient, requester: { name: string }, count: number, signal?: AbortSignal): void {
+  for (let index = 0; index < count; index++) {
+    const request = { ...read(requester.name, String(index)), ...(signal !== undefined && { signal }) };
+    client.request(request, requester).catch(() => undefined);
+  }
+}
+
+test("one requester never has all slots of an endpoint, and what it cannot have another one gets at once", async () => {
+  await using server = await startHeld();
+  const client = new ProxmoxClient(clusterAt([server.url]), small);
+  ask(client, ada, 10);
+  await until(() => server.held().length === 3);
+  ask(client, bob, 1);
+  await until(() => server.held().includes("GET /bob/0"));
+  expect(server.held()).toHaveLength(4);
+});
+
+test("a slot that becomes free goes to the requester with the fewest, in turn, however many others wait", async () => {
+  await using server = await startHeld();
+  const client = new ProxmoxClient(clusterAt([server.url]), small);
+  ask(client, ada, 10);
+  ask(client, bob, 10);
+  ask(client, cleo, 10);
+  await until(() => server.held().length === 4);
+  // ada has three, bob one; cleo, who came last, is next, and then it takes turns.
+  server.answer("GET /ada/0");
+  await until(() => server.held().includes("GET /cleo/0"));
+  server.answer("GET /ada/1");
+  await until(() => server.held().length === 4);
+  const owners = () => Map.groupBy(server.held(), (line) => line.split("/")[1]);
+  expect([...owners().values()].map(({ length }) => length).sort()).toEqual([1, 1, 2]);
+  for (let round = 0; round < 12; round++) {
+    const [line = ""] = server.held();
+    server.answer(line);
+    await until(() => server.held().length === 4);
+    expect(owners().size).toBe(3);
+  }
+});
+
+test("no number of reads holds up a write, and no number of writes a read or another's write", async () => {
+  await using server = await startHeld();
+  const client = new ProxmoxClient(clusterAt([server.url]), small);
+  ask(client, ada, 10);
+  ask(client, bob, 10);
+  await until(() => server.held().length === 4);
+  const write = (path: string, requester: { name: string }) =>
+    client.request({ method: "POST", path: [path] }, requester).catch(() => undefined);
+  const writes = () => server.held().filter((line) => line.startsWith("POST"));
+  for (const path of ["one", "two", "three", "four"]) void write(path, ada);
+  await until(() => writes().length === 3);
+  void write("bobs", bob);
+  await until(() => writes().includes("POST /bobs"));
+  expect(writes()).toHaveLength(4);
+  server.answer("GET /ada/0");
+  await until(() => server.held().filter((line) => line.startsWith("GET")).length === 4);
+});
+
+test("requests that are given up while they wait take no slot, and those that run free theirs", async () => {
+  await using server = await startHeld();
+  const client = new ProxmoxClient(clusterAt([server.url]), small);
+  const given = new AbortController();
+  ask(client, ada, 10, given.signal);
+  ask(client, bob, 2);
+  await until(() => server.held().length === 4);
+  given.abort();
+  await until(() => server.held().every((line) => line.startsWith("GET /bob/")) && server.held().length === 2);
+  ask(client, cleo, 2);
+  await until(() => server.held().length === 4);
+  expect(server.requests.filter(({ target }) => target.includes("/ada/"))).toHaveLength(3);
+});
+
+test("each endpoint has slots of its own", async () => {
+  await using first = await startHeld();
+  await using second = await startHeld();
+  const client = new ProxmoxClient(clusterAt([first.url, second.url]), { ...small, patienceMs: 50 });
+  ask(client, ada, 10);
+  await until(() => first.held().length === 3 && second.held().length === 3);
+});
+
+test("a read that found its first endpoint busy and was answered by the next one tells of no failure", async () => {
+  await using first = await startHeld();
+  await using second = await startRawServer(replyData("second"));
+  const client = new ProxmoxClient(clusterAt([first.url, second.url]), { ...small, patienceMs: 1_000 });
+  ask(client, ada, 3);
+  await until(() => first.held().length === 3);
+  const answer = await client.request({ ...read("late"), timeoutMs: 500 }, ada);
+  expect(answer).toMatchObject({ data: "second", endpoint: second.url });
+  expect(answer).not.toHaveProperty("detour");
+});
+
+test("what ends while it waits for a slot says so, for which endpoint, and who has how many", async () => {
+  await using server = await startHeld();
+  const client = new ProxmoxClient(clusterAt([server.url]), small);
+  ask(client, bob, 1);
+  ask(client, ada, 3);
+  await until(() => server.held().length === 4);
+  const fail = async (more: Partial<ProxmoxRequest>) =>
+    await client.request({ ...read("late"), ...more }, ada).then(
+      () => "answered",
+      (error: unknown) => String(error),
+    );
+  const why = `a free connection to ${server.url}: caller ada has 3 requests under way there (at most 3), other callers 1 (at most 4 in all)`;
+  expect(await fail({ timeoutMs: 60 })).toBe(
+    `GET /late on prod: it waited 60 ms for ${why}\nAsk for less at a time, or later.`,
+  );
+  expect(await fail({ signal: AbortSignal.timeout(30) })).toBe(
+    `GET /late on prod: given up by the caller before it was sent, while it waited for ${why}`,
+  );
+});
