@@ -1,7 +1,8 @@
 import type { ClusterConfig } from "./config/types.ts";
 import { didYouMean } from "./config/wording.ts";
-import { ProxmoxClient, type ProxmoxClientOptions, type Sender } from "./proxmox/client.ts";
+import { ProxmoxClient, type ProxmoxClientOptions } from "./proxmox/client.ts";
 import { ProxmoxError } from "./proxmox/errors/proxmox-error.ts";
+import type { Sender } from "./proxmox/request.ts";
 import type { Requester } from "./proxmox/requester.ts";
 import { until } from "./proxmox/transport/abortable.ts";
 

@@ -1,7 +1,7 @@
 import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
 import { ClusterManager } from "../../src/clusters.ts";
-import type { Proxmox } from "../../src/policy/guard.ts";
+import type { Proxmox } from "../../src/policy/guarded-request.ts";
 import { ownRequests } from "../../src/proxmox/requester.ts";
 import { tools } from "../../src/tools/catalog/index.ts";
 import type { ToolContext } from "../../src/tools/tool.ts";

@@ -1,9 +1,9 @@
 import { ConfigError } from "../config/error.ts";
 import { readText } from "../config/file.ts";
 import { nearest } from "../config/nearest.ts";
-import type { ProxmoxRequest } from "../proxmox/client.ts";
 import { parseParams } from "../proxmox/params.ts";
 import { parsePath } from "../proxmox/path.ts";
+import type { ProxmoxRequest } from "../proxmox/request.ts";
 
 /** The methods, in HTTP's words and in those of `pvesh`. */
 const methods: Readonly<Record<string, ProxmoxRequest["method"]>> = {

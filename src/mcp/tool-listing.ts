@@ -1,4 +1,4 @@
-import type { Proxmox } from "../policy/guard.ts";
+import type { Proxmox } from "../policy/guarded-request.ts";
 import { inputJsonSchema } from "../tools/arguments.ts";
 import type { Tool } from "../tools/tool.ts";
 

@@ -1,5 +1,5 @@
 import type { Access, PolicyConfig } from "../config/types.ts";
-import type { ProxmoxRequest } from "../proxmox/client.ts";
+import type { ProxmoxRequest } from "../proxmox/request.ts";
 import type { Classified } from "./endpoint-classes/classify.ts";
 import { covers } from "./pattern.ts";
 

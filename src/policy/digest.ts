@@ -1,5 +1,5 @@
-import type { ProxmoxRequest } from "../proxmox/client.ts";
 import type { Method } from "../proxmox/message.ts";
+import type { ProxmoxRequest } from "../proxmox/request.ts";
 import type { Checked } from "./check.ts";
 import type { Classified } from "./endpoint-classes/classify.ts";
 import type { Plan } from "./plan/plan.ts";

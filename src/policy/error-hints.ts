@@ -1,8 +1,8 @@
 import { signature } from "../apidoc/describe/signature.ts";
 import type { ApiSchema } from "../apidoc/schema.ts";
-import type { ProxmoxRequest } from "../proxmox/client.ts";
 import type { ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
 import { formatPath } from "../proxmox/path.ts";
+import type { ProxmoxRequest } from "../proxmox/request.ts";
 
 /** Where a guest is, according to the cluster's list. */
 export interface Place {

@@ -1,6 +1,6 @@
 import { distance } from "fastest-levenshtein";
-import type { ProxmoxRequest } from "../proxmox/client.ts";
 import { type ApiPath, formatPath } from "../proxmox/path.ts";
+import type { ProxmoxRequest } from "../proxmox/request.ts";
 import type { CallerCluster } from "./callers/caller-cluster.ts";
 
 /** A path names a guest that is not there, or more than one. The message says which are. Nothing was sent to a guest. */

@@ -1,6 +1,6 @@
 import { glob } from "../glob.ts";
-import type { ProxmoxRequest, Sender } from "../proxmox/client.ts";
 import { isUnread, ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
+import type { ProxmoxRequest, Sender } from "../proxmox/request.ts";
 import type { Guest } from "./guests.ts";
 import type { Subject } from "./targets.ts";
 

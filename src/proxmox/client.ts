@@ -6,9 +6,9 @@ import type { Asker } from "./errors/classify-error.ts";
 import { nodeOf } from "./errors/error-messages.ts";
 import { type Attempted, Fault, ProxmoxError } from "./errors/proxmox-error.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./errors/transport-errors.ts";
-import { invalid, type Message, type Method, type Reply, writeMessage } from "./message.ts";
-import type { Params } from "./params.ts";
+import { invalid, type Message, type Reply, writeMessage } from "./message.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
+import type { ProxmoxRequest, Sender, UsedAnswer } from "./request.ts";
 import { ownRequests, type Requester } from "./requester.ts";
 import type { Endpoint, Passage } from "./transport/endpoint.ts";
 import { Endpoints, type Way } from "./transport/endpoints.ts";
@@ -18,33 +18,11 @@ import type { SlotLimits } from "./transport/slots.ts";
 import { type LookUpOptions, recover } from "./write-recovery/recover.ts";
 import { WriteJournal } from "./write-recovery/write-journal.ts";
 
-export type { ProxmoxAnswer } from "./answer.ts";
-
-/** One request to a cluster's API. */
-export interface ProxmoxRequest {
-  readonly method: Method;
-  readonly path: ApiPath;
-  readonly params?: Params;
-  readonly signal?: AbortSignal;
-  /** Instead of the cluster's own, in milliseconds. How long a read may take is part of what it asks: only equal ones share an answer. */
-  readonly timeoutMs?: number;
-  /** A read that decides whether something may be done: never answered from what was read a moment ago. */
-  readonly fresh?: boolean;
-  /** Counts for its requester, and is sent although that has used up its requests: what was begun would be lost without it. */
-  readonly isAdmitted?: boolean;
-}
-
-/** An answer, and what drops it: its memory is free for others then, and at the end of its requester's call at the latest. */
-export type UsedAnswer = ProxmoxAnswer & Disposable;
-
 /** An answer, and the memory that it takes. */
 interface Received {
   readonly answer: ProxmoxAnswer;
   readonly memory: AnswerLease;
 }
-
-/** What sends requests to a cluster: a client, or what one requester sees of it. */
-export type Sender = Pick<ProxmoxClient, "request">;
 
 /** A page beside the API, which nodes serve to anybody: no token is sent for it. */
 export interface PageRequest {

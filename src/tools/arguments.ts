@@ -1,11 +1,7 @@
 import { z } from "zod";
 import { didYouMean } from "../config/wording.ts";
-import type { ToolDeclaration } from "./tool.ts";
-
-/** A tool was called with arguments it does not take. The message names every one, and the valid ones. */
-export class ArgumentError extends Error {
-  override readonly name = "ArgumentError";
-}
+import type { ToolDeclaration } from "./declaration.ts";
+import { ArgumentError } from "./failure.ts";
 
 /** Arguments that clients add to every call on their own: Gemini CLI 0.61 sends `wait_for_previous`. */
 const addedByClients = new Set(["wait_for_previous"]);

@@ -9,11 +9,15 @@ import { ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
 import { ParamsError } from "../proxmox/params.ts";
 import { PathError } from "../proxmox/path.ts";
 import { TaskError } from "../proxmox/tasks/task.ts";
-import { ArgumentError } from "./arguments.ts";
 
 /** A tool could not do what it was asked, for a reason that is no error of one request. The message is the answer. */
 export class ToolFailure extends Error {
   override readonly name = "ToolFailure";
+}
+
+/** A tool was called with arguments it does not take. The message names every one, and the valid ones. */
+export class ArgumentError extends Error {
+  override readonly name = "ArgumentError";
 }
 
 /** Errors whose message is the whole answer. */

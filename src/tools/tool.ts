@@ -1,21 +1,9 @@
 import type { z } from "zod";
-import type { Proxmox } from "../policy/guard.ts";
+import type { Proxmox } from "../policy/guarded-request.ts";
 import { argumentReader } from "./arguments.ts";
+import type { ToolAnnotations, ToolDeclaration } from "./declaration.ts";
 import { ToolFailure } from "./failure.ts";
 import { withDetours } from "./output/failover-notes.ts";
-
-/** How a tool takes the `cluster` argument, which is added to its schema in one place. */
-export type ClusterArgument =
-  /** Not at all: the tool speaks of every cluster. */
-  | "none"
-  /** In each of its `requests`: a name, or `*`. */
-  | "each"
-  /** A name, or `*` (and nothing) for all of them: reads only. */
-  | "any"
-  /** Exactly one; may be left out only where one is configured. */
-  | "one"
-  /** Exactly one; may be left out where another argument is known on one cluster alone. */
-  | "found";
 
 /** What a tool is given beside its arguments. */
 export interface ToolContext {
@@ -27,25 +15,6 @@ export interface ToolContext {
   readonly stopping?: AbortSignal;
   /** Tells the client how a long call gets on; there only when the client asked to be told. */
   readonly progress?: (message: string) => void;
-}
-
-/** MCP's hints about a tool, all of them said: a client that reads none assumes the worst. */
-export interface ToolAnnotations {
-  readonly readOnlyHint: boolean;
-  readonly destructiveHint: boolean;
-  readonly idempotentHint: boolean;
-  readonly openWorldHint: boolean;
-}
-
-/** All of a tool that a client sees. */
-export interface ToolDeclaration {
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
-  readonly cluster: ClusterArgument;
-  /** Its own arguments, without `cluster`. */
-  readonly input: z.ZodRawShape;
-  readonly annotations: ToolAnnotations;
 }
 
 /** A tool: its declaration, and what it does with a call's arguments as they came. */

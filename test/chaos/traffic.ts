@@ -1,5 +1,5 @@
-import type { ProxmoxRequest } from "../../src/proxmox/client.ts";
 import { writeMessage } from "../../src/proxmox/message.ts";
+import type { ProxmoxRequest } from "../../src/proxmox/request.ts";
 import type { DemoCluster } from "../../src/simulator/index.ts";
 import { type Chaos, numbers } from "../support/chaos-proxy.ts";
 

@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import type { TlsMode } from "../../src/config/types.ts";
-import { ProxmoxClient, type ProxmoxRequest } from "../../src/proxmox/client.ts";
+import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { ProxmoxError } from "../../src/proxmox/errors/proxmox-error.ts";
+import type { ProxmoxRequest } from "../../src/proxmox/request.ts";
 import { clusterAt } from "./clusters.ts";
 
 /** What became of a request: an answer's `data` and `endpoint`, or the rest of an error. */

@@ -1,7 +1,8 @@
 import { Secret } from "../../src/config/secret.ts";
 import type { ClusterConfig, TlsMode } from "../../src/config/types.ts";
-import type { ProxmoxClient, ProxmoxRequest } from "../../src/proxmox/client.ts";
+import type { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { ProxmoxError } from "../../src/proxmox/errors/proxmox-error.ts";
+import type { ProxmoxRequest } from "../../src/proxmox/request.ts";
 
 /** A word that must never be seen outside the Authorization header. */
 export const canary = "c4na7y00-dead-4000-8000-000000000000";

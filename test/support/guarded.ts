@@ -7,7 +7,8 @@ import { local } from "../../src/policy/callers/caller.ts";
 import { CallLimits } from "../../src/policy/callers/limits.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
-import { guard, type Proxmox } from "../../src/policy/guard.ts";
+import { guard } from "../../src/policy/guard.ts";
+import type { Proxmox } from "../../src/policy/guarded-request.ts";
 import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
 
 /** A configuration of these clusters and nothing else. */

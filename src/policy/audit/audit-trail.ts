@@ -1,5 +1,5 @@
-import type { ProxmoxRequest } from "../../proxmox/client.ts";
 import { formatPath } from "../../proxmox/path.ts";
+import type { ProxmoxRequest } from "../../proxmox/request.ts";
 import { until } from "../../proxmox/transport/abortable.ts";
 import { type Call, ConsentNeeded } from "../call.ts";
 import type { CallerCluster } from "../callers/caller-cluster.ts";

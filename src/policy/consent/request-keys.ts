@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import type { ProxmoxRequest } from "../../proxmox/client.ts";
 import type { Params, ParamValue } from "../../proxmox/params.ts";
 import type { ApiPath } from "../../proxmox/path.ts";
+import type { ProxmoxRequest } from "../../proxmox/request.ts";
 import type { Classified } from "../endpoint-classes/classify.ts";
 import type { Asked } from "./question.ts";
 

@@ -1,7 +1,7 @@
 import PQueue from "p-queue";
-import type { ProxmoxRequest } from "../../proxmox/client.ts";
 import { isUnread, ProxmoxError } from "../../proxmox/errors/proxmox-error.ts";
 import { formatPath } from "../../proxmox/path.ts";
+import type { ProxmoxRequest } from "../../proxmox/request.ts";
 import { classify } from "../endpoint-classes/classify.ts";
 import type { FactList, Row } from "./facts.ts";
 import type { Planned } from "./plan.ts";

@@ -1,5 +1,5 @@
-import type { ProxmoxRequest } from "../../proxmox/client.ts";
 import type { ApiPath } from "../../proxmox/path.ts";
+import type { ProxmoxRequest } from "../../proxmox/request.ts";
 import type { CallerCluster } from "../callers/caller-cluster.ts";
 import type { Classified } from "../endpoint-classes/classify.ts";
 import type { Guest } from "../guests.ts";

@@ -1,5 +1,6 @@
-import type { ProxmoxAnswer, ProxmoxRequest } from "../client.ts";
+import type { ProxmoxAnswer } from "../answer.ts";
 import { type ClockOffset, hasStepped, offsetOf, secondsAt } from "../clock.ts";
+import type { ProxmoxRequest } from "../request.ts";
 
 /** When a write was sent, and what the clocks of the endpoints were before, by URL. */
 export interface SendTime {

@@ -1,5 +1,6 @@
-import type { ProxmoxAnswer, ProxmoxRequest } from "../client.ts";
+import type { ProxmoxAnswer } from "../answer.ts";
 import type { ClockOffset } from "../clock.ts";
+import type { ProxmoxRequest } from "../request.ts";
 import { NodeClock } from "./node-clock.ts";
 import type { StartedTask } from "./task-types.ts";
 import { parseUpid, type Upid, workerOf } from "./upid.ts";

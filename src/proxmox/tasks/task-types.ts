@@ -1,6 +1,6 @@
-import type { ProxmoxRequest } from "../client.ts";
 import type { Params } from "../params.ts";
-import { type EvidenceKind, neutralParams, shownParams } from "../write-recovery/task-evidence.ts";
+import type { ProxmoxRequest } from "../request.ts";
+import { type EvidenceKind, neutralParams, shownParams } from "../write-recovery/evidence-kinds.ts";
 
 /** The task that a write starts, as its node's task list would show it. */
 export interface StartedTask {

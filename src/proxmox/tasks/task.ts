@@ -1,7 +1,8 @@
-import type { ProxmoxAnswer, ProxmoxRequest } from "../client.ts";
+import type { ProxmoxAnswer } from "../answer.ts";
 import { failed, type Meaning } from "../errors/error-messages.ts";
 import { ProxmoxError } from "../errors/proxmox-error.ts";
 import { type ApiPath, formatPath } from "../path.ts";
+import type { ProxmoxRequest } from "../request.ts";
 import type { Upid } from "./upid.ts";
 
 /** Sends a request to the cluster that a task belongs to. */

@@ -28,7 +28,7 @@ export interface Way {
 /** The endpoints of one cluster: which of them is asked, and which then. */
 export class Endpoints {
   readonly #all: readonly Endpoint[];
-  readonly #order: EndpointOrder;
+  readonly #order: EndpointOrder<Endpoint>;
   readonly #nodes: EndpointNodes;
   readonly #patienceMs: number;
 

@@ -1,9 +1,8 @@
 import { Fault, type Sent } from "../errors/proxmox-error.ts";
 import { invalid } from "../message.ts";
-import type { Endpoint } from "./endpoint.ts";
 
 /** The endpoints of one cluster, in the order in which they are worth asking. */
-export class EndpointOrder {
+export class EndpointOrder<Endpoint> {
   readonly #endpoints: readonly Endpoint[];
   readonly #deadMs: number;
   readonly #deadUntil = new Map<Endpoint, number>();

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ProxmoxAnswer } from "../answer.ts";
 import { Cancellation } from "../cancellation.ts";
-import type { ProxmoxAnswer, ProxmoxRequest } from "../client.ts";
 import type { ProxmoxError } from "../errors/proxmox-error.ts";
 import { formatPath } from "../path.ts";
+import type { ProxmoxRequest } from "../request.ts";
 import { NodeClock } from "../tasks/node-clock.ts";
 import { type ListedTask, type Sought, TaskLog } from "../tasks/task-log.ts";
 import { taskStartedBy } from "../tasks/task-types.ts";

@@ -2,25 +2,7 @@ import type { Params, ParamValue } from "../params.ts";
 import type { ListedTask } from "../tasks/task-log.ts";
 import type { StartedTask } from "../tasks/task-types.ts";
 import { hasValues, matchesConfig } from "./config-match.ts";
-
-/** How a kind of task shows what it was asked for; `none` where type and id are all there is to ask for. */
-export type EvidenceKind =
-  | "none"
-  | "suspend"
-  | "stop"
-  | "update"
-  | "creation"
-  | "destruction"
-  | "clone"
-  | "migration"
-  | "move"
-  | "resize"
-  | "snapshot"
-  | "snapshot-deletion"
-  | "rollback"
-  | "backup"
-  | "download"
-  | "removal";
+import { type EvidenceKind, neutralParams } from "./evidence-kinds.ts";
 
 /**
  * Whose a task is. `own`: it shows what this write asked for. `equal`: it does what this write asked for, and so would
@@ -39,32 +21,6 @@ interface Case {
   /** The beginning of the task's log. */
   readonly lines: () => Promise<readonly string[]>;
 }
-
-/** Parameters that choose no other effect. */
-export const neutralParams: readonly string[] = ["node", "vmid", "skiplock", "timeout", "digest", "bwlimit", "delay"];
-
-/**
- * The parameters that each kind of evidence shows, or that go with what it shows: a VMID is cloned to once. All
- * others that a request has leave open whether a task is its own.
- */
-export const shownParams: Readonly<Record<EvidenceKind, readonly string[] | "all">> = {
-  none: [],
-  suspend: ["todisk"],
-  stop: [],
-  update: "all",
-  creation: "all",
-  destruction: ["purge"],
-  clone: ["newid", "name", "hostname", "description", "full", "format", "storage", "target", "pool", "snapname"],
-  migration: ["target", "online", "with-local-disks", "targetstorage", "target-storage", "restart"],
-  move: ["disk", "volume", "storage"],
-  resize: ["disk", "size"],
-  snapshot: ["snapname", "description", "vmstate"],
-  "snapshot-deletion": ["snapname"],
-  rollback: ["snapname"],
-  backup: "all",
-  download: ["url", "filename", "content"],
-  removal: ["storage", "volume"],
-};
 
 /** How many lines of a log are read, and how many characters of each. */
 const [maxLines, maxLineLength] = [200, 4_096];

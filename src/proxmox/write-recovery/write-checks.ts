@@ -1,7 +1,7 @@
-import type { ProxmoxRequest } from "../client.ts";
 import type { ProxmoxErrorKind } from "../errors/proxmox-error.ts";
 import type { Params } from "../params.ts";
 import { formatPath } from "../path.ts";
+import type { ProxmoxRequest } from "../request.ts";
 import type { StartedTask } from "../tasks/task-types.ts";
 
 /** A write of which it is unknown whether it was carried out. */

@@ -1,7 +1,8 @@
-import type { ProxmoxAnswer, ProxmoxRequest } from "../client.ts";
+import type { ProxmoxAnswer } from "../answer.ts";
 import { type ClockOffset, offsetOf } from "../clock.ts";
 import type { Progress } from "../errors/transport-errors.ts";
 import type { Params } from "../params.ts";
+import type { ProxmoxRequest } from "../request.ts";
 import type { ListedTask } from "../tasks/task-log.ts";
 import { type StartedTask, setsValues, taskStartedBy } from "../tasks/task-types.ts";
 import { matchesConfig } from "./config-match.ts";

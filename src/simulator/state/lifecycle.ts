@@ -13,11 +13,12 @@ import {
 } from "../endpoints/cluster/metrics.ts";
 import { allocate, disksOf, gib, shortSize } from "../endpoints/guests/disk.ts";
 import { locked } from "../endpoints/guests/snapshot.ts";
-import { logMessage, type Script, startTask } from "../endpoints/nodes/task.ts";
+import { logMessage, startTask } from "../endpoints/nodes/task.ts";
 import { died } from "../failure.ts";
 import { choice, flag, integer, optional, text } from "../schema.ts";
 import { guestOf, type Kind, sidOf, unlocked } from "./guest-kinds.ts";
 import { type Config, findNode, type Guest, nameOf, type World } from "./state.ts";
+import type { Script } from "./task.ts";
 
 /** Adds a guest that is off; throws when its number is taken. */
 export function addGuest(world: World, of: Pick<Guest, "kind" | "vmid" | "node" | "config">): Guest {

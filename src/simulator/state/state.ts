@@ -1,9 +1,9 @@
-import type { Task } from "../endpoints/nodes/task.ts";
 import { died } from "../failure.ts";
 import type { Random } from "../perl.ts";
 import type { Value } from "../schema.ts";
 import type { Firewall } from "./firewall.ts";
 import type { Interfaces } from "./network.ts";
+import type { Task } from "./task.ts";
 
 /** A guest's configuration as `GET .../config` gives it, without the digest. */
 export type Config = Record<string, Value>;

@@ -2,19 +2,8 @@ import { z } from "zod";
 import type { Asker } from "./asker.ts";
 import { isEnabled } from "./backup-jobs.ts";
 import { holds, holdsOnAll } from "./rights.ts";
-import type { View } from "./snapshot.ts";
+import type { BackupFiles, StoredBackups, View } from "./snapshot.ts";
 import { listed } from "./wording.ts";
-
-/** The backups on one storage. */
-export interface StoredBackups {
-  /** When each guest was last backed up to it, in seconds since 1970, by VMID. */
-  readonly newest: ReadonlyMap<number, number>;
-  /** The nodes whose guests' backups were looked at: of a storage that is not shared, those that could be asked. */
-  readonly nodes: ReadonlySet<string>;
-}
-
-/** What backups there are, by the storage of backup jobs; only storages that could be read. */
-export type BackupFiles = ReadonlyMap<string, StoredBackups>;
 
 /** A list of backups may be megabytes long; no cluster has that many storages for them. */
 const mostStorages = 8;

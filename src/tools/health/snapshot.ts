@@ -1,4 +1,3 @@
-import type { BackupFiles } from "./backup-files.ts";
 import type { Finding } from "./finding.ts";
 import type { ceph, clusterReadings, nodeReadings, version } from "./queries.ts";
 
@@ -89,3 +88,14 @@ export function defineDetector<const Name extends ReadingName = never>(detector:
 }): Detector {
   return detector;
 }
+
+/** The backups on one storage. */
+export interface StoredBackups {
+  /** When each guest was last backed up to it, in seconds since 1970, by VMID. */
+  readonly newest: ReadonlyMap<number, number>;
+  /** The nodes whose guests' backups were looked at: of a storage that is not shared, those that could be asked. */
+  readonly nodes: ReadonlySet<string>;
+}
+
+/** What backups there are, by the storage of backup jobs; only storages that could be read. */
+export type BackupFiles = ReadonlyMap<string, StoredBackups>;

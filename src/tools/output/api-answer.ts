@@ -1,4 +1,4 @@
-import type { GuardedAnswer } from "../../policy/guard.ts";
+import type { GuardedAnswer } from "../../policy/guarded-request.ts";
 import { formatPath } from "../../proxmox/path.ts";
 import { stableOrder, stableRows, stableValue } from "../../proxmox/stable-order.ts";
 import { type Cell, table } from "./table.ts";

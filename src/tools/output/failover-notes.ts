@@ -1,4 +1,4 @@
-import type { Detour } from "../../policy/guard.ts";
+import type { Detour } from "../../policy/guarded-request.ts";
 import { plainLine } from "../../sanitize.ts";
 import { mostNotes } from "./output-budget.ts";
 

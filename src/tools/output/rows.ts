@@ -1,4 +1,4 @@
-import type { GuardedAnswer } from "../../policy/guard.ts";
+import type { GuardedAnswer } from "../../policy/guarded-request.ts";
 import { ToolFailure } from "../failure.ts";
 
 /**

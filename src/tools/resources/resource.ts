@@ -1,4 +1,4 @@
-import type { GuardedAnswer } from "../../policy/guard.ts";
+import type { GuardedAnswer } from "../../policy/guarded-request.ts";
 import { rowsOf } from "../output/rows.ts";
 
 /** A row of `GET /cluster/resources`, with the cluster that gave it. Which keys there are differs by type and status. */

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
-import { ProxmoxClient, type ProxmoxRequest } from "../../../src/proxmox/client.ts";
+import { ProxmoxClient } from "../../../src/proxmox/client.ts";
 import type { ProxmoxError } from "../../../src/proxmox/errors/proxmox-error.ts";
 import { parseParams } from "../../../src/proxmox/params.ts";
 import { parsePath } from "../../../src/proxmox/path.ts";
+import type { ProxmoxRequest } from "../../../src/proxmox/request.ts";
 import alphaErrors from "../../recordings/alpha-errors.json" with { type: "json" };
 import alphaFaults from "../../recordings/alpha-faults.json" with { type: "json" };
 import { type Behaviour, reply, startRawServer } from "../../support/raw-server.ts";

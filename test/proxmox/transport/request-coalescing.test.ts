@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Socket } from "node:net";
-import { ProxmoxClient, type ProxmoxRequest } from "../../../src/proxmox/client.ts";
+import { ProxmoxClient } from "../../../src/proxmox/client.ts";
+import type { ProxmoxRequest } from "../../../src/proxmox/request.ts";
 import { until } from "../../support/listening.ts";
 import { type Behaviour, type RawServer, replyData, startRawServer } from "../../support/raw-server.ts";
 import { clusterAt, failureOf } from "../clusters.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { ProxmoxClient, type ProxmoxRequest } from "../../../src/proxmox/client.ts";
+import { ProxmoxClient } from "../../../src/proxmox/client.ts";
+import type { ProxmoxRequest } from "../../../src/proxmox/request.ts";
 import { until } from "../../support/listening.ts";
 import { type RawServer, replyData, startRawServer } from "../../support/raw-server.ts";
 import { clusterAt } from "../clusters.ts";

@@ -1,7 +1,8 @@
 import { Secret } from "../../../src/config/secret.ts";
-import { ProxmoxClient, type ProxmoxClientOptions, type ProxmoxRequest } from "../../../src/proxmox/client.ts";
+import { ProxmoxClient, type ProxmoxClientOptions } from "../../../src/proxmox/client.ts";
 import type { Params } from "../../../src/proxmox/params.ts";
 import { parsePath } from "../../../src/proxmox/path.ts";
+import type { ProxmoxRequest } from "../../../src/proxmox/request.ts";
 import { createDemo, type DemoCluster } from "../../../src/simulator/index.ts";
 import { clusterAt } from "../clusters.ts";
 

@@ -5,7 +5,8 @@ import { choice, flag, list, optional, text, type Value } from "../../schema.ts"
 import { type Kind, unlocked } from "../../state/guest-kinds.ts";
 import { addGuest, freeVmid } from "../../state/lifecycle.ts";
 import { type Guest, nameOf, poolOf, seconds, type Volume } from "../../state/state.ts";
-import { type Script, startTask } from "../nodes/task.ts";
+import type { Script } from "../../state/task.ts";
+import { startTask } from "../nodes/task.ts";
 import { disksOf, recordDisk, usableStorage } from "./disk.ts";
 import { locked } from "./snapshot.ts";
 

@@ -4,7 +4,8 @@ import { died, refused } from "../../failure.ts";
 import { flag, integer, optional, text } from "../../schema.ts";
 import { guestOf, type Kind, qemu, unlocked } from "../../state/guest-kinds.ts";
 import { findNode } from "../../state/state.ts";
-import { type Script, startTask } from "../nodes/task.ts";
+import type { Script } from "../../state/task.ts";
+import { startTask } from "../nodes/task.ts";
 import { disksOf, gib } from "./disk.ts";
 import { locked } from "./snapshot.ts";
 

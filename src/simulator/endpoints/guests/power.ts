@@ -4,9 +4,10 @@ import { died } from "../../failure.ts";
 import { flag, integer, type Parameters } from "../../schema.ts";
 import { guestOf, type Kind, listRow, qmpStatus, unlocked } from "../../state/guest-kinds.ts";
 import { findNode, type Guest, type World } from "../../state/state.ts";
+import type { Script } from "../../state/task.ts";
 import { resourceOf } from "../cluster/ha.ts";
 import { guestLoad } from "../cluster/metrics.ts";
-import { type Script, startTask } from "../nodes/task.ts";
+import { startTask } from "../nodes/task.ts";
 import { applyPending } from "./config.ts";
 
 /** Turns a guest on, as the node can; throws what its start task would fail with. */

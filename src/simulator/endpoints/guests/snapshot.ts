@@ -5,7 +5,8 @@ import { flag, optional, type Parameters, text } from "../../schema.ts";
 import { guestDigest } from "../../state/digest.ts";
 import { guestOf, type Kind, unlocked } from "../../state/guest-kinds.ts";
 import { type Config, type Guest, type Snapshot, seconds } from "../../state/state.ts";
-import { logMessage, type Script, startTask } from "../nodes/task.ts";
+import type { Script } from "../../state/task.ts";
+import { logMessage, startTask } from "../nodes/task.ts";
 import { snapshotable } from "./disk.ts";
 import { turnOn } from "./power.ts";
 

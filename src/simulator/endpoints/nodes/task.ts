@@ -3,32 +3,7 @@ import { type Call, del, type Endpoint, get } from "../../endpoint.ts";
 import { refused } from "../../failure.ts";
 import { choice, flag, integer, optional, text } from "../../schema.ts";
 import { findNode, type Node, seconds, type World } from "../../state/state.ts";
-
-/**
- * What a task does over time: it yields lines for its log, and numbers to let pass that part of a task's usual
- * duration. What it throws is the task's failure; its `finally` runs when the task is stopped.
- */
-export type Script = Generator<string | number, void, void>;
-
-export interface Task {
-  readonly upid: string;
-  readonly node: string;
-  readonly pid: number;
-  readonly pstart: number;
-  /** Seconds since 1970. */
-  readonly start: number;
-  readonly type: string;
-  readonly id: string;
-  /** With the token's name, `mcp@pve!tok`. */
-  readonly user: string;
-  readonly log: string[];
-  readonly script: Script;
-  /** When its next step is due, in milliseconds. */
-  wake: number;
-  /** Set when it ended; `status` is `OK` or the failure. */
-  end: number | undefined;
-  status: string;
-}
+import type { Script, Task } from "../../state/task.ts";
 
 /** Starts a task on the call's node and returns its UPID. */
 export function startTask(call: Call, type: string, id: string | number, script: () => Script): string {
