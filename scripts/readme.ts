@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import schema from "../schema/clusters.schema.json" with { type: "json" };
 import { subCommands } from "../src/cli/index.ts";
-import { settings } from "../src/config/settings.ts";
+import { settings } from "../src/config/server/settings.ts";
 import { tools } from "../src/tools/catalog/index.ts";
 
 /** The README, whose tables this script writes between their markers. */

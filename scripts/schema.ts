@@ -1,4 +1,4 @@
-import { clustersJsonSchema } from "../src/config/schema.ts";
+import { clustersJsonSchema } from "../src/config/clusters/schema.ts";
 
 // Writes schema/clusters.schema.json; `bun run schema` formats it too.
 const path = new URL("../schema/clusters.schema.json", import.meta.url);

@@ -17,6 +17,7 @@ const floors = [
     "sanitize.ts",
     "signer.ts",
     "version.ts",
+    "within.ts",
   ],
   ["proxmox"],
   ["clusters.ts", "apidoc"],

@@ -1,7 +1,7 @@
 import type { ArgsDef, CommandContext } from "citty";
 import { ConfigError } from "../config/error.ts";
-import type { Flags } from "../config/given.ts";
-import { type Setting, type SettingName, settings } from "../config/settings.ts";
+import type { Flags } from "../config/server/option-sources.ts";
+import { type Setting, type SettingName, settings } from "../config/server/settings.ts";
 import { didYouMean } from "../config/wording.ts";
 
 /** The flags of some groups of settings; where clusters come from one may also say `--demo`. */

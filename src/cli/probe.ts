@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { bare } from "../config/host.ts";
+import { bare } from "../config/server/host.ts";
 import { codeOf } from "../proxmox/transport/connection.ts";
 import { established } from "../proxmox/transport/socket.ts";
 

@@ -1,5 +1,5 @@
 import { ConfigError } from "../config/error.ts";
-import { readText } from "../config/file.ts";
+import { readText } from "../config/files/file.ts";
 import { nearest } from "../config/nearest.ts";
 import { parseParams } from "../proxmox/params.ts";
 import { parsePath } from "../proxmox/path.ts";

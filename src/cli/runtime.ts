@@ -1,11 +1,11 @@
 import { ApiLibrary } from "../apidoc/cache/schema-cache.ts";
 import { ClusterManager } from "../clusters.ts";
 import { loadAnswerMemory } from "../config/answer-memory.ts";
-import { loadCacheFolder } from "../config/cache.ts";
+import { loadConfig } from "../config/clusters/load.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
-import type { Flags } from "../config/given.ts";
-import { loadConfig } from "../config/source.ts";
+import { loadCacheFolder } from "../config/server/cache.ts";
+import type { Flags } from "../config/server/option-sources.ts";
 import type { Config } from "../config/types.ts";
 import { noAudit, openAudit } from "../policy/audit/audit.ts";
 import { CallLimits } from "../policy/callers/limits.ts";

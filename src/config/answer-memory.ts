@@ -1,5 +1,5 @@
 import { ConfigError } from "./error.ts";
-import { type Given, take } from "./given.ts";
+import { type Given, take } from "./server/option-sources.ts";
 
 /** The least and the most of the setting, in MiB; below the least no large answer could be read beside others. */
 const [minMib, maxMib] = [16, 65_536];

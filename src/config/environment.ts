@@ -1,9 +1,9 @@
-import { readCluster } from "./cluster.ts";
+import { readCluster } from "./clusters/cluster.ts";
+import type { Variables } from "./clusters/variables.ts";
 import { ConfigError, mistakes as counted } from "./error.ts";
 import { nearest } from "./nearest.ts";
-import { settings } from "./settings.ts";
+import { settings } from "./server/settings.ts";
 import type { ClusterConfig } from "./types.ts";
-import type { Variables } from "./variables.ts";
 
 /** The process's environment; nothing else in the project reads it. */
 export function environment(): Variables {

@@ -1,5 +1,5 @@
+import type { Variables } from "./clusters/variables.ts";
 import { ConfigError } from "./error.ts";
-import type { Variables } from "./variables.ts";
 
 /** Variables with which Bun itself, not this program, changes what runs or what is printed. */
 const switches = {

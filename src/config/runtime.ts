@@ -1,8 +1,8 @@
 import { lstatSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { type Given, take } from "./given.ts";
-import { firstFolder } from "./systemd.ts";
-import type { Variables } from "./variables.ts";
+import type { Variables } from "./clusters/variables.ts";
+import { type Given, take } from "./server/option-sources.ts";
+import { firstFolder } from "./server/systemd.ts";
 
 /** Where the control sockets of this user's servers are. */
 export interface RuntimeFolders {

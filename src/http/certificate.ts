@@ -1,6 +1,6 @@
-import { loadPair } from "../config/certificate.ts";
+import { onFileChange } from "../config/files/watch.ts";
+import { loadPair } from "../config/server/certificate.ts";
 import type { ServerConfig } from "../config/types.ts";
-import { onFileChange } from "../config/watch.ts";
 import type { Log } from "../log.ts";
 
 /** A certificate (chain) and its key, in PEM. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
-import { folderWith } from "../config/folder.ts";
+import { folderWith } from "../config/files/folder.ts";
 import { clusterAt } from "../proxmox/clusters.ts";
 import { httpClient, type McpClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";

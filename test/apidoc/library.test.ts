@@ -15,7 +15,7 @@ import {
 import { join } from "node:path";
 import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
-import { folderWith } from "../config/folder.ts";
+import { folderWith } from "../config/files/folder.ts";
 import { canary, clusterAt } from "../proxmox/clusters.ts";
 import { makeAuthority, makeIdentity } from "../support/pki.ts";
 import { runProduct } from "../support/product.ts";

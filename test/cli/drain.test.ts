@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { drain } from "../../src/cli/shutdown.ts";
-import { settings } from "../../src/config/settings.ts";
+import { settings } from "../../src/config/server/settings.ts";
 import { RunningCalls } from "../../src/mcp/running-calls.ts";
 import { local } from "../../src/policy/callers/caller.ts";
 import { httpClient, type McpClient, modernClient, sseClient, type Target } from "../support/clients.ts";

@@ -1,14 +1,14 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are the configuration's own ${VARIABLES}
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseClusters } from "../../src/config/clusters.ts";
+import { parseClusters } from "../../src/config/clusters/clusters.ts";
+import { loadConfig } from "../../src/config/clusters/load.ts";
+import { clusterKeys } from "../../src/config/clusters/schema.ts";
 import { ConfigError } from "../../src/config/error.ts";
-import { loadLogConfig } from "../../src/config/log.ts";
-import { clusterKeys } from "../../src/config/schema.ts";
-import { loadServerConfig } from "../../src/config/server.ts";
-import { settings } from "../../src/config/settings.ts";
-import { loadConfig } from "../../src/config/source.ts";
-import { secret } from "./folder.ts";
+import { loadLogConfig } from "../../src/config/server/log.ts";
+import { loadServerConfig } from "../../src/config/server/server.ts";
+import { settings } from "../../src/config/server/settings.ts";
+import { secret } from "./files/folder.ts";
 
 /** Everything that an operator would see: the error, however it is printed, or the warnings. */
 function shown(run: () => object): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { grid } from "../../src/cli/format-table.ts";
-import { checkPattern, checkProtect } from "../../src/config/pattern.ts";
-import { proxyFor } from "../../src/config/proxy.ts";
+import { checkPattern, checkProtect } from "../../src/config/clusters/pattern.ts";
+import { proxyFor } from "../../src/config/clusters/proxy.ts";
 import { Secret } from "../../src/config/secret.ts";
 import { didYouMean, shellWord } from "../../src/config/wording.ts";
 import { propertiesOf, saysNo, saysYes, volumesOf } from "../../src/policy/endpoint-classes/parameters/property.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Socket } from "node:net";
 import { loadAnswerMemory } from "../../src/config/answer-memory.ts";
-import { settings } from "../../src/config/settings.ts";
+import { settings } from "../../src/config/server/settings.ts";
 import { httpClient } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { until } from "../support/listening.ts";

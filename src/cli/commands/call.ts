@@ -1,5 +1,5 @@
 import { ConfigError } from "../../config/error.ts";
-import type { Flags } from "../../config/given.ts";
+import type { Flags } from "../../config/server/option-sources.ts";
 import { shellWord } from "../../config/wording.ts";
 import { formatPath } from "../../proxmox/path.ts";
 import { stableOrder } from "../../proxmox/stable-order.ts";

@@ -1,10 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { environment } from "../../config/environment.ts";
 import { ConfigError } from "../../config/error.ts";
-import { readText } from "../../config/file.ts";
-import { type Flags, type Given, take } from "../../config/given.ts";
-import { isLoopback } from "../../config/host.ts";
-import { loadServerConfig } from "../../config/server.ts";
+import { readText } from "../../config/files/file.ts";
+import { isLoopback } from "../../config/server/host.ts";
+import { type Flags, type Given, take } from "../../config/server/option-sources.ts";
+import { loadServerConfig } from "../../config/server/server.ts";
 import { command } from "../command.ts";
 import { flagsFor } from "../flags.ts";
 import { askHealth, type HealthTarget } from "../probe.ts";

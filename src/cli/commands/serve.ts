@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
-import { loadDrainMs } from "../../config/drain.ts";
 import { environment } from "../../config/environment.ts";
 import { ConfigError } from "../../config/error.ts";
-import { loadServerConfig } from "../../config/server.ts";
+import { loadDrainMs } from "../../config/server/drain.ts";
+import { loadServerConfig } from "../../config/server/server.ts";
 import type { ServerConfig } from "../../config/types.ts";
 import { type Listening, listen, paths } from "../../http/listen.ts";
 import { version } from "../../version.ts";

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
+import { callerName } from "../../config/clusters/schema.ts";
 import { ConfigError } from "../../config/error.ts";
-import { callerName } from "../../config/schema.ts";
 import { command } from "../command.ts";
 
 /** `token new`: a token for a caller, and the entry that lets it in. */

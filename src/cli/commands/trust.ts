@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
-import { parseEndpoint } from "../../config/endpoint.ts";
+import { parseEndpoint } from "../../config/clusters/endpoint.ts";
+import { proxyFor } from "../../config/clusters/proxy.ts";
 import { environment } from "../../config/environment.ts";
 import { ConfigError, prefixed } from "../../config/error.ts";
-import { bare } from "../../config/host.ts";
-import { proxyFor } from "../../config/proxy.ts";
+import { bare } from "../../config/server/host.ts";
 import { type Certificate, day } from "../../proxmox/tls/certificate.ts";
 import { inspectCertificates } from "../../proxmox/transport/probe.ts";
 import { plainLine } from "../../sanitize.ts";

@@ -1,6 +1,6 @@
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { trustFault } from "../../config/file-trust.ts";
+import { trustFault } from "../../config/files/file-trust.ts";
 
 /** Why a file must not be used as the audit. The message is the end of a sentence that begins with its path. */
 export class AuditFileError extends Error {

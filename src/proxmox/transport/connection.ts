@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
-import { bare } from "../../config/host.ts";
+import { bare } from "../../config/server/host.ts";
 import type { ProxyConfig, TlsMode } from "../../config/types.ts";
 import { hasDescriptors, isExhausted, moreDescriptors } from "../../descriptors.ts";
 import type { Redactor } from "../../redact/redactor.ts";

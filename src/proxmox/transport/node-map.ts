@@ -1,4 +1,4 @@
-import { bare } from "../../config/host.ts";
+import { bare } from "../../config/server/host.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** A row of `GET /cluster/status`, as far as it tells where a node is. */

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
-import { bare } from "../../config/host.ts";
+import { bare } from "../../config/server/host.ts";
 import type { ProxyConfig } from "../../config/types.ts";
 import { Fault } from "../errors/proxmox-error.ts";
 

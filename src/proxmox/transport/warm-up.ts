@@ -1,5 +1,5 @@
 import { getCACertificates } from "node:tls";
-import type { Variables } from "../../config/variables.ts";
+import type { Variables } from "../../config/clusters/variables.ts";
 
 /**
  * Makes the runtime open now what it would otherwise open with the first request to Proxmox. Without a file descriptor
