@@ -45,7 +45,7 @@ export class CallLimits {
       const seconds = Math.max(1, Math.ceil((refusal as RateLimiterRes).msBeforeNext / 1000));
       return {
         what: `${caller.name} has used up its requests of this minute (requests_per_minute: ${most}; each message, tool call and request to Proxmox counts)`,
-        hint: `Come back in ${seconds} s, or ask for less.`,
+        hint: `Retry in ${seconds} s, or send fewer requests.`,
         retryAfterSeconds: seconds,
       };
     }

@@ -52,6 +52,11 @@ export class AnswerWeight {
 /** The part of the memory that one requester's answers may take while another one's wait. */
 const shareOfRequester = 3 / 4;
 
+/** Bytes as MiB, to one decimal. */
+function mib(bytes: number): number {
+  return Math.ceil((bytes * 10) / 1024 / 1024) / 10;
+}
+
 /** A part of an answer that waits for memory. */
 interface Waiting {
   readonly lease: AnswerLease;
@@ -135,12 +140,13 @@ export class AnswerMemory {
     this.#endExemption(lease);
   }
 
-  /** What an answer waits for. */
-  describe(): Wait {
-    const [used, limit] = [this.#used, this.#limit].map((bytes) => Math.ceil(bytes / 1024 / 1024));
+  /** What an answer to this requester waits for. */
+  describe(requester: string): Wait {
+    const own = this.#usedBy.get(requester) ?? 0;
+    const [all, limit, ofOwn, ownLimit] = [this.#used, this.#limit, own, this.#limit * shareOfRequester].map(mib);
     return {
-      what: `memory: this server is reading ${used} MiB of answers already (limit ${limit} MiB, ${setting})`,
-      hint: "Ask for less, or later.",
+      what: `memory: answers being read or in use take ${all} of ${limit} MiB, those of caller ${requester} ${ofOwn} (at most ${ownLimit}; ${setting})`,
+      hint: "Request less at a time, or retry later.",
     };
   }
 
@@ -223,7 +229,7 @@ export class AnswerLease {
 
   /** What {@link AnswerLease.grow} waits for. */
   describe(): Wait {
-    return this.#memory.describe();
+    return this.#memory.describe(this.requester);
   }
 
   /** The answer was read to its end. */

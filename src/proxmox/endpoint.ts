@@ -85,8 +85,8 @@ export class Endpoint {
     const { connectMs, redactor } = options;
     this.#to = { endpoint: url, tls: cluster.tls, proxy: cluster.proxies?.[url], connectMs, redactor };
     this.#options = options;
-    this.#readSlots = new FairSlots(options.slots);
-    this.#writeSlots = new FairSlots(options.slots);
+    this.#readSlots = new FairSlots("read", options.slots);
+    this.#writeSlots = new FairSlots("write", options.slots);
   }
 
   /** Sends a read. The runtime may repeat it on a fresh connection when a used one turns out to be closed. */
@@ -118,8 +118,8 @@ export class Endpoint {
     const { requester, signal, progress, onStart } = passage;
     const onWait = () => {
       progress.waitsFor = () => ({
-        what: `a free connection to ${this.url}: ${slots.describe(requester.name)}`,
-        hint: "Ask for less at a time, or later.",
+        what: slots.describe(requester.name, this.url),
+        hint: "Send fewer requests at a time, or retry later.",
       });
     };
     try {

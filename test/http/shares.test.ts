@@ -118,7 +118,7 @@ describe.each(kinds)("%s", (kind, things) => {
     const [ci, ann] = [caller(server.url, "ci"), caller(server.url, "ann")];
     const streams = await times(64, ci[kind]);
     expect(new Set(streams.map(({ status }) => status))).toEqual(new Set([200]));
-    const sentence = `The caller ci has 64 of its 64 ${things}. Close one, or come back later.`;
+    const sentence = `The caller ci has 64 of its 64 ${things}. Close one, or retry later.`;
     expect(await refusalOf(await ci[kind]())).toEqual([429, "10", sentence]);
     const others = await times(3, ann[kind]);
     expect(others.map(({ status }) => status)).toEqual([200, 200, 200]);
@@ -134,7 +134,7 @@ describe.each(kinds)("%s", (kind, things) => {
     const only = caller(server.url, undefined);
     const streams = await times(8, only[kind]);
     expect(new Set(streams.map(({ status }) => status))).toEqual(new Set([200]));
-    const sentence = `This server has 8 of its 8 ${things}. Close one, or come back later.`;
+    const sentence = `This server has 8 of its 8 ${things}. Close one, or retry later.`;
     expect(await refusalOf(await only[kind]())).toEqual([503, "10", sentence]);
     only.closeAll();
     await server.close();
@@ -254,7 +254,7 @@ describe("sessions of Streamable HTTP", () => {
     expect(said(server, earlier.id, freed)).toBe(1);
     const streams = await Promise.all(used.map(({ id }) => ci.openStream(id)));
     expect(streams.map(({ status }) => status)).toEqual([200, 200]);
-    const sentence = "The caller ci has 2 of its 2 sessions in use. Close one, or come back later.";
+    const sentence = "The caller ci has 2 of its 2 sessions in use. Close one, or retry later.";
     const refused = [await ci.begin(), await ci.list(earlier.id)];
     expect(refused.map(({ status }) => status)).toEqual([429, 429]);
     for (const { text } of refused) expect(text).toContain(sentence);

@@ -83,7 +83,7 @@ describe.each([
     expect(sent).toBeWithin(10, 15);
     expect(isError).toBe(false);
     expect(text).toStartWith(`${sent} of 20 answered; not answered: `);
-    expect(text.split(`it was not sent: ${why(15)}\nCome back in `)).toHaveLength(20 - sent + 1);
+    expect(text.split(`it was not sent: ${why(15)}\nRetry in `)).toHaveLength(20 - sent + 1);
   });
 });
 
@@ -95,7 +95,7 @@ test("a message counts as one, and each request to Proxmox that it causes as ano
   const { status, after, text: refused } = await limited.post({ jsonrpc: "2.0", id: 2, method: "tools/list" });
   expect(status).toBe(429);
   expect(Number(after)).toBeWithin(1, 61);
-  expect(refused).toContain(`${why(8)}. Come back in ${after} s, or ask for less.`);
+  expect(refused).toContain(`${why(8)}. Retry in ${after} s, or send fewer requests.`);
 });
 
 test("answers that are shared or kept cause no request and do not count", async () => {
@@ -112,7 +112,7 @@ test("each tool call of a batch counts", async () => {
   await using limited = await startLimited(4);
   const batch = Array.from({ length: 10 }, (_, index) => toolCall("search_api", { query: "start vm" }, index + 1));
   const { text } = await limited.post(batch);
-  expect(text.split(`search_api: not executed. ${why(4)}. Come back in `)).toHaveLength(10 - 4 + 1);
+  expect(text.split(`search_api: not executed. ${why(4)}. Retry in `)).toHaveLength(10 - 4 + 1);
 });
 
 test("a write that would exceed the limit is not sent", async () => {
