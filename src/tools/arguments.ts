@@ -68,7 +68,8 @@ export function listArgument<Item extends z.ZodType>(item: Item, most: number, t
   }, z.array(item).min(1).max(most));
 }
 
-function inputSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodObject {
+/** A tool's whole input schema, with the limits of its arguments. */
+export function inputSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodObject {
   const cluster = clusterSchema(tool, clusters);
   return z.strictObject({ ...(cluster !== undefined && { cluster }), ...tool.input, ...consentArgument(tool) });
 }
