@@ -37,6 +37,8 @@ export interface Passage {
   readonly progress: Progress;
   /** Called when an endpoint begins with it, which may be long after it was given to that endpoint. */
   readonly onStart?: () => void;
+  /** Whether another endpoint has the message and is silent: then it is that one which delays it. */
+  readonly isElsewhere?: () => boolean;
   /** What the answer takes. */
   readonly memory: AnswerLease;
   readonly timer?: FailoverTimer;
@@ -115,16 +117,20 @@ export class Endpoint {
   }
 
   async #inTurn(slots: FairSlots, passage: Passage, run: () => Promise<Reply>): Promise<Reply> {
-    const { requester, signal, progress, onStart } = passage;
-    const onWait = () => {
-      progress.waitsFor = () => ({
+    const { requester, signal, progress, onStart, isElsewhere } = passage;
+    const wait = () => {
+      if (isElsewhere?.() === true) return undefined;
+      return {
         what: slots.describe(requester.name, this.url),
         hint: "Send fewer requests at a time, or retry later.",
-      });
+      };
+    };
+    const onWait = () => {
+      progress.waitsFor = wait;
     };
     try {
       return await slots.run(requester.name, signal, onWait, async () => {
-        progress.waitsFor = undefined;
+        if (progress.waitsFor === wait) progress.waitsFor = undefined;
         onStart?.();
         return await run();
       });

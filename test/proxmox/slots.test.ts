@@ -153,6 +153,23 @@ test("what ends while it waits for a slot says so, for which endpoint, and who h
   );
 });
 
+test("a read that waits for a slot of one endpoint while another one is silent blames the silent one", async () => {
+  const held: string[] = [];
+  await using silent = await startRawServer((socket, { target }) => {
+    if (target.endsWith("/elsewhere")) socket.destroy();
+    else held.push(target);
+  });
+  await using busy = await startHeld();
+  const cluster = clusterAt([silent.url, busy.url]);
+  const client = new ProxmoxClient(cluster, { slots: { total: 1, perRequester: 1 }, patienceMs: 20, deadMs: 0 });
+  client.request(read("elsewhere"), bob).catch(() => undefined);
+  await until(() => busy.held().length === 1);
+  const late = client.request({ ...read("late"), timeoutMs: 150 }, ada).catch(String);
+  expect(await late).toStartWith("GET /late on prod: no answer within 150 ms; it was sent");
+  expect(held).toHaveLength(1);
+  expect(busy.held()).toEqual(["GET /elsewhere"]);
+});
+
 test("a cluster that was not asked for want of a slot is not reported as unreachable", async () => {
   await using server = await startHeld();
   const clusters = new ClusterManager([clusterAt([server.url], { mode: "off" }, 60)], () => small);
