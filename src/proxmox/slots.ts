@@ -3,7 +3,7 @@ import { until } from "./until.ts";
 /** How many requests of one kind may run at one endpoint at a time. */
 export interface SlotLimits {
   readonly total: number;
-  /** By one requester. What is above it always stays free for others. */
+  /** By one requester; the rest is for others. */
   readonly perRequester: number;
 }
 
