@@ -30,11 +30,11 @@ export interface ProxmoxRequest {
   readonly timeoutMs?: number;
   /** A read that decides whether something may be done: never answered from what was read a moment ago. */
   readonly fresh?: boolean;
-  /** Counts for its requester, and is sent although that has used up its requests: what was begun would be lost without it. */
+  /** Counts for its requester, but is sent even above its limit: work already begun would be lost otherwise. */
   readonly isAdmitted?: boolean;
 }
 
-/** An answer, and what drops it: its memory is free for others then, and at the end of its requester's call at the latest. */
+/** An answer. Disposing of it frees its memory for others, as does the end of its requester's call. */
 export type UsedAnswer = ProxmoxAnswer & Disposable;
 
 /** An answer, and the memory that it takes. */
@@ -145,7 +145,7 @@ export class ProxmoxClient {
    * Sends a request. A read goes to another endpoint when one fails, answers as something that is not Proxmox or does
    * not reach the node in the path, and is one request for all who ask the same at a time. A write goes to another only
    * when it surely never left, and is never sent twice; one whose answer was lost is looked up.
-   * @param requester on whose behalf: none gets an answer that another one asked for, or waits behind its requests.
+   * @param requester on whose behalf: requesters share no answers, and divide the slots of each endpoint.
    * @throws ProxmoxError, and nothing else.
    */
   async request(request: ProxmoxRequest, requester = ownRequests): Promise<UsedAnswer> {
