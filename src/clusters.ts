@@ -1,7 +1,7 @@
 import type { ClusterConfig } from "./config/types.ts";
 import { didYouMean } from "./config/wording.ts";
 import { ProxmoxClient, type ProxmoxClientOptions } from "./proxmox/client.ts";
-import { ProxmoxError } from "./proxmox/errors/proxmox-error.ts";
+import { isUnread, ProxmoxError } from "./proxmox/errors/proxmox-error.ts";
 import type { Sender } from "./proxmox/request.ts";
 import type { Requester } from "./proxmox/requester.ts";
 import { until } from "./proxmox/transport/abortable.ts";
@@ -82,8 +82,8 @@ export class ClusterManager {
   /**
    * How a cluster is right now; an unreachable one is a state, too. Questions of one requester that come while one is
    * under way, or within two seconds of its end, share one look.
-   * @throws the signal's reason when it is aborted; {ClusterChoiceError} for an unknown name; {ProxmoxError} of kind
-   * `rate-limited` when the requester has used up its requests.
+   * @throws the signal's reason when it is aborted; {ClusterChoiceError} for an unknown name; {ProxmoxError} when this
+   * server did not ask: the requester has used up its requests (`rate-limited`) or slots (`busy`).
    */
   async state(name: string, requester: Requester, signal: AbortSignal): Promise<ClusterState> {
     signal.throwIfAborted();
@@ -127,7 +127,7 @@ async function look(client: Sender): Promise<ClusterState> {
       nodes: rows.length,
     };
   } catch (error) {
-    if (!(error instanceof ProxmoxError) || error.kind === "rate-limited") throw error;
+    if (!(error instanceof ProxmoxError) || isUnread(error)) throw error;
     return { reachable: false, reason: error.describe() };
   }
 }

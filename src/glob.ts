@@ -1,6 +1,6 @@
 /**
- * Makes the test of a pattern in which `*` stands for any characters, without regard to letter case. It goes through a
- * text once, so that many `*` cost no more than one.
+ * Compiles a pattern in which `*` matches any characters, without regard to letter case. Matching passes over a text
+ * once, so many `*` cost no more than one.
  */
 export function glob(pattern: string): (text: string) => boolean {
   const [first = "", ...others] = pattern.toLowerCase().split("*");

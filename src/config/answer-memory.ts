@@ -1,11 +1,11 @@
 import { ConfigError } from "./error.ts";
 import { type Given, take } from "./server/option-sources.ts";
 
-/** The least and the most of the setting, in MiB; below the least no large answer could be read beside others. */
+/** Minimum and maximum of the setting, in MiB: with less, no large answer could be read beside others. */
 const [minMib, maxMib] = [16, 65_536];
 
 /**
- * How much memory the answers of Proxmox that are read and used at a time may take, in bytes. Default: 256 MiB.
+ * Memory for Proxmox's answers while they are read and in use, in bytes. Default: 256 MiB.
  * @throws ConfigError that names the setting and what is valid.
  */
 export function loadAnswerMemory(given: Given): number {

@@ -1,3 +1,4 @@
+import { isJSONRPCNotification, isJSONRPCResponse } from "@modelcontextprotocol/server";
 import type { CallerConfig, ServerConfig } from "../config/types.ts";
 import { moreDescriptors } from "../descriptors.ts";
 import type { Log } from "../log.ts";
@@ -12,7 +13,7 @@ import { loadCertificate, onNewCertificate, type TlsPair } from "./certificate.t
 import { watchDescriptors } from "./descriptor-watch.ts";
 import { redacted, refuse } from "./error-response.ts";
 import { authenticator } from "./gates/authenticate.ts";
-import { bodySizeGate, mostBodyBytes } from "./gates/body.ts";
+import { bodySizeGate, mostBodyBytes, readJson } from "./gates/body.ts";
 import { firstRefusal } from "./gates/gate.ts";
 import { hostGate } from "./gates/host.ts";
 import { originGate, preflight, withCors } from "./gates/origin.ts";
@@ -104,7 +105,7 @@ export function listen(
     const tooLarge = bodySizeGate(request);
     if (tooLarge !== undefined) return tooLarge;
     const exceeded = request.method === "POST" ? await limits.count(caller) : undefined;
-    if (exceeded !== undefined) return tooMany(exceeded);
+    if (exceeded !== undefined && !(await endsRequests(request.clone() as Request))) return tooMany(exceeded);
     // Only now: connections that did not pass the gates are closed after Bun's 10 s of silence.
     server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
     return await serve(request, caller, () => server.requestIP(request)?.address);
@@ -214,6 +215,21 @@ export function listen(
 
 function tooMany({ what, hint, retryAfterSeconds }: Exceeded): Response {
   return refuse(429, `${what}. ${hint}`, { "Retry-After": String(retryAfterSeconds) });
+}
+
+/**
+ * Whether a POST brings nothing but answers to questions of this server, and cancellations: refused, a human's answer
+ * would be lost, and what was cancelled would go on.
+ */
+async function endsRequests(post: Request): Promise<boolean> {
+  const body = await readJson(post);
+  if ("refusal" in body) return false;
+  const messages: readonly unknown[] = Array.isArray(body.json) ? body.json : [body.json];
+  return messages.every((message) => isJSONRPCResponse(message) || isCancellation(message));
+}
+
+function isCancellation(message: unknown): boolean {
+  return isJSONRPCNotification(message) && message.method === "notifications/cancelled";
 }
 
 function onlyMethod(method: string, path: string): Response {

@@ -12,7 +12,7 @@ export class RunningRequests {
   readonly #ids = new Map<RequestId, number>();
 
   /**
-   * @param transport what passes it is looked into, for answers and cancellations: a cancelled request gets no answer.
+   * @param transport its messages are watched for answers and cancellations: a cancelled request gets no answer.
    * @param onCancel called with the id of a cancelled request that did not come in a batch.
    */
   constructor(transport: Transport, onCancel?: (id: RequestId) => void) {
@@ -31,7 +31,7 @@ export class RunningRequests {
     };
   }
 
-  /** How many there are: a session with any is at work, whether or not its client is still connected. */
+  /** How many there are: a session with any is in use, whether or not its client is still connected. */
   get size(): number {
     return this.#ids.size;
   }

@@ -8,11 +8,11 @@ import { maxOpen } from "../policy/consent/store.ts";
 export class WaitingCalls {
   readonly #waiting = new Map<string, number>();
 
-  /** Why a caller's call cannot wait, as the end of a sentence; `undefined` when it can. */
+  /** Why another call of this caller cannot wait, as a sentence without a full stop; `undefined` when it can. */
   refusal({ name, id }: Caller): string | undefined {
     const waiting = this.#waiting.get(id) ?? 0;
     if (waiting < maxOpen.form) return undefined;
-    return `${waiting} calls of ${name} wait for a human's answer already; call again when one was answered`;
+    return `${waiting} calls of ${name} already wait for a human's answer; call again when one has been answered`;
   }
 
   /** Counts a call while it waits. */

@@ -52,8 +52,10 @@ export class GuardedCall implements Proxmox, Disposable {
     this.#rights = rights;
     const { caller } = call;
     const { limits } = options;
+    // What a human was asked and answered is read again for its plan: refused, it would have to be asked again.
+    const isAnswer = options.consents.isAnswer(call);
     const count = async (isAdmitted: boolean) =>
-      isAdmitted ? void (await limits.countAdmitted(caller)) : await limits.count(caller);
+      isAdmitted || isAnswer ? void (await limits.countAdmitted(caller)) : await limits.count(caller);
     this.#requester = {
       name: caller.name,
       answers: this.#answers,
@@ -127,7 +129,7 @@ export class GuardedCall implements Proxmox, Disposable {
       if (request.method !== "GET" && classified.class !== "read") await this.#protect(matter);
       const known = early ?? (await lookUp());
       const agreed = asks(law.access, classified) ? await this.#consent(matter, known) : undefined;
-      // A human agreed to it, and would have to be asked again.
+      // Refused, the human would have to be asked again.
       const agreedTo = agreed && { ...agreed.request, isAdmitted: true };
       return await this.#send({ ...matter, request: agreedTo ?? request }, known, record, agreed?.consent);
     } catch (error) {

@@ -48,7 +48,7 @@ export interface Proxmox {
   /**
    * How a cluster is right now; an unreachable one is a state, not an error. It rests on fixed reads of our own
    * (`/version`, `/nodes`, `/cluster/status`), which no setting withholds: the caller could not tell what is limited otherwise.
-   * @throws {ProxmoxError} of kind `rate-limited`, and no other.
+   * @throws {ProxmoxError} of kind `rate-limited` or `busy`, and no other.
    */
   state(cluster: string, signal: AbortSignal): Promise<ClusterState>;
   /** What this caller may do on a cluster: `read-only`, `guarded` or `full`. */

@@ -3,7 +3,7 @@ import type { Wait } from "./errors/transport-errors.ts";
 /** The setting that {@link AnswerMemory} is made with, for messages. */
 const setting = "MCP_ANSWER_MEMORY_MIB";
 
-/** What never waits of each answer, in bytes: most answers are smaller, and no number of large ones holds them up. */
+/** The first bytes of each answer, which never wait: most answers are smaller, and large ones do not delay them. */
 export const unlimitedBytes = 64 * 1024;
 
 /**
@@ -49,8 +49,13 @@ export class AnswerWeight {
   }
 }
 
-/** The part of the memory that one requester's answers may take while another one's wait. */
+/** The part of the memory that one requester's answers may take; the rest is left for others. */
 const shareOfRequester = 3 / 4;
+
+/** Bytes as MiB, to one decimal. */
+function mib(bytes: number): number {
+  return Math.ceil((bytes * 10) / 1024 / 1024) / 10;
+}
 
 /** A part of an answer that waits for memory. */
 interface Waiting {
@@ -61,9 +66,9 @@ interface Waiting {
 
 /**
  * The memory of all answers of Proxmox that this process reads or still uses, over all clusters and callers. An answer
- * takes it as it arrives; where none is left it is not read further, until others are dropped. Many half-read answers
- * cannot block each other: the oldest one that waits may exceed the limit, one at a time. So what is used stays below
- * the limit and the weight of one answer.
+ * takes it as it arrives; where none is left it is not read further, until others are dropped. Half-read answers cannot
+ * block each other: the oldest one that waits may exceed the limit, one at a time. So no more is used than the limit, one
+ * answer, and the first bytes of each.
  */
 export class AnswerMemory {
   readonly #limit: number;
@@ -124,7 +129,7 @@ export class AnswerMemory {
     this.#endExemption(lease);
   }
 
-  /** For the lease: it is over. */
+  /** For the lease: its last user has dropped it. */
   giveBack(lease: AnswerLease): void {
     const { requester, size, isWhole } = lease;
     this.#used -= size;
@@ -135,12 +140,13 @@ export class AnswerMemory {
     this.#endExemption(lease);
   }
 
-  /** What an answer waits for. */
-  describe(): Wait {
-    const [used, limit] = [this.#used, this.#limit].map((bytes) => Math.ceil(bytes / 1024 / 1024));
+  /** What an answer to this requester waits for. */
+  describe(requester: string): Wait {
+    const own = this.#usedBy.get(requester) ?? 0;
+    const [all, limit, ofOwn, ownLimit] = [this.#used, this.#limit, own, this.#limit * shareOfRequester].map(mib);
     return {
-      what: `memory: this server is reading ${used} MiB of answers already (limit ${limit} MiB, ${setting})`,
-      hint: "Ask for less, or later.",
+      what: `memory: answers being read or in use take ${all} of ${limit} MiB, those of caller ${requester} ${ofOwn} (at most ${ownLimit}; ${setting})`,
+      hint: "Request less at a time, or retry later.",
     };
   }
 
@@ -178,7 +184,7 @@ export class AnswerMemory {
   }
 }
 
-/** The memory of one answer, from its first byte until the last one who uses it has dropped it. */
+/** The memory of one answer, from its first byte until its last user has dropped it. */
 export class AnswerLease {
   readonly requester: string;
   /** In the order in which they began. */
@@ -204,7 +210,7 @@ export class AnswerLease {
     return this.#isWhole;
   }
 
-  /** Takes memory that never waits. A read that was given up may still get some bytes, which count no more. */
+  /** Takes memory without waiting. Bytes that still arrive for a read that was given up do not count. */
   take(bytes: number): void {
     if (this.#users === 0) return;
     this.#memory.take(this, bytes);
@@ -223,7 +229,7 @@ export class AnswerLease {
 
   /** What {@link AnswerLease.grow} waits for. */
   describe(): Wait {
-    return this.#memory.describe();
+    return this.#memory.describe(this.requester);
   }
 
   /** The answer was read to its end. */
@@ -233,12 +239,12 @@ export class AnswerLease {
     this.#memory.readWhole(this);
   }
 
-  /** One more uses the answer, and will call {@link AnswerLease.drop}. */
+  /** Registers another user of the answer, which must call {@link AnswerLease.drop}. */
   use(): void {
     this.#users += 1;
   }
 
-  /** One of those who use the answer needs it no more; after the last one its memory is free. */
+  /** A user of the answer no longer needs it; after the last one its memory is free. */
   drop(): void {
     this.#users -= 1;
     if (this.#users > 0) return;

@@ -123,7 +123,7 @@ export class ProxmoxClient {
    * Sends a request. A read goes to another endpoint when one fails, answers as something that is not Proxmox or does
    * not reach the node in the path, and is one request for all who ask the same at a time. A write goes to another only
    * when it surely never left, and is never sent twice; one whose answer was lost is looked up.
-   * @param requester on whose behalf: none gets an answer that another one asked for, or waits behind its requests.
+   * @param requester on whose behalf: requesters share no answers, and divide the slots of each endpoint.
    * @throws ProxmoxError, and nothing else.
    */
   async request(request: ProxmoxRequest, requester = ownRequests): Promise<UsedAnswer> {

@@ -13,11 +13,11 @@ export interface ProxmoxRequest {
   readonly timeoutMs?: number;
   /** A read that decides whether something may be done: never answered from what was read a moment ago. */
   readonly fresh?: boolean;
-  /** Counts for its requester, and is sent although that has used up its requests: what was begun would be lost without it. */
+  /** Counts for its requester, but is sent even above its limit: work already begun would be lost otherwise. */
   readonly isAdmitted?: boolean;
 }
 
-/** An answer, and what drops it: its memory is free for others then, and at the end of its requester's call at the latest. */
+/** An answer. Disposing of it frees its memory for others, as does the end of its requester's call. */
 export type UsedAnswer = ProxmoxAnswer & Disposable;
 
 /** What sends requests to a cluster: a client, or what one requester sees of it. */

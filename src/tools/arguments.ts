@@ -64,7 +64,8 @@ export function listArgument<Item extends z.ZodType>(item: Item, most: number, t
   }, z.array(item).min(1).max(most));
 }
 
-function inputSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodObject {
+/** A tool's whole input schema, with the limits of its arguments. */
+export function inputSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodObject {
   const cluster = clusterSchema(tool, clusters);
   return z.strictObject({ ...(cluster !== undefined && { cluster }), ...tool.input, ...consentArgument(tool) });
 }
@@ -130,14 +131,26 @@ export function argumentReader<Input extends z.ZodRawShape>(declaration: ToolDec
 }
 
 function noSuchArgument(name: string, known: readonly string[]): string {
-  if (name.length > longestShownName) return `there is no argument whose name has ${count(name.length)} characters.`;
+  if (name.length > longestShownName)
+    return `there is no argument of this name, which has ${count(name.length)} characters.`;
   return `there is no argument "${name}".${didYouMean(name, known)}`;
 }
+
+/** The kinds of values that arguments have, by zod's names. */
+const kinds: Readonly<Record<string, string>> = {
+  string: "a string",
+  number: "a number",
+  int: "a whole number",
+  array: "a list",
+  object: "an object",
+};
 
 /** What is wrong with an argument. Its value is not repeated: it may be long, or a secret. */
 function worded(issue: z.core.$ZodIssue, args: Readonly<Record<string, unknown>>): string {
   const name = issue.path.join(".");
   if (issue.path.length === 1 && args[name] === undefined) return `${name} is missing.`;
+  if (issue.code === "invalid_type" && issue.input === undefined) return `${name} is missing.`;
+  if (issue.code === "invalid_type") return `${name} must be ${kinds[issue.expected] ?? issue.expected}.`;
   if (issue.code === "invalid_value") return `${name} must be one of ${issue.values.join(", ")}.`;
   if (issue.code === "too_big") return `${name}: at most ${limit(issue.maximum, issue)}.`;
   if (issue.code === "too_small") return `${name}: at least ${limit(issue.minimum, issue)}.`;

@@ -66,8 +66,6 @@ async function isAlive(): Promise<void> {
   expect(response.status).toBe(200);
 }
 
-const places = argumentPlaces(["alpha", "beta"]);
-
 /** The transports that a value goes over in a place. */
 function transportsFor(row: number, column: number): readonly Transport[] {
   return isWhole ? transports : transports.slice((row + column) % transports.length).slice(0, 1);
@@ -77,7 +75,7 @@ async function tryAll(values: readonly HostileValue[]): Promise<string[]> {
   const faults: string[] = [];
   for (const value of values) {
     const row = hostileValues.indexOf(value);
-    for (const [column, place] of places.entries()) {
+    for (const [column, place] of argumentPlaces.entries()) {
       for (const transport of transportsFor(row, column)) {
         const found = fault(await ask(transport, callOf(place.tool, place.with(value.json), transport)));
         if (found !== undefined) faults.push(`${place.tool} ${place.name}, ${value.name}, ${transport}: ${found}`);
@@ -98,7 +96,7 @@ describe("tools", () => {
   );
 
   test("answer arguments at random", async () => {
-    const place = fc.constantFrom(...places);
+    const place = fc.constantFrom(...argumentPlaces);
     const transport = fc.constantFrom(...transports);
     const value = fc.oneof(
       fc.json({ maxDepth: 6 }),

@@ -1,13 +1,16 @@
 import { describe, expect, test } from "bun:test";
+import { type InitializeRequest, Server } from "@modelcontextprotocol/server";
 import type { CallerConfig } from "../../src/config/types.ts";
 import { SessionIds } from "../../src/http/sessions/session-id.ts";
+import { sessionEndpoint } from "../../src/http/sessions/sessions.ts";
+import { Subscriptions } from "../../src/http/sessions/subscriptions.ts";
 import { Reopening } from "../../src/http/sse/reopening.ts";
-import type { Caller } from "../../src/policy/callers/caller.ts";
+import { anonymous, type Caller } from "../../src/policy/callers/caller.ts";
 import { Seal } from "../../src/signer.ts";
 import { modernClient, sseClient } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { emptyConfig } from "../support/guarded.ts";
-import { type KeptListening, listenToDemo, until } from "../support/listening.ts";
+import { type KeptListening, keptLog, listenToDemo, until } from "../support/listening.ts";
 import { startProduct } from "../support/product.ts";
 
 const tokenOf = (name: string) => `the-token-of-${name}-0123456789`;
@@ -115,7 +118,7 @@ describe.each(kinds)("%s", (kind, things) => {
     const [ci, ann] = [caller(server.url, "ci"), caller(server.url, "ann")];
     const streams = await times(64, ci[kind]);
     expect(new Set(streams.map(({ status }) => status))).toEqual(new Set([200]));
-    const sentence = `The caller ci has 64 of its 64 ${things}. Close one, or come back later.`;
+    const sentence = `The caller ci has 64 of its 64 ${things}. Close one, or retry later.`;
     expect(await refusalOf(await ci[kind]())).toEqual([429, "10", sentence]);
     const others = await times(3, ann[kind]);
     expect(others.map(({ status }) => status)).toEqual([200, 200, 200]);
@@ -131,7 +134,7 @@ describe.each(kinds)("%s", (kind, things) => {
     const only = caller(server.url, undefined);
     const streams = await times(8, only[kind]);
     expect(new Set(streams.map(({ status }) => status))).toEqual(new Set([200]));
-    const sentence = `This server has 8 of its 8 ${things}. Close one, or come back later.`;
+    const sentence = `This server has 8 of its 8 ${things}. Close one, or retry later.`;
     expect(await refusalOf(await only[kind]())).toEqual([503, "10", sentence]);
     only.closeAll();
     await server.close();
@@ -174,6 +177,24 @@ test("a subscription whose client leaves gives its place back", async () => {
   await server.close();
 });
 
+test.each([
+  ["before it is served", true],
+  ["before its stream is read", false],
+])("a subscription whose client leaves %s gives its place back", async (_, isEarly) => {
+  const subscriptions = new Subscriptions(1);
+  const serve = async (leave: AbortController) => {
+    const request = new Request("http://localhost/mcp", { method: "POST", signal: leave.signal });
+    const stream = () => new Response(new ReadableStream(), { headers: { "content-type": "text/event-stream" } });
+    return await subscriptions.serve(request, anonymous, async () => stream());
+  };
+  const leave = new AbortController();
+  if (isEarly) leave.abort();
+  expect((await serve(leave)).status).toBe(200);
+  leave.abort();
+  expect((await serve(new AbortController())).status).toBe(200);
+  expect((await serve(new AbortController())).status).toBe(503);
+});
+
 test("the owner of MCP_AUTH_TOKEN is a caller beside the named ones", async () => {
   const entry = { token_sha256: callers("ci")[0]?.tokenSha256 };
   const clusters = { alpha: { url: "127.0.0.1:1", user: "mcp@pve", token_id: "t", token_secret: "s".repeat(36) } };
@@ -211,23 +232,16 @@ describe("sessions of Streamable HTTP", () => {
   test("when all places are taken a caller's own session goes first, and only then the longest unused of others", async () => {
     const names = ["a", "b", "c", "d", "e", "f"];
     const server = listenToDemo({ sessions: { mostSessions: 8 } }, callers(...names));
-    const [a, b, c, d, e, f] = names.map((name) => caller(server.url, name)) as [
-      Requests,
-      Requests,
-      Requests,
-      ...Requests[],
-    ];
-    const begun = [];
-    for (const one of [a, a, b, b, c, c, d, e]) begun.push(await one?.begin());
-    const ids = begun.map((session) => session?.id ?? "");
+    const begin = (name: string) => caller(server.url, name).begin();
+    const ids: string[] = [];
+    for (const name of ["a", "a", "b", "b", "c", "c", "d", "e"]) ids.push((await begin(name)).id);
     const gone = () => ids.map((id) => said(server, id, freed));
     expect(gone()).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
-    await d?.begin();
+    await begin("d");
     expect(gone()).toEqual([0, 0, 0, 0, 0, 0, 1, 0]);
     expect(server.sessions().streamable).toBe(8);
-    expect((await f?.begin())?.status).toBe(200);
+    expect((await begin("f")).status).toBe(200);
     expect(gone()).toEqual([1, 0, 0, 0, 0, 0, 1, 0]);
-    expect(e).toBeDefined();
     await server.close();
   });
 
@@ -240,7 +254,7 @@ describe("sessions of Streamable HTTP", () => {
     expect(said(server, earlier.id, freed)).toBe(1);
     const streams = await Promise.all(used.map(({ id }) => ci.openStream(id)));
     expect(streams.map(({ status }) => status)).toEqual([200, 200]);
-    const sentence = "The caller ci has 2 of its 2 sessions in use. Close one, or come back later.";
+    const sentence = "The caller ci has 2 of its 2 sessions in use. Close one, or retry later.";
     const refused = [await ci.begin(), await ci.list(earlier.id)];
     expect(refused.map(({ status }) => status)).toEqual([429, 429]);
     for (const { text } of refused) expect(text).toContain(sentence);
@@ -272,6 +286,24 @@ describe("sessions of Streamable HTTP", () => {
     await server.close();
   });
 
+  test("a client that leaves before its GET stream is open does not keep its session in use", async () => {
+    const createServer = () => new Server({ name: "fixture", version: "1" }, { capabilities: { tools: {} } });
+    const ids = new SessionIds(new Seal(emptyConfig));
+    const sessions = sessionEndpoint(createServer, keptLog(), ids, { mostSessions: 1 });
+    const begin = async () => {
+      const request = new Request("http://localhost/mcp", { method: "POST", headers: { accept } });
+      request.headers.set("content-type", "application/json");
+      return await sessions.begin(request, initialize as InitializeRequest, anonymous);
+    };
+    const begun = await begin();
+    await begun.text();
+    const headers = { accept, "mcp-session-id": begun.headers.get("mcp-session-id") ?? "" };
+    const gone = new Request("http://localhost/mcp", { headers, signal: AbortSignal.abort() });
+    expect((await sessions.serve(headers["mcp-session-id"], gone, anonymous)).status).toBe(200);
+    expect((await begin()).status).toBe(200);
+    await sessions.close();
+  });
+
   test("a second GET stream of a session is refused", async () => {
     const server = listenToDemo({});
     const only = caller(server.url, undefined);
@@ -282,8 +314,6 @@ describe("sessions of Streamable HTTP", () => {
     await server.close();
   });
 });
-
-type Requests = ReturnType<typeof caller>;
 
 const [ann, bob]: readonly [Caller, Caller] = [
   { name: "ann", id: "a" },

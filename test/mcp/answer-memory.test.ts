@@ -62,7 +62,7 @@ test("while answers stall with all the memory, small reads are answered, and one
   const { text, isError } = await reading;
   expect(isError).toBe(true);
   expect(text).toMatch(
-    /it waited 2 s for memory: this server is reading \d+ MiB of answers already \(limit 16 MiB, MCP_ANSWER_MEMORY_MIB\)\nAsk for less, or later\./,
+    /it waited 2 s for memory: answers being read or in use take [\d.]+ of 16 MiB, those of caller anonymous [\d.]+ \(at most 12; MCP_ANSWER_MEMORY_MIB\)\nRequest less at a time, or retry later\./,
   );
   // What the three had taken is free again.
   expect((await client.call("proxmox_api_read", { requests: [log("00000004")] })).text).toStartWith("1 of 1 answered.");

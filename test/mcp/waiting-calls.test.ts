@@ -23,7 +23,7 @@ test("64 calls of one caller wait for a human at most; one more is refused, and 
   await until(() => open.length === 64, 20_000);
   const refused = await ann.call("proxmox_api_call", args);
   expect(refused).toEqual({
-    text: "proxmox_api_call: not executed. 64 calls of ann wait for a human's answer already; call again when one was answered.",
+    text: "proxmox_api_call: not executed. 64 calls of ann already wait for a human's answer; call again when one has been answered.",
     isError: true,
   });
   expect((await ann.call("list_clusters")).isError).toBe(false);

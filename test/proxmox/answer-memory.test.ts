@@ -90,7 +90,7 @@ test("what cannot be read in time says how much is read already, the limit and i
   await client.request(read("600"), ada);
   const late = client.request({ ...read("700"), timeoutMs: 80 }, ada).catch(String);
   expect(await late).toMatch(
-    /^GET \/700 on prod: it waited 80 ms for memory: this server is reading 1 MiB of answers already \(limit 1 MiB, MCP_ANSWER_MEMORY_MIB\)\nAsk for less, or later\.$/,
+    /^GET \/700 on prod: it waited 80 ms for memory: answers being read or in use take 0\.[67] of 1 MiB, those of caller ada 0\.[67] \(at most 0\.8; MCP_ANSWER_MEMORY_MIB\)\nRequest less at a time, or retry later\.$/,
   );
   const given = client.request({ ...read("700"), signal: AbortSignal.timeout(80) }, ada).catch(String);
   expect(await given).toContain("given up by the caller before the answer came, while it waited for memory");
@@ -147,7 +147,7 @@ test.each([
   });
   const answerMemory = new AnswerMemory(10 * 1024 * kib);
   const client = new ProxmoxClient(clusterAt([server.url]), { answerMemory, maxAnswerBytes: 1024 * kib });
-  const inUse = (mib: number) => until(() => answerMemory.describe().what.includes(`is reading ${mib} MiB`));
+  const inUse = (mib: number) => until(() => answerMemory.describe("ada").what.includes(`take ${mib} of 10 MiB`));
   const given = new AbortController();
   const broken = ["one", "two"].map((name) =>
     client.request({ ...read(name), signal: given.signal }, calling(name)).catch(({ kind }) => kind),
@@ -198,9 +198,9 @@ test("the download of an API schema takes memory, and gives it back", async () =
   });
   const library = new ApiLibrary();
   const loading = library.schema(client);
-  await until(() => !answerMemory.describe().what.includes("is reading 0 MiB"));
+  await until(() => !answerMemory.describe("ada").what.includes("take 0 of 1 MiB"));
   expect((await loading).schema).toBeDefined();
-  await until(() => answerMemory.describe().what.includes("is reading 0 MiB"));
+  await until(() => answerMemory.describe("ada").what.includes("take 0 of 1 MiB"));
 });
 
 test("what a compressed answer weighs is what it is decompressed", async () => {

@@ -1,49 +1,69 @@
 import { z } from "zod";
+import { inputSchema } from "../../src/tools/arguments.ts";
 import type { Tool } from "../../src/tools/tool.ts";
 
 /** A JSON schema. */
 export type Schema = z.core.JSONSchema.JSONSchema;
 
-/** A place in a tool's arguments, and how a value is put there: `requests.0.path`. */
+/** A place in a tool's arguments: a call with another value there. */
 export interface Place {
+  /** `requests.0.path`. */
   readonly at: string;
   readonly schema: Schema;
   readonly put: (value: unknown) => Record<string, unknown>;
 }
 
-/** Every place in the arguments of a tool that takes a value: its arguments, what their lists hold, what those hold. */
+/** Arguments with which each tool does its work on the demo, and changes nothing. */
+const samples: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  list_clusters: {},
+  list_nodes: { cluster: "alpha" },
+  get_cluster_resources: { cluster: "alpha" },
+  cluster_health: { cluster: "alpha" },
+  search_api: { query: "start a guest" },
+  describe_api: { path: "/nodes/{node}/qemu/{vmid}/config" },
+  proxmox_api_read: { requests: [{ cluster: "alpha", path: "/version", data: {} }] },
+  proxmox_api_call: { cluster: "alpha", path: "/version", method: "GET", data: {} },
+  list_tasks: {},
+  wait_for_task: { task: "alpha/UPID:pve1:00000001:00000001:00000001:qmstart:100:root@pam:", timeout: 1 },
+  guest_power: { guest: "nothing-has-this-name", action: "start" },
+};
+
+/** So many that `cluster` is a string with a limit, not an enum. */
+const manyClusters = Array.from({ length: 9 }, (_, index) => `cluster-${index}`);
+
+/**
+ * Every place in the arguments of a tool that takes a value, from its input schema: a new argument is covered as soon as
+ * it exists. Its arguments, what their lists hold, what those hold.
+ * @throws {Error} for a tool without a sample.
+ */
 export function placesOf(tool: Tool): Place[] {
-  const all = { cluster: z.string().max(63), ...tool.input };
-  const { cluster, ...input } = all;
-  const shape = tool.cluster === "none" || tool.cluster === "each" ? input : { cluster, ...input };
-  const { properties = {}, required = [] } = z.toJSONSchema(z.strictObject(shape), { io: "input" });
-  const base = Object.fromEntries(required.map((name) => [name, sample(properties[name])]));
-  return Object.entries(properties).flatMap(([name, schema]) =>
-    below({ at: name, schema: asSchema(schema), put: (value) => ({ ...base, [name]: value }) }),
-  );
+  const sample = samples[tool.name];
+  if (sample === undefined) throw new Error(`${tool.name} has no sample in test/support/tool-arguments.ts`);
+  const schema = z.toJSONSchema(inputSchema(tool, manyClusters), { io: "input" });
+  return below(schema, []).map(({ path, schema: of }) => ({
+    at: path.join("."),
+    schema: of,
+    put: (value) => put(sample, path, value) as Record<string, unknown>,
+  }));
 }
 
-function below(place: Place): Place[] {
-  const { at, schema, put } = place;
-  const items =
-    schema.items === undefined
-      ? []
-      : below({ at: `${at}.0`, schema: asSchema(schema.items), put: (value) => put([value]) });
-  const properties = Object.entries(schema.properties ?? {}).flatMap(([name, each]) => {
-    const others = Object.fromEntries((schema.required ?? []).map((key) => [key, sample(schema.properties?.[key])]));
-    return below({ at: `${at}.${name}`, schema: asSchema(each), put: (value) => put({ ...others, [name]: value }) });
+interface Inner {
+  readonly path: readonly string[];
+  readonly schema: Schema;
+}
+
+function below({ properties = {}, items }: Schema, path: readonly string[]): Inner[] {
+  const parts = Object.entries(items === undefined ? properties : { 0: items });
+  return parts.flatMap(([key, part]) => {
+    if (typeof part !== "object" || Array.isArray(part)) throw new Error(`${path.join(".")} has no single schema`);
+    return [{ path: [...path, key], schema: part }, ...below(part, [...path, key])];
   });
-  return [place, ...items, ...properties];
 }
 
-function asSchema(schema: Schema["items"]): Schema {
-  if (typeof schema !== "object" || Array.isArray(schema)) throw new Error("a schema is an object");
-  return schema;
-}
-
-/** A value that a schema takes. */
-function sample(given: Schema["items"]): unknown {
-  const { type, enum: values, minimum, items } = asSchema(given);
-  if (values !== undefined) return values[0];
-  return type === "array" ? [sample(items)] : type === "object" ? { path: "/x" } : type === "string" ? "/x" : minimum;
+/** A copy with a value at a path, which is made where it is missing. */
+function put(into: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
+  if (key === undefined) return value;
+  if (key === "0") return [put((into as readonly unknown[] | undefined)?.[0], rest, value)];
+  const object = (into ?? {}) as Readonly<Record<string, unknown>>;
+  return { ...object, [key]: put(object[key], rest, value) };
 }

@@ -47,6 +47,19 @@ test("every wrong argument is named at once, with the valid ones", async () => {
   );
 });
 
+test("an error says of which kind a value must be", async () => {
+  const kinds = { search: 5, sort: [], fields: [{}], limit: "many" };
+  expect(await refusal("get_cluster_resources", kinds)).toMatchInlineSnapshot(
+    `"get_cluster_resources: search must be a string. sort must be a string. fields.0 must be a string. limit must be a number. Valid arguments: cluster, type, search, sort, fields, limit, cursor."`,
+  );
+  expect(await refusal("get_cluster_resources", { fields: {}, limit: 1.5 })).toMatchInlineSnapshot(
+    `"get_cluster_resources: fields must be a list. limit must be a whole number. Valid arguments: cluster, type, search, sort, fields, limit, cursor."`,
+  );
+  expect(await refusal("proxmox_api_read", { requests: [5, { cluster: "alpha" }] })).toMatchInlineSnapshot(
+    `"proxmox_api_read: requests.0 must be an object. requests.1.path is missing. Valid arguments: requests, fields, limit."`,
+  );
+});
+
 test("a cluster is never guessed: a wrong or missing one gets the names", async () => {
   expect(await refusal("proxmox_api_call", { method: "GET", path: "/version" })).toMatchInlineSnapshot(
     `"Several clusters are configured and none was named. Pass cluster as one of: "alpha", "beta"."`,

@@ -60,7 +60,7 @@ test.each(places)("$name: an error names the limit, and not what was given", asy
   }
 });
 
-test("wrong arguments are named by the dozen at most, and none by a name without end", async () => {
+test("an error names at most eight unknown and eight wrong arguments, and no long name", async () => {
   await using product = await startProduct(["--demo"]);
   await using client = await httpClient({ url: product.url, human: agreeable });
   const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`nosuch${at}`, "x"]));
@@ -72,5 +72,7 @@ test("wrong arguments are named by the dozen at most, and none by a name without
     const { text, isError } = await client.call("proxmox_api_read", { requests: ["/version"], ...args });
     expect(isError).toBe(true);
     expect(text.length).toBeLessThan(1200);
+    expect(text.match(/there is no argument/g)?.length ?? 0).toBeLessThanOrEqual(8);
+    expect(text.match(/requests\.\d+\.path/g)?.length ?? 0).toBeLessThanOrEqual(8);
   }
 });

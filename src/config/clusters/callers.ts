@@ -9,7 +9,10 @@ import { expandVariables, type Variables } from "./variables.ts";
 /** Names of callers without an entry: clients with `MCP_AUTH_TOKEN`, clients without a token, and the stdio client. */
 const ownNames = ["default", "anonymous", "local"];
 
-/** What a caller may who has no limits of its own. The health of a cluster of 50 nodes takes some 450 requests. */
+/**
+ * A caller without limits in its entry. The health of a cluster of 50 nodes takes some 500 requests: 7, and 10 per node
+ * (measured on the demo).
+ */
 const defaults = { access: "full", requestsPerMinute: 3000, parallelCalls: 20 } as const;
 
 /** Reads `callers`; each mistake is added to `mistakes`. `clusters` are the names of those that there are. */

@@ -214,9 +214,9 @@ export const callerSchema = z
       .optional(),
     requests_per_minute: wholeNumber("requests", 1_000_000)
       .describe(
-        "How much this caller may cause in a minute: each message to this server counts, a tool call or one of the protocol, " +
-          "and each request to Proxmox that a call sends. What would exceed it is not sent, and the answer says so; " +
-          "looking at a task that is waited for counts and is never refused. Default: 3000.",
+        "Maximum requests of this caller in a minute: each of its messages counts, a tool call or one of the protocol, " +
+          "and each request to Proxmox that a call sends. What exceeds it is not sent, and the answer says so; " +
+          "polling a task that is waited for counts but is never refused. Default: 3000.",
       )
       .optional(),
     parallel_calls: wholeNumber("calls", 10_000)

@@ -212,9 +212,9 @@ export const settings = define([
     hint: "MIB",
     default: "256",
     meaning:
-      "how much memory the answers of Proxmox may take that are read at a time, over all clusters and callers, 16 to 65536; " +
-      "one caller's take at most three quarters. Further reads wait, and fail when their time is over; writes never wait. " +
-      "JSON weighs some four times its text, so 256 reads about four answers of 16 MiB at a time",
+      "memory for Proxmox's answers while they are read and in use, in MiB, over all clusters and callers, 16 to 65536; " +
+      "one caller gets at most three quarters. Further reads wait until some is free, or time out; writes never wait. " +
+      "JSON takes at least four times its size, so 256 holds at most four answers of 16 MiB",
   },
   {
     group: "control",

@@ -52,12 +52,12 @@ export class OpenLimit {
     return reached === "caller"
       ? refuse(
           429,
-          `The caller ${name} has ${share} of its ${share} ${this.#things}. Close one, or come back later.`,
+          `The caller ${name} has ${share} of its ${share} ${this.#things}. Close one, or retry later.`,
           retryAfter,
         )
       : refuse(
           503,
-          `This server has ${this.#all} of its ${this.#all} ${this.#things}. Close one, or come back later.`,
+          `This server has ${this.#all} of its ${this.#all} ${this.#things}. Close one, or retry later.`,
           retryAfter,
         );
   }

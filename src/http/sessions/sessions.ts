@@ -178,7 +178,8 @@ export function sessionEndpoint(
         message === undefined ? {} : { parsedBody: message },
       );
       if (!response.ok) session.running.forget(message);
-      if (request.method !== "GET" || !response.ok) return response;
+      // A client that has left already ends no stream any more.
+      if (request.method !== "GET" || !response.ok || request.signal.aborted) return response;
       session.openStreams++;
       request.signal.addEventListener("abort", () => {
         session.openStreams--;

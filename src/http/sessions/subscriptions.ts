@@ -22,7 +22,10 @@ export class Subscriptions {
     const end = () => this.#open.delete(controller);
     // Before anything is waited for: the next one must find the room taken.
     this.#open.set(controller, caller);
+    // The end of the body is not enough: a generator that never started, as when a client leaves early, runs no `finally`.
+    controller.signal.addEventListener("abort", end, { once: true });
     request.signal.addEventListener("abort", () => controller.abort(), { once: true });
+    if (request.signal.aborted) controller.abort();
     const { url, method, headers } = request;
     const response = await fetch(new Request(url, { method, headers, signal: controller.signal }));
     const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;

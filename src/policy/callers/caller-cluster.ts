@@ -2,7 +2,7 @@ import type { Known } from "../../apidoc/cache/schema-cache.ts";
 import type { Cluster } from "../../clusters.ts";
 import type { Sender } from "../../proxmox/request.ts";
 
-/** A cluster as one call reaches it: every request, of a tool or of the policy itself, is sent on behalf of its caller. */
+/** A cluster as one call sees it: every request, of a tool or of the policy itself, is sent on behalf of the call's caller. */
 export interface CallerCluster extends Pick<Cluster, "name" | "config"> {
   readonly client: Sender;
 }

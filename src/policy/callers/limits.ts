@@ -25,14 +25,14 @@ export class CallLimits {
   readonly #config: () => Config;
   readonly #running = new Map<string, number>();
   readonly #limiters = new Map<number, RateLimiterMemory>();
-  /** The POSTs that brought a tool call already: one that brings several, as a batch, counts as so many. */
+  /** The POSTs whose first tool call has begun: it was counted with the POST, further ones of a batch are not. */
   readonly #used = new WeakSet<Request>();
 
   constructor(config: () => Config) {
     this.#config = config;
   }
 
-  /** Counts a request of a caller; why it must not be carried out, `undefined` where it may. */
+  /** Counts a request of a caller. Returns why it must not be carried out, `undefined` where it may. */
   async count(caller: Caller): Promise<Exceeded | undefined> {
     const most = this.#mostOf(caller);
     if (most === undefined) return undefined;
@@ -45,21 +45,21 @@ export class CallLimits {
       const seconds = Math.max(1, Math.ceil((refusal as RateLimiterRes).msBeforeNext / 1000));
       return {
         what: `${caller.name} has used up its requests of this minute (requests_per_minute: ${most}; each message, tool call and request to Proxmox counts)`,
-        hint: `Come back in ${seconds} s, or ask for less.`,
+        hint: `Retry in ${seconds} s, or send fewer requests.`,
         retryAfterSeconds: seconds,
       };
     }
   }
 
-  /** Counts a request that is carried out whatever the limit: what would be lost without it was allowed before. */
+  /** Counts a request that is sent even above the limit: work already begun would be lost otherwise. */
   async countAdmitted(caller: Caller): Promise<void> {
     const most = this.#mostOf(caller);
     if (most !== undefined) await (await this.#limiter(most)).penalty(caller.name);
   }
 
   /**
-   * Counts a tool call, unless it is the one that its POST was counted for.
-   * @param post what brought it, where it came over HTTP.
+   * Counts a tool call, unless it was counted with its POST. Returns why it must not be carried out.
+   * @param post the request that carried it, where it came over HTTP.
    */
   async countCall(caller: Caller, post: Request | undefined): Promise<Exceeded | undefined> {
     if (post === undefined || this.#used.has(post)) return await this.count(caller);

@@ -1,5 +1,6 @@
 import type { ConsentMethod } from "../audit/audit.ts";
 import { type Call, ConsentNeeded, type Reply } from "../call.ts";
+import type { Caller } from "../callers/caller.ts";
 import { changesBetween } from "../plan/facts.ts";
 import { NotExecuted, PolicyRefusal } from "../refusal.ts";
 import { steadyClock } from "./clock.ts";
@@ -68,6 +69,12 @@ export class Consents {
     return this.#store.open().flatMap((question) => (isCode(question) ? [codeOf(question)] : []));
   }
 
+  /** Whether a call brings the answer to an open question of its caller, whatever the answer says. */
+  isAnswer({ reply, caller }: Pick<Call, "reply" | "caller">): boolean {
+    const question = reply === undefined ? undefined : this.#byState(reply.state, caller);
+    return question !== undefined && this.#store.isOpen(question);
+  }
+
   /** Ends the open questions of a cluster whose token secret was replaced: what was agreed to with the old one no longer counts. */
   endAfterRotation(cluster: string): void {
     this.#store.endWhere((question) => question.cluster === cluster, "rotated");
@@ -97,7 +104,7 @@ export class Consents {
   }
 
   #readReply({ state, action, confirm }: Reply, asked: Asked, call: Call): Consent {
-    const question = this.#byState(state, call);
+    const question = this.#byState(state, call.caller);
     if (question !== undefined && this.#isByItself(question, action, asked)) {
       throw this.#unanswered(asked, call, question);
     }
@@ -145,7 +152,7 @@ export class Consents {
     return ending === undefined && !isTyped && this.#now() - askedAt < fastestHumanMs;
   }
 
-  #byState(state: string, { caller }: Call): Question | undefined {
+  #byState(state: string, caller: Caller): Question | undefined {
     const [id = "", secret = ""] = state.split(".", 2);
     const question = this.#store.find(id, caller);
     return question?.method === "form" && sameSecret(question.secret, secret) ? question : undefined;

@@ -9,7 +9,7 @@ export type ProxmoxErrorKind =
   /** The certificate is not trusted, or the endpoint speaks no TLS. */
   | "tls"
   | "timeout"
-  /** Its time was over while this server kept it waiting, for a free connection or for memory. */
+  /** Its time was over while this server kept it waiting, for a slot at the endpoint or for memory. */
   | "busy"
   /** The caller gave up. */
   | "aborted"
@@ -162,9 +162,9 @@ export class ProxmoxError extends Error {
   }
 }
 
-/** Whether a read was given up or refused on this side, so that nothing was found out about the cluster. */
+/** Whether a read was given up, held up or refused on this side, so that nothing was found out about the cluster. */
 export function isUnread({ kind }: ProxmoxError): boolean {
-  return kind === "aborted" || kind === "rate-limited";
+  return kind === "aborted" || kind === "busy" || kind === "rate-limited";
 }
 
 const mayHaveBeenDone = "Unknown: it may have been carried out.";

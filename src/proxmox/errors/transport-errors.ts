@@ -7,8 +7,8 @@ export interface Progress {
   stage: "waiting" | "connecting" | "sent";
   /** When a write left, by `performance.now()`. */
   sentAt?: number;
-  /** What this server lets it wait for just now, and what to do about that. */
-  waitsFor?: (() => Wait) | undefined;
+  /** What this server makes it wait for at the moment; gives `undefined` where that is not what delays it. */
+  waitsFor?: (() => Wait | undefined) | undefined;
 }
 
 /** What a request waits for, as the end of `it waited for`, and what to do about it. */

@@ -37,6 +37,8 @@ export interface Passage {
   readonly progress: Progress;
   /** Called when an endpoint begins with it, which may be long after it was given to that endpoint. */
   readonly onStart?: () => void;
+  /** Whether another endpoint has the message and is silent: then it is that one which delays it. */
+  readonly isElsewhere?: () => boolean;
   /** What the answer takes. */
   readonly memory: AnswerLease;
   readonly timer?: FailoverTimer;
@@ -85,8 +87,8 @@ export class Endpoint {
     const { connectMs, redactor } = options;
     this.#to = { endpoint: url, tls: cluster.tls, proxy: cluster.proxies?.[url], connectMs, redactor };
     this.#options = options;
-    this.#readSlots = new FairSlots(options.slots);
-    this.#writeSlots = new FairSlots(options.slots);
+    this.#readSlots = new FairSlots("read", options.slots);
+    this.#writeSlots = new FairSlots("write", options.slots);
   }
 
   /** Sends a read. The runtime may repeat it on a fresh connection when a used one turns out to be closed. */
@@ -115,16 +117,20 @@ export class Endpoint {
   }
 
   async #inTurn(slots: FairSlots, passage: Passage, run: () => Promise<Reply>): Promise<Reply> {
-    const { requester, signal, progress, onStart } = passage;
+    const { requester, signal, progress, onStart, isElsewhere } = passage;
+    const wait = () => {
+      if (isElsewhere?.() === true) return undefined;
+      return {
+        what: slots.describe(requester.name, this.url),
+        hint: "Send fewer requests at a time, or retry later.",
+      };
+    };
     const onWait = () => {
-      progress.waitsFor = () => ({
-        what: `a free connection to ${this.url}: ${slots.describe(requester.name)}`,
-        hint: "Ask for less at a time, or later.",
-      });
+      progress.waitsFor = wait;
     };
     try {
       return await slots.run(requester.name, signal, onWait, async () => {
-        progress.waitsFor = undefined;
+        if (progress.waitsFor === wait) progress.waitsFor = undefined;
         onStart?.();
         return await run();
       });

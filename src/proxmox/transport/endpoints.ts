@@ -46,9 +46,10 @@ export class Endpoints {
     const ask = async (endpoint: Endpoint, over: AbortSignal, timer: FailoverTimer) => {
       // While it waits for its turn there it is this server that is slow, not the endpoint.
       const onStart = () => void tried.set(endpoint, undefined);
+      const isElsewhere = () => [...tried].some(([other, fault]) => other !== endpoint && fault === undefined);
       try {
         const signal = AbortSignal.any([passage.signal, over]);
-        const reply = await endpoint.read(message, { ...passage, signal, onStart, timer });
+        const reply = await endpoint.read(message, { ...passage, signal, onStart, isElsewhere, timer });
         return { endpoint, result: judge(reply, endpoint) };
       } catch (error) {
         if (!(error instanceof Fault)) throw error;

@@ -48,7 +48,7 @@ export function isEndpointFault({ problem }: Fault): boolean {
   return ["unreachable", "tls", "not-proxmox", "broken-answer"].includes(problem.kind);
 }
 
-/** After what silence the next endpoint is asked. An endpoint that this server keeps waiting is not silent. */
+/** Measures an endpoint's silence, after which the next is asked; paused while this server does not read its answer. */
 export interface FailoverTimer {
   pause(): void;
   resume(): void;

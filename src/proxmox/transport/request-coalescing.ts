@@ -12,7 +12,7 @@ export class SharedReads<T> {
   readonly #flights = new Map<string, Flight<T>>();
   readonly #onGone: (answer: T) => void;
 
-  /** @param onGone called with each answer when nobody can get it any more who did not wait for it. */
+  /** @param onGone called with each answer once it serves no further request. */
   constructor(onGone: (answer: T) => void = () => undefined) {
     this.#onGone = onGone;
   }

@@ -3,35 +3,38 @@ import { until } from "./abortable.ts";
 /** How many requests of one kind may run at one endpoint at a time. */
 export interface SlotLimits {
   readonly total: number;
-  /** By one requester. What is above it always stays free for others. */
+  /** By one requester; the rest is for others. */
   readonly perRequester: number;
 }
 
 /** What one requester has at an endpoint. */
 interface Share {
   running: number;
-  /** Starts one that waits; in the order in which they came. */
+  /** Each starts one that waits; in the order in which they came. */
   readonly waiting: Set<() => void>;
 }
 
 /**
  * The slots of one endpoint for requests of one kind, divided among requesters. A slot that becomes free goes to the
- * waiting requester that has the fewest, and among equals to the one served longest ago. p-queue has no such share, and
- * its one order lets the requester that asks most have all of them.
+ * waiting requester that has the fewest, and among equals to the one that got a slot longest ago. p-queue has one order
+ * for all: the requester that sends most would have all slots.
  */
 export class FairSlots {
+  readonly #kind: "read" | "write";
   readonly #limits: SlotLimits;
   #running = 0;
-  /** Of those that have a request here, the one served longest ago first. */
+  /** Of those that have a request here, the one that got a slot longest ago first. */
   readonly #shares = new Map<string, Share>();
 
-  constructor(limits: SlotLimits) {
+  constructor(kind: "read" | "write", limits: SlotLimits) {
+    this.#kind = kind;
     this.#limits = limits;
   }
 
   /**
    * Runs something in a slot.
-   * @param onWait called when it must wait for one.
+   * @param name the requester's.
+   * @param onWait called when it must wait for a slot.
    * @throws what `work` throws; the signal's reason when it is aborted, which frees the slot although Bun's fetch may
    * never settle (measured after a `101 Switching Protocols`).
    */
@@ -39,12 +42,14 @@ export class FairSlots {
     signal.throwIfAborted();
     const share = this.#shares.get(name) ?? { running: 0, waiting: new Set() };
     this.#shares.set(name, share);
-    if (this.#mayStart(share)) this.#take(share);
+    if (this.#mayStart(share)) this.#take(name, share);
     else {
       onWait();
       await this.#slot(name, share, signal);
     }
     try {
+      // It may have been aborted after it got its slot, before it runs on.
+      signal.throwIfAborted();
       return await until(signal, work());
     } finally {
       this.#running -= 1;
@@ -54,12 +59,11 @@ export class FairSlots {
     }
   }
 
-  /** How many requests of this requester run and how many of all others, as a clause. */
-  describe(name: string): string {
+  /** Who uses the slots, as the end of `it waited for`. */
+  describe(name: string, endpoint: string): string {
     const own = this.#shares.get(name)?.running ?? 0;
-    const others = this.#running - own;
     const { perRequester, total } = this.#limits;
-    return `caller ${name} has ${own} ${own === 1 ? "request" : "requests"} under way there (at most ${perRequester}), other callers ${others} (at most ${total} in all)`;
+    return `one of the ${total} ${this.#kind} slots of ${endpoint}: caller ${name} uses ${own} (at most ${perRequester}), other callers ${this.#running - own}`;
   }
 
   async #slot(name: string, share: Share, signal: AbortSignal): Promise<void> {
@@ -82,9 +86,11 @@ export class FairSlots {
     return this.#running < this.#limits.total && running < this.#limits.perRequester;
   }
 
-  #take(share: Share): void {
+  #take(name: string, share: Share): void {
     this.#running += 1;
     share.running += 1;
+    this.#shares.delete(name);
+    this.#shares.set(name, share);
   }
 
   /** One slot has become free, so at most one can start. */
@@ -99,9 +105,7 @@ export class FairSlots {
     const [start] = share.waiting;
     if (start === undefined) return;
     share.waiting.delete(start);
-    this.#take(share);
-    this.#shares.delete(name);
-    this.#shares.set(name, share);
+    this.#take(name, share);
     start();
   }
 

@@ -21,7 +21,7 @@ export interface Asker {
   read<T>(reading: Reading<T>, node?: string): Promise<T | undefined>;
 }
 
-/** How many questions a cluster is asked at a time. It leaves others some of the 20 that an endpoint takes. */
+/** How many questions a cluster is asked at a time. It leaves other calls of its caller some of the 20 read slots. */
 const parallel = 12;
 
 /** How long one question may take, in milliseconds: longer than the 5 s after which a silent endpoint is passed over. */

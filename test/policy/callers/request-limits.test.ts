@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createDemo, type DemoCluster } from "../../../src/simulator/index.ts";
-import { agreeable, httpClient, modernClient, sseClient } from "../../support/clients.ts";
+import { agreeable, type Human, httpClient, modernClient, sseClient } from "../../support/clients.ts";
 import { configFile } from "../../support/config-file.ts";
 import { serveDemo } from "../../support/demo-server.ts";
 import { type Product, startProduct } from "../../support/product.ts";
@@ -83,7 +83,7 @@ describe.each([
     expect(sent).toBeWithin(10, 15);
     expect(isError).toBe(false);
     expect(text).toStartWith(`${sent} of 20 answered; not answered: `);
-    expect(text.split(`it was not sent: ${why(15)}\nCome back in `)).toHaveLength(20 - sent + 1);
+    expect(text.split(`it was not sent: ${why(15)}\nRetry in `)).toHaveLength(20 - sent + 1);
   });
 });
 
@@ -95,7 +95,7 @@ test("a message counts as one, and each request to Proxmox that it causes as ano
   const { status, after, text: refused } = await limited.post({ jsonrpc: "2.0", id: 2, method: "tools/list" });
   expect(status).toBe(429);
   expect(Number(after)).toBeWithin(1, 61);
-  expect(refused).toContain(`${why(8)}. Come back in ${after} s, or ask for less.`);
+  expect(refused).toContain(`${why(8)}. Retry in ${after} s, or send fewer requests.`);
 });
 
 test("answers that are shared or kept cause no request and do not count", async () => {
@@ -112,7 +112,7 @@ test("each tool call of a batch counts", async () => {
   await using limited = await startLimited(4);
   const batch = Array.from({ length: 10 }, (_, index) => toolCall("search_api", { query: "start vm" }, index + 1));
   const { text } = await limited.post(batch);
-  expect(text.split(`search_api: not executed. ${why(4)}. Come back in `)).toHaveLength(10 - 4 + 1);
+  expect(text.split(`search_api: not executed. ${why(4)}. Retry in `)).toHaveLength(10 - 4 + 1);
 });
 
 test("a write that would exceed the limit is not sent", async () => {
@@ -151,21 +151,37 @@ test("wait_for_task looks at its task until its time is over", async () => {
   expect((await limited.post(toolCall("list_nodes"))).status).toBe(429);
 });
 
-test("a request that a human agreed to is sent, for asking again would not make it another one", async () => {
+test.each([
+  ["2025 over HTTP", httpClient],
+  ["2025 over SSE", sseClient],
+] as const)("%s: once a human is asked, nothing keeps the answer from being carried out", async (_, connect) => {
   const remove = { method: "DELETE", path: "/nodes/pve1/qemu/104" };
   const run = async (limit: number) => {
     await using limited = await startLimited(limit, { access: "guarded" });
-    await using client = await httpClient({ url: limited.url, headers, human: agreeable });
+    const asked: number[] = [];
+    const human: Human = (question) => {
+      asked.push(limited.sent().length);
+      return agreeable(question);
+    };
+    await using client = await connect({ url: limited.url, headers, human });
     const { text } = await client.call("proxmox_api_call", remove);
-    return { text, lines: limited.sent() };
+    return { text, asked, deleted: limited.sent().filter((line) => line.startsWith("DELETE")).length };
   };
-  const { lines } = await run(1000);
-  const reads = lines.findIndex((line) => line.startsWith("DELETE"));
-  expect(reads).toBeGreaterThan(0);
-  // Two messages of the handshake, the call, the answer of the human, and all that is read before the write.
-  const tight = await run(4 + reads);
-  expect(tight.lines.filter((line) => line.startsWith("DELETE"))).toHaveLength(1);
+  const [readsBefore = 0] = (await run(1000)).asked;
+  expect(readsBefore).toBeGreaterThan(0);
+  // Two messages of the handshake, the call, and what is read for the question.
+  const tight = await run(3 + readsBefore);
+  expect(tight).toMatchObject({ asked: [readsBefore], deleted: 1 });
   expect(tight.text).toContain("ended OK");
-  const tighter = await run(3 + reads);
-  expect(tighter.lines.filter((line) => line.startsWith("DELETE"))).toHaveLength(0);
+  expect(await run(2 + readsBefore)).toMatchObject({ asked: [], deleted: 0 });
+});
+
+test("above the limit a cancellation is still taken, and nothing that comes with it", async () => {
+  await using limited = await startLimited(2, { taskMs: 300_000 });
+  await limited.post({ jsonrpc: "2.0", id: 1, method: "ping" });
+  await limited.post({ jsonrpc: "2.0", id: 1, method: "ping" });
+  const cancelled = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 7 } };
+  expect((await limited.post(cancelled)).status).toBe(202);
+  expect((await limited.post({ jsonrpc: "2.0", method: "notifications/initialized" })).status).toBe(429);
+  expect((await limited.post([cancelled, { jsonrpc: "2.0", id: 2, method: "ping" }])).status).toBe(429);
 });

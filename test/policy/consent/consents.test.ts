@@ -133,6 +133,18 @@ describe("a question in the client's form", () => {
     expect(refused(() => consents.settle(asked, answer(askForm(), reply)))).toContain(text);
   });
 
+  test("is answered by its own caller with its own state, as long as it is open", () => {
+    const state = askForm();
+    const [id = ""] = state.split(".");
+    expect(consents.isAnswer(form)).toBe(false);
+    expect(consents.isAnswer(answer(`${id}.00000000-0000-0000-0000-000000000000`))).toBe(false);
+    expect(consents.isAnswer(answer(state, {}, { ...form, caller: { name: "night-shift", id: "y" } }))).toBe(false);
+    const reply = answer(state, { action: "decline" });
+    expect(consents.isAnswer(reply)).toBe(true);
+    refused(() => consents.settle(asked, reply));
+    expect(consents.isAnswer(reply)).toBe(false);
+  });
+
   test("says first what changed since the plan", () => {
     const state = askForm();
     expect(refused(() => consents.settle(changed, answer(state)))).toMatch(

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { ClusterManager } from "../../../src/clusters.ts";
 import { ProxmoxClient } from "../../../src/proxmox/client.ts";
 import type { ProxmoxRequest } from "../../../src/proxmox/request.ts";
+import { FairSlots } from "../../../src/proxmox/transport/slots.ts";
 import { until } from "../../support/listening.ts";
 import { type RawServer, replyData, startRawServer } from "../../support/raw-server.ts";
 import { clusterAt } from "../clusters.ts";
@@ -143,11 +145,76 @@ test("what ends while it waits for a slot says so, for which endpoint, and who h
       () => "answered",
       (error: unknown) => String(error),
     );
-  const why = `a free connection to ${server.url}: caller ada has 3 requests under way there (at most 3), other callers 1 (at most 4 in all)`;
+  const why = `one of the 4 read slots of ${server.url}: caller ada uses 3 (at most 3), other callers 1`;
   expect(await fail({ timeoutMs: 60 })).toBe(
-    `GET /late on prod: it waited 60 ms for ${why}\nAsk for less at a time, or later.`,
+    `GET /late on prod: it waited 60 ms for ${why}\nSend fewer requests at a time, or retry later.`,
   );
   expect(await fail({ signal: AbortSignal.timeout(30) })).toBe(
     `GET /late on prod: given up by the caller before it was sent, while it waited for ${why}`,
   );
+});
+
+test("a read that waits for a slot of one endpoint while another one is silent blames the silent one", async () => {
+  const held: string[] = [];
+  await using silent = await startRawServer((socket, { target }) => {
+    if (target.endsWith("/elsewhere")) socket.destroy();
+    else held.push(target);
+  });
+  await using busy = await startHeld();
+  const cluster = clusterAt([silent.url, busy.url]);
+  const client = new ProxmoxClient(cluster, { slots: { total: 1, perRequester: 1 }, patienceMs: 20, deadMs: 0 });
+  client.request(read("elsewhere"), bob).catch(() => undefined);
+  await until(() => busy.held().length === 1);
+  const late = client.request({ ...read("late"), timeoutMs: 150 }, ada).catch(String);
+  expect(await late).toStartWith("GET /late on prod: no answer within 150 ms; it was sent");
+  expect(held).toHaveLength(1);
+  expect(busy.held()).toEqual(["GET /elsewhere"]);
+});
+
+test("a cluster that was not asked for want of a slot is not reported as unreachable", async () => {
+  await using server = await startHeld();
+  const clusters = new ClusterManager([clusterAt([server.url], { mode: "off" }, 60)], () => small);
+  for (const path of ["0", "1", "2"]) {
+    const { client } = clusters.pick(undefined);
+    client.request({ ...read("ada", path), timeoutMs: 5_000 }, ada).catch(() => undefined);
+  }
+  await until(() => server.held().length === 3);
+  const state = clusters.state("prod", ada, new AbortController().signal);
+  expect(await state.catch((error: unknown) => error)).toMatchObject({ kind: "busy", sent: "no" });
+  expect(server.requests).toHaveLength(3);
+});
+
+test("what is aborted between getting its slot and running does not run, and gives the slot back", async () => {
+  const slots = new FairSlots("write", { total: 1, perRequester: 1 });
+  const first = Promise.withResolvers<void>();
+  const given = new AbortController();
+  const never = new AbortController().signal;
+  // The slot is handed over first, then `given` is aborted, then `late` continues.
+  const running = slots.run(
+    "ada",
+    never,
+    () => undefined,
+    () => first.promise,
+  );
+  let hasRun = false;
+  const late = slots.run(
+    "bob",
+    given.signal,
+    () => undefined,
+    async () => {
+      hasRun = true;
+    },
+  );
+  void running.then(() => given.abort("given up"));
+  first.resolve();
+  expect(await late.catch((reason: unknown) => reason)).toBe("given up");
+  expect(hasRun).toBe(false);
+  expect(
+    await slots.run(
+      "cleo",
+      never,
+      () => undefined,
+      async () => "ran",
+    ),
+  ).toBe("ran");
 });
