@@ -14,7 +14,7 @@ export interface CommandDefinition {
   readonly run: Run;
 }
 
-/** A command of the program, with its texts for `--help` and the README. */
+/** A command of the program, with its texts for `--help` and docs/commands.md. */
 export interface Command extends CommandDef {
   readonly description: string;
   readonly examples: readonly string[];

@@ -19,7 +19,7 @@ export interface Setting {
 
 const define = <const T extends readonly Setting[]>(list: T): T => list;
 
-/** Every setting. The commands' flags and README's table are made from this list. */
+/** Every setting. The commands' flags and the table in docs/settings.md are made from this list. */
 export const settings = define([
   {
     group: "source",

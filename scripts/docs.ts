@@ -4,16 +4,32 @@ import { subCommands } from "../src/cli/index.ts";
 import { settings } from "../src/config/server/settings.ts";
 import { tools } from "../src/tools/catalog/index.ts";
 
-/** The README, whose tables this script writes between their markers. */
-export const readme = fileURLToPath(new URL("../README.md", import.meta.url));
+const root = new URL("../", import.meta.url);
 
-/** The README's text with every generated table as the definitions have it now. */
-export function withTables(text: string): string {
-  return Object.entries(tables).reduce((result, [name, rows]) => {
+/** The pages, and the generated tables of each, between their markers. */
+export const pages: Readonly<Record<string, readonly string[]>> = {
+  "README.md": [],
+  "docs/install.md": [],
+  "docs/tools.md": ["tools"],
+  "docs/commands.md": ["commands"],
+  "docs/settings.md": ["settings", "cluster-settings", "top-keys", "cluster-keys"],
+  "docs/troubleshooting.md": [],
+};
+
+/** Where a page is, as a file path. */
+export function fileOf(page: string): string {
+  return fileURLToPath(new URL(page, root));
+}
+
+/** A page's text with each of its tables as the definitions have it now. */
+export function withTables(page: string, text: string): string {
+  return (pages[page] ?? []).reduce((result, name) => {
     const [begin, end] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
     const [from, to] = [result.indexOf(begin) + begin.length, result.indexOf(end)];
-    if (from < begin.length || to < from)
-      throw new Error(`README.md has no place for the table "${name}": ${begin}${end}`);
+    const rows = tables[name];
+    if (rows === undefined || from < begin.length || to < from) {
+      throw new Error(`${page} has no place for the table "${name}": ${begin}${end}`);
+    }
     return result.slice(0, from) + rows.map((row) => `| ${row.map(cell).join(" | ")} |\n`).join("") + result.slice(to);
   }, text);
 }
@@ -87,6 +103,8 @@ function cell(text: string): string {
 }
 
 if (import.meta.main) {
-  const file = Bun.file(readme);
-  await file.write(withTables(await file.text()));
+  for (const page of Object.keys(pages)) {
+    const file = Bun.file(fileOf(page));
+    await file.write(withTables(page, await file.text()));
+  }
 }

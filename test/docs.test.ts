@@ -1,18 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { access } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import manifest from "../package.json" with { type: "json" };
-import { readme, withTables } from "../scripts/readme.ts";
+import { fileOf, pages, withTables } from "../scripts/docs.ts";
 import { parseClusters } from "../src/config/clusters/clusters.ts";
 import { loadServerConfig } from "../src/config/server/server.ts";
+import { httpClient } from "./support/clients.ts";
 import { type ConfigFile, configFile } from "./support/config-file.ts";
 import { makeAuthority } from "./support/pki.ts";
 import { cleanEnvironment, type Product, runProduct, startProduct } from "./support/product.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const text = await Bun.file(readme).text();
+/** The text of each page. */
+const texts = new Map<string, string>();
+for (const page of Object.keys(pages)) texts.set(page, await Bun.file(fileOf(page)).text());
+const readme = texts.get("README.md") ?? "";
+const text = [...texts.values()].join("\n");
 
-/** The README's blocks of code in a language. */
+/** The blocks of code in a language, of all pages. */
 function blocks(language: string): string[] {
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map(([, block = ""]) => block);
 }
@@ -32,11 +38,36 @@ const elsewhere: [RegExp, string][] = [
   [/^(sha256sum|gunzip|install|openssl|cp|systemctl|journalctl) /, "an installation as root, with systemd"],
 ];
 
-test("the tables are those of the definitions (else run `bun run readme`)", () => {
-  expect(withTables(text)).toBe(text);
+test.each([...texts])("the tables of %s are those of the definitions (else run `bun run docs`)", (page, content) => {
+  expect(withTables(page, content)).toBe(content);
 });
 
-describe("every command of the README", () => {
+test("the README is short enough to be read", () => {
+  expect(Buffer.byteLength(readme)).toBeLessThan(10_000);
+});
+
+/** Figures, ages and ids differ from answer to answer. */
+function fixedPart(line: string): string {
+  return line.replaceAll(/\b[0-9A-F]{8}\b/g, "HEX").replaceAll(/\d+(?:\.\d+)?/g, "N");
+}
+
+test("every answer that the README shows is what the demo answers", async () => {
+  await using product = await startProduct(["--demo"]);
+  await using client = await httpClient(product);
+  const examples = [...readme.matchAll(/^`(\w+) (\{[^\n]*\})`\n\n```text\n(.*?)^```/gms)];
+  expect(examples.length).toBe(5);
+  for (const [, tool = "", args = "", shown = ""] of examples) {
+    const answer = (await client.call(tool, JSON.parse(args))).text.split("\n").map(fixedPart);
+    const lines = shown
+      .trimEnd()
+      .split("\n")
+      .filter((line) => line !== "...")
+      .map(fixedPart);
+    expect(lines.filter((line) => !answer.includes(line))).toEqual([]);
+  }
+});
+
+describe("every command of the pages", () => {
   /** Those that CI, `check` and the tests of the build run as they stand. */
   const scripts = commands.flatMap((line) => /^npx -y bun@\S+ run (\S+)$/.exec(line)?.[1] ?? []);
   const install = "npx -y bun@1.4.5 install --frozen-lockfile";
@@ -142,18 +173,19 @@ describe("every example of settings", () => {
   });
 
   test("and every file that it links to is there", async () => {
-    const links = [...text.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path = ""]) => path);
-    expect(links.length).toBeGreaterThan(3);
-    for (const path of links) await access(`${root}/${path}`);
+    for (const [page, content] of texts) {
+      const links = [...content.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path = ""]) => path);
+      for (const path of links) await access(join(dirname(fileOf(page)), path));
+    }
   });
 });
 
 test("what Troubleshooting quotes stands in our own texts, or in those that other tests expect", async () => {
   const sources: string[] = [];
   for await (const file of new Bun.Glob("{src,test}/**/*.{ts,snap}").scan(root))
-    if (file !== "test/readme.test.ts") sources.push(await Bun.file(`${root}/${file}`).text());
+    if (file !== "test/docs.test.ts") sources.push(await Bun.file(`${root}/${file}`).text());
   const all = sources.join("\n").replaceAll(/" \+\s+"/g, "");
-  const rows = text.slice(text.indexOf("## Troubleshooting"), text.indexOf("## License")).split("\n");
+  const rows = (texts.get("docs/troubleshooting.md") ?? "").split("\n");
   const quotes = rows.flatMap((row) =>
     [...(row.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map(([, quote = ""]) => quote),
   );
