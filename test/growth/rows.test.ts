@@ -32,6 +32,13 @@ function host(at: number, status = "online") {
 
 const pve1 = { type: "node", id: "node/pve1", node: "pve1", status: "online" };
 
+const onAlpha = () => ({ cluster: "alpha" });
+
+/** As many keys as a table may have columns, in a list of 10,000. */
+function wideAndTall(rows: number) {
+  return [Object.fromEntries(seq(Math.ceil(rows / 100), (at) => [`a${at}`, 1])), ...seq(rows, () => ({}))];
+}
+
 const calls: Readonly<Record<string, Call>> = {
   "guests of unknown status x nodes": {
     tool: "get_cluster_resources",
@@ -46,9 +53,21 @@ const calls: Readonly<Record<string, Call>> = {
   },
   "guests that are sorted": {
     tool: "get_cluster_resources",
-    args: () => ({ sort: "name", limit: 1000 }),
+    args: () => ({ cluster: "alpha", sort: "name", limit: 1000 }),
     lists: { "/cluster/resources": (rows) => [pve1, ...seq(rows, guest)] },
     says: /3 guests on alpha: 3 running/,
+  },
+  "one row of many keys, and rows without any": {
+    tool: "proxmox_api_call",
+    args: () => ({ cluster: "alpha", path: "/nodes/pve1/qemu" }),
+    lists: { "/nodes/pve1/qemu": wideAndTall },
+    says: /^4 rows on alpha\n/,
+  },
+  "one row of many keys, and rows without any, among several reads": {
+    tool: "proxmox_api_read",
+    args: () => ({ requests: [{ cluster: "alpha", path: "/nodes/pve1/qemu" }] }),
+    lists: { "/nodes/pve1/qemu": wideAndTall },
+    says: /: 4 rows\n/,
   },
 };
 
@@ -59,7 +78,7 @@ const small = 1_000;
 const factor = 20;
 
 describe("the rows of an answer", () => {
-  test.each(Object.entries(calls))("%s", async (_, { tool, args, lists, policy = {}, says }) => {
+  test.each(Object.entries(calls))("%s", async (_, { tool, args = onAlpha, lists, policy = {}, says }) => {
     let bodies = new Map<string, string>();
     const read = new Set<string>();
     const { call } = toolsInProcess({
@@ -74,7 +93,7 @@ describe("the rows of an answer", () => {
     });
     const make = (rows: number) => ({
       answers: new Map(Object.entries(lists).map(([path, list]) => [path, JSON.stringify({ data: list(rows) })])),
-      given: { cluster: "alpha", ...args?.(rows) },
+      given: args(rows),
     });
     const run = async ({ answers, given }: ReturnType<typeof make>) => {
       bodies = answers;
