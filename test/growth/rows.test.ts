@@ -30,6 +30,10 @@ function host(at: number, status = "online") {
   return { type: "node", id: `node/n${at}`, node: `n${at}`, status };
 }
 
+function job(id: string, more: Readonly<Record<string, unknown>>) {
+  return { id, storage: "s", enabled: 1, schedule: "daily", ...more };
+}
+
 const pve1 = { type: "node", id: "node/pve1", node: "pve1", status: "online" };
 
 const onAlpha = () => ({ cluster: "alpha" });
@@ -68,6 +72,100 @@ const calls: Readonly<Record<string, Call>> = {
     args: () => ({ requests: [{ cluster: "alpha", path: "/nodes/pve1/qemu" }] }),
     lists: { "/nodes/pve1/qemu": wideAndTall },
     says: /: 4 rows\n/,
+  },
+  "guests x the guests that a backup job names": {
+    tool: "cluster_health",
+    lists: {
+      "/cluster/resources": (rows) => [pve1, ...seq(rows, guest)],
+      "/cluster/backup": (rows) => [job("j", { enabled: 0, vmid: [...seq(rows, (at) => at + 900_000), 100].join() })],
+    },
+    says: /1 guest only in backup jobs that are disabled: 100 g0/,
+  },
+  "guests x the guests that a backup job leaves out": {
+    tool: "cluster_health",
+    lists: {
+      "/cluster/resources": (rows) => [pve1, ...seq(rows, guest)],
+      "/cluster/backup": (rows) => [job("j", { enabled: 0, all: 1, exclude: seq(rows, (at) => at + 900_000).join() })],
+    },
+    says: /3 guests only in backup jobs that are disabled/,
+  },
+  "guests x backup jobs": {
+    tool: "cluster_health",
+    lists: {
+      "/cluster/resources": (rows) => [pve1, ...seq(rows, guest)],
+      "/cluster/backup": (rows) => seq(rows, (at) => job(`j${at}`, { enabled: 0, vmid: "1,100" })),
+    },
+    says: /1 guest only in backup jobs that are disabled: 100 g0/,
+  },
+  "guests of a backup job x tasks": {
+    tool: "cluster_health",
+    lists: {
+      "/cluster/resources": (rows) => [
+        pve1,
+        { type: "storage", id: "storage/pve1/s", node: "pve1", storage: "s", status: "available", plugintype: "nfs" },
+        ...seq(rows, guest),
+      ],
+      "/cluster/backup": () => [job("j", { all: 1 })],
+      "/nodes/pve1/storage/s/content": () => [],
+      "/nodes/pve1/tasks": (rows) =>
+        seq(rows, (at) => ({ upid: `U${at}`, type: "qmcreate", id: `${at + 900_000}`, starttime: 4e9, status: "OK" })),
+    },
+    says: /3 guests of backup jobs with no backup yet/,
+  },
+  "guests x replication jobs": {
+    tool: "cluster_health",
+    lists: {
+      "/cluster/resources": (rows) => [pve1, ...seq(rows, guest)],
+      "/nodes/pve1/replication": (rows) =>
+        seq(rows, (at) => ({ id: `${at}-0`, guest: 900_000 + at, target: "x", fail_count: 1, error: "e" })),
+    },
+    says: /replication 0-0 of 900000/,
+  },
+  "nodes x directories": {
+    tool: "cluster_health",
+    lists: {
+      "/cluster/resources": (rows) => [
+        ...seq(rows, (at) => ({ ...host(at), disk: 1, maxdisk: 1 })),
+        ...seq(rows, (at) => ({
+          ...{ type: "storage", id: `storage/n0/s${at}`, node: "n0", storage: `s${at}` },
+          ...{ status: "available", disk: 1, maxdisk: 2, plugintype: "dir" },
+        })),
+      ],
+    },
+    says: /root file system of n0/,
+  },
+  "nodes x nodes of HA": {
+    tool: "cluster_health",
+    lists: {
+      "/cluster/resources": (rows) => seq(rows, (at) => host(at, "offline")),
+      "/cluster/ha/status/current": (rows) =>
+        seq(rows, (at) => ({ id: `lrm:${at}`, type: "lrm", node: `x${at}`, status: "x", timestamp: 1 })),
+    },
+    says: /node n0\toffline/,
+  },
+  "storages of backup jobs x permissions": {
+    tool: "cluster_health",
+    lists: {
+      "/cluster/resources": () => [pve1],
+      "/cluster/backup": (rows) => seq(rows, (at) => job(`j${at}`, { storage: `s${at}`, all: 1 })),
+      "/access/permissions": (rows) => Object.fromEntries(seq(rows, (at) => [`/vms/${at}`, { "VM.Backup": 1 }])),
+    },
+    says: /backups on s0 \(the token lacks Datastore.Allocate/,
+  },
+  "one node in many rows x one storage in many rows": {
+    tool: "cluster_health",
+    lists: {
+      "/cluster/resources": (rows) => [
+        ...seq(rows, (at) => ({ ...pve1, id: `node/${at}` })),
+        ...seq(rows, (at) => ({
+          ...{ type: "storage", id: `storage/${at}`, node: "pve1", storage: "s" },
+          ...{ status: "available", disk: 1, maxdisk: 2, plugintype: "dir" },
+        })),
+      ],
+      "/cluster/backup": () => [job("j", { all: 1 })],
+      "/nodes/pve1/storage/s/content": () => [],
+    },
+    says: /1 node/,
   },
 };
 
