@@ -43,6 +43,22 @@ function wideAndTall(rows: number) {
   return [Object.fromEntries(seq(Math.ceil(rows / 100), (at) => [`a${at}`, 1])), ...seq(rows, () => ({}))];
 }
 
+function stopAll(vmids: readonly number[]) {
+  return { cluster: "alpha", method: "POST", path: "/nodes/pve1/stopall", data: { vms: vmids.join() } };
+}
+
+function volumes(rows: number) {
+  return seq(rows, (at) => ({ volid: `backups:vm-${at}-disk-0`, content: "images", vmid: 900_000 + at }));
+}
+
+function userInGroups(rows: number) {
+  return { enable: 0, groups: seq(rows, (at) => `g${at}`) };
+}
+
+function aclEntries(rows: number) {
+  return seq(rows, (at) => ({ path: "/vms", type: "group", ugid: `h${at}`, roleid: "PVEAuditor", propagate: 1 }));
+}
+
 const calls: Readonly<Record<string, Call>> = {
   "guests of unknown status x nodes": {
     tool: "get_cluster_resources",
@@ -167,6 +183,62 @@ const calls: Readonly<Record<string, Call>> = {
     },
     says: /1 node/,
   },
+  "guests x the guests that a call names, of which none is protected": {
+    tool: "proxmox_api_call",
+    args: (rows) => stopAll(seq(rows, (at) => at + 100)),
+    lists: { "/cluster/resources": (rows) => [pve1, ...seq(rows, guest)], "/nodes/pve1/stopall": () => null },
+    policy: { access: "full", protect: ["tag:x"] },
+    says: /"data":null/,
+  },
+  "guests x the same guest again and again": {
+    tool: "proxmox_api_call",
+    args: (rows) => stopAll(seq(rows, () => rows + 99)),
+    lists: { "/cluster/resources": (rows) => [pve1, ...seq(rows, guest)], "/nodes/pve1/stopall": () => null },
+    policy: { access: "full", protect: ["tag:x"] },
+    says: /"data":null/,
+  },
+  "guests x the guests that a call names, which is too long to be asked for": {
+    tool: "proxmox_api_call",
+    args: (rows) => stopAll(seq(rows + 3_000, (at) => (at % rows) + 100)),
+    lists: {},
+    policy: { access: "guarded", protect: ["tag:x"] },
+    says: /the parameter "vms" has \d+ characters/,
+  },
+  "guests x pools that a call names": {
+    tool: "proxmox_api_call",
+    args: (rows) => ({
+      ...{ cluster: "alpha", method: "POST", path: "/nodes/pve1/vzdump" },
+      data: { pool: seq(rows, (at) => `p${at}`).join() },
+    }),
+    lists: { "/cluster/resources": (rows) => [pve1, ...seq(rows, (at) => ({ ...guest(at), pool: `q${at}` }))] },
+    policy: { access: "full", protect: ["tag:x"] },
+    says: /pool is of the wrong form/,
+  },
+  "guests x owners of a storage's volumes": {
+    tool: "proxmox_api_call",
+    args: () => ({ cluster: "alpha", method: "DELETE", path: "/storage/backups" }),
+    lists: {
+      "/cluster/resources": (rows) => [pve1, ...seq(rows, guest)],
+      "/nodes/pve1/storage/backups/content": volumes,
+      "/nodes/pve2/storage/backups/content": volumes,
+    },
+    says: /disks of 3 guests/,
+  },
+  "ACL entries x groups of a user that is enabled": {
+    tool: "proxmox_api_call",
+    args: () => ({ cluster: "alpha", method: "PUT", path: "/access/users/audit@pve", data: { enable: 1 } }),
+    lists: { "/access/users/audit@pve": userInGroups, "/access/acl": aclEntries },
+    says: /needs a code that a human reads/,
+  },
+  "ACL entries x groups of a user that gets rights": {
+    tool: "proxmox_api_call",
+    args: () => ({
+      ...{ cluster: "alpha", method: "PUT", path: "/access/acl" },
+      data: { path: "/vms", users: "audit@pve", roles: "PVEVMAdmin" },
+    }),
+    lists: { "/access/users/audit@pve": userInGroups, "/access/acl": aclEntries },
+    says: /gives PVEVMAdmin to user audit@pve/,
+  },
 };
 
 /** How many rows the smaller answer has; the larger has ten times as many. */
@@ -182,7 +254,7 @@ describe("the rows of an answer", () => {
     const { call } = toolsInProcess({
       policy,
       around: async (request, send) => {
-        const path = new URL(request.url).pathname.replace("/api2/json", "");
+        const path = decodeURIComponent(new URL(request.url).pathname).replace("/api2/json", "");
         const body = bodies.get(path);
         if (body === undefined) return await send(request);
         read.add(path);
