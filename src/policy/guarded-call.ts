@@ -19,6 +19,7 @@ import { withDigest } from "./digest.ts";
 import { type Classified, classify, unknownRule } from "./endpoint-classes/classify.ts";
 import type { Detour, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guarded-request.ts";
 import { GuestLists, guestListPath, namesGuest, realPath } from "./guests.ts";
+import { showParameters } from "./plan/parameters.ts";
 import { makePlan } from "./plan/planner.ts";
 import { protectedFrom } from "./protect.ts";
 import { PolicyRefusal } from "./refusal.ts";
@@ -126,9 +127,12 @@ export class GuardedCall implements Proxmox, Disposable {
       // changes no class: the far end writes it.
       const early = classified.rule === unknownRule ? await lookUp() : undefined;
       this.#judge(matter, plain);
+      const mustAsk = asks(law.access, classified);
+      // Refuses what is too long to be shown before anything is looked up for it.
+      if (mustAsk) showParameters(matter);
       if (request.method !== "GET" && classified.class !== "read") await this.#protect(matter);
       const known = early ?? (await lookUp());
-      const agreed = asks(law.access, classified) ? await this.#consent(matter, known) : undefined;
+      const agreed = mustAsk ? await this.#consent(matter, known) : undefined;
       // Refused, the human would have to be asked again.
       const agreedTo = agreed && { ...agreed.request, isAdmitted: true };
       return await this.#send({ ...matter, request: agreedTo ?? request }, known, record, agreed?.consent);

@@ -85,6 +85,15 @@ function named(word: string, guests: readonly Guest[]): readonly Guest[] {
   return exact.length > 0 ? exact : guests.filter(({ name }) => name?.toLowerCase() === word.toLowerCase());
 }
 
+/** Pools have at most so many levels (`verify_poolname` in PVE/AccessControl.pm). */
+const mostPoolLevels = 3;
+
+/** A pool and its parents, whose permissions propagate to it: `infra/db` and `infra` (Proxmox VE 8.1). */
+export function poolsOf(pool: string): string[] {
+  const parts = pool.split("/", mostPoolLevels);
+  return [pool, ...parts.map((_, index) => parts.slice(0, index + 1).join("/"))];
+}
+
 async function readGuests(
   { client, name }: CallerCluster,
   { signal, timeoutMs }: Pick<ProxmoxRequest, "signal" | "timeoutMs">,

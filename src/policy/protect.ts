@@ -1,7 +1,7 @@
 import { glob } from "../glob.ts";
 import { isUnread, ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
 import type { ProxmoxRequest, Sender } from "../proxmox/request.ts";
-import type { Guest } from "./guests.ts";
+import { type Guest, poolsOf } from "./guests.ts";
 import type { Subject } from "./targets.ts";
 
 /** A parsed entry of `protect`; the configuration has validated its syntax. */
@@ -30,16 +30,60 @@ export async function protectedFrom(
 ): Promise<string | undefined> {
   const entries = protect.map(readEntry);
   if (entries.length === 0) return undefined;
-  let listed: Promise<readonly Guest[] | string> | undefined;
-  const list = () => (listed ??= guests().catch(reasonOf));
+  const list = once(async () => {
+    const listed = await guests().catch(reasonOf);
+    return typeof listed === "string" ? listed : judgeAll(listed, entries);
+  });
+  const hides = once(async () => await hidesGuests(client, within));
   for (const subject of subjects) {
-    const reason = await judgeSubject(subject, entries, list, async () => await hidesGuests(client, within));
+    const reason = await judgeSubject(subject, entries, list, hides);
     if (reason !== undefined) return reason;
   }
   return undefined;
 }
 
-type List = () => Promise<readonly Guest[] | string>;
+/** The guests of a cluster, judged, or why they cannot be listed. */
+type List = () => Promise<Judged | string>;
+
+/** A guest that is protected: where it stands in the list, and why. */
+interface Hit {
+  readonly at: number;
+  readonly reason: string;
+}
+
+/** Guests by VMID, and the first of all, of a node, of a pool, and of those without a known pool that is protected. */
+interface Judged {
+  readonly byVmid: ReadonlyMap<string, Guest>;
+  readonly first: Hit | undefined;
+  readonly poolless: Hit | undefined;
+  readonly ofNode: ReadonlyMap<string, Hit>;
+  readonly ofPool: ReadonlyMap<string, Hit>;
+}
+
+/** Judges each guest once: a request may name thousands of guests and pools, and a cluster have as many. */
+function judgeAll(guests: readonly Guest[], entries: readonly Entry[]): Judged {
+  const hits = guests.flatMap((guest, at) => {
+    const reason = judgeKnown(guest, entries);
+    return reason === undefined ? [] : [{ guest, hit: { at, reason } }];
+  });
+  // The last that a map is given remains: of each, the first in the list.
+  const backwards = hits.toReversed();
+  return {
+    byVmid: new Map(guests.toReversed().map((guest) => [guest.vmid, guest])),
+    first: hits[0]?.hit,
+    // The pool of a guest on an offline node is not listed.
+    poolless: hits.find(({ guest }) => guest.status === "unknown")?.hit,
+    ofNode: new Map(backwards.map(({ guest, hit }) => [guest.node, hit])),
+    ofPool: new Map(
+      backwards.flatMap(({ guest, hit }) => poolsOf(guest.pool ?? "").map((pool): [string, Hit] => [pool, hit])),
+    ),
+  };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
 
 async function judgeSubject(
   subject: Subject,
@@ -78,9 +122,9 @@ async function judgeGuest(
   if (byNumber !== undefined) return `protect contains ${quoted([byNumber])}, which matches guest ${vmid}`;
   const others = entries.filter((entry) => entry.by !== "vmid");
   if (others.length === 0) return undefined;
-  const guests = await list();
-  if (typeof guests === "string") return unclear(others, `guest ${vmid}`, guests);
-  const guest = guests.find((one) => one.vmid === vmid);
+  const judged = await list();
+  if (typeof judged === "string") return unclear(others, `guest ${vmid}`, judged);
+  const guest = judged.byVmid.get(vmid);
   if (guest !== undefined) return judgeKnown(guest, others);
   return exists ? unclear(others, `guest ${vmid}`, "it is not listed, or the token has no VM.Audit on it") : undefined;
 }
@@ -93,24 +137,22 @@ async function judgeMany(
   list: List,
   hides: () => Promise<string | undefined>,
 ): Promise<string | undefined> {
-  const guests = await list();
+  const judged = await list();
   const what = describeMany(subject);
-  if (typeof guests === "string") return unclear(entries, what, guests);
-  const meant = guests.filter((guest) => isOf(guest, subject));
-  for (const guest of meant) {
-    const reason = judgeKnown(guest, entries);
-    if (reason !== undefined) return `${reason} (one of ${what})`;
-  }
+  if (typeof judged === "string") return unclear(entries, what, judged);
+  const hit = firstOf(judged, subject);
+  if (hit !== undefined) return `${hit.reason} (one of ${what})`;
   const hidden = await hides();
   return hidden === undefined ? undefined : unclear(entries, what, hidden);
 }
 
-function isOf(guest: Guest, subject: Many): boolean {
-  if (subject.type === "guests-of-node") return guest.node === subject.node;
-  // The pool of a guest on an offline node is not listed.
-  if (subject.type === "guests-of-pool")
-    return poolsOf(guest.pool ?? "").includes(subject.pool) || guest.status === "unknown";
-  return true;
+/** The first of many guests that is protected. */
+function firstOf({ first, poolless, ofNode, ofPool }: Judged, subject: Many): Hit | undefined {
+  if (subject.type === "guests-of-node") return ofNode.get(subject.node);
+  if (subject.type === "all-guests") return first;
+  const inPool = ofPool.get(subject.pool);
+  if (inPool === undefined || poolless === undefined) return inPool ?? poolless;
+  return inPool.at < poolless.at ? inPool : poolless;
 }
 
 function describeMany(subject: Many): string {
@@ -141,15 +183,6 @@ function covers(entry: Entry, guest: Guest): boolean {
     case "node":
       return entry.matches(guest.node);
   }
-}
-
-/** Pools have at most so many levels (`verify_poolname` in PVE/AccessControl.pm). */
-const mostPoolLevels = 3;
-
-/** A pool and its parents, whose permissions propagate to it: `infra/db` and `infra` (Proxmox VE 8.1). */
-function poolsOf(pool: string): string[] {
-  const parts = pool.split("/", mostPoolLevels);
-  return [pool, ...parts.map((_, index) => parts.slice(0, index + 1).join("/"))];
 }
 
 function holdsVmid({ from, to }: Extract<Entry, { by: "vmid" }>, vmid: string): boolean {

@@ -162,14 +162,23 @@ const rules: readonly AffectedRule[] = [
   { on: ["* /storage/{storage}"], subjects: () => [all] },
 ];
 
+/** The input of {@link affected}. */
+interface Affecting {
+  readonly method: string;
+  readonly path: ApiPath;
+  readonly params?: Params;
+}
+
 /**
- * What a request affects, by its path and parameters; empty for a read. An unclear request counts as affecting a guest:
- * `protect` must hold on every path to it.
+ * What a request affects, by its path and parameters, each once; empty for a read. An unclear request counts as affecting
+ * a guest: `protect` must hold on every path to it.
  */
-export function affected(
-  { method, path, params = {} }: { readonly method: string; readonly path: ApiPath; readonly params?: Params },
-  classified: Classified,
-): readonly Subject[] {
+export function affected(request: Affecting, classified: Classified): readonly Subject[] {
+  const subjects = subjectsOf(request, classified);
+  return [...new Map(subjects.map((subject) => [JSON.stringify(subject), subject])).values()];
+}
+
+function subjectsOf({ method, path, params = {} }: Affecting, classified: Classified): readonly Subject[] {
   const { template, values } = classified;
   if (classified.class === "read") return [];
   if (template === undefined) return ofUnknownPath(path);

@@ -8,6 +8,7 @@ import { httpClient, type McpClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
 import { type Product, startProduct } from "../support/product.ts";
 import { type RawServer, reply, replyData, startRawServer } from "../support/raw-server.ts";
+import { toolsInProcess } from "../support/tools.ts";
 
 const guest = (vmid: number, name: string | undefined, node: string, more: Record<string, unknown> = {}) => ({
   id: `qemu/${vmid}`,
@@ -275,4 +276,19 @@ test.each([
   const [method, path = ""] = text.split(" ");
   const request = { method: method as Method, path: parsePath(path), params: parseParams(data) };
   expect(affected(request, classify(request))).toEqual(wanted as unknown as Subject[]);
+});
+
+test("what is too long for a human to read is refused before anything is looked up for it", async () => {
+  const requests: string[] = [];
+  const { call } = toolsInProcess({
+    policy: { protect: ["tag:prod"] },
+    around: async (request, send) => {
+      requests.push(new URL(request.url).pathname);
+      return await send(request);
+    },
+  });
+  const vms = Array.from({ length: 3_000 }, (_, at) => at + 100).join();
+  const args = { cluster: "alpha", method: "POST", path: "/nodes/pve1/stopall", data: { vms } };
+  expect((await call("proxmox_api_call", args)).text).toContain('the parameter "vms" has 14101 characters');
+  expect(requests).toEqual([]);
 });

@@ -31,6 +31,9 @@ interface Options extends DemoOptions {
   readonly policy?: Partial<ClusterConfig["policy"]>;
 }
 
+/** Tools that read what a client keeps for a second or two: each call has clients of its own, and reads it. */
+const keptReads: ReadonlySet<string> = new Set(["list_clusters", "get_cluster_resources", "cluster_health"]);
+
 /** Makes the tools over a fresh demo. Nothing that a call learns outlives it but what is known of the API. */
 export function toolsInProcess({ around, policy = {}, ...options }: Options = {}): InProcess {
   const { clusters } = createDemo({ offlineDelayMs: 0, authDelayMs: 0, taskMs: 0, ...options });
@@ -51,8 +54,7 @@ export function toolsInProcess({ around, policy = {}, ...options }: Options = {}
     async call(name, args = {}) {
       const tool = tools.find((each) => each.name === name);
       if (tool === undefined) throw new Error(`there is no tool ${name}`);
-      // It keeps what list_clusters tells for two seconds.
-      const manager = name === "list_clusters" ? new ClusterManager(config.clusters, fetchOf) : shared;
+      const manager = keptReads.has(name) ? new ClusterManager(config.clusters, fetchOf) : shared;
       const consents = new Consents(noCodeDisplay);
       using proxmox = guard({ clusters: manager, config, library, consents, audit: noAudit, limits })({
         caller: local,

@@ -179,9 +179,10 @@ function changesOf(label: string, before: string | undefined, after: string | un
 function partsOf(name: string, before: string, after: string): string[] {
   const [had, has] = [readList(before), readList(after)];
   if (had !== undefined && has !== undefined) {
+    const [old, now] = [new Set(had), new Set(has)];
     return [
-      ...has.filter((item) => !had.includes(item)).map((item) => `${name}: ${shown(item)} added`),
-      ...had.filter((item) => !has.includes(item)).map((item) => `${name}: ${shown(item)} removed`),
+      ...has.filter((item) => !old.has(item)).map((item) => `${name}: ${shown(item)} added`),
+      ...had.filter((item) => !now.has(item)).map((item) => `${name}: ${shown(item)} removed`),
     ];
   }
   const [old, now] = [readObject(before), readObject(after)];

@@ -71,9 +71,18 @@ export async function isFree({ look }: Context, vmid: string): Promise<boolean> 
  * settings withhold that list from the caller.
  */
 export async function findGuest(vmid: string, planned: Planned): Promise<Guest | undefined> {
+  return (await guestFinder(planned))(vmid);
+}
+
+/** Finds guests as {@link findGuest} does, in one list. */
+export async function guestFinder(planned: Planned): Promise<(vmid: string) => Guest | undefined> {
   const all = await listGuests(planned);
-  const guest = typeof all === "string" ? undefined : all.find((one) => one.vmid === vmid);
-  return guest === undefined || planned.mayRead(guestListPath) ? guest : { ...guest, name: undefined };
+  const byVmid = new Map(typeof all === "string" ? [] : all.map((guest) => [guest.vmid, guest]));
+  const mayName = planned.mayRead(guestListPath);
+  return (vmid) => {
+    const guest = byVmid.get(vmid);
+    return guest === undefined || mayName ? guest : { ...guest, name: undefined };
+  };
 }
 
 /**
@@ -239,7 +248,8 @@ const mostStorages = 8;
  */
 export async function bindVolumes(context: Context, state: GuestState, keys?: readonly string[]): Promise<void> {
   const { guest, config, running } = state;
-  const disks = disksOf(config ?? {}).filter(({ key }) => keys?.includes(key) ?? true);
+  const wanted = keys && new Set(keys);
+  const disks = disksOf(config ?? {}).filter(({ key }) => wanted?.has(key) ?? true);
   const storages = [...new Set(disks.map(({ volume }) => volume.split(":")[0] ?? ""))]
     .toSorted()
     .slice(0, mostStorages);
@@ -248,9 +258,10 @@ export async function bindVolumes(context: Context, state: GuestState, keys?: re
       rowsIn(await context.look(["nodes", guest.node, "storage", storage, "content"], { vmid: guest.vmid })),
     ),
   );
+  const byVolume = new Map(disks.map((disk) => [disk.volume, disk]));
   for (const row of lists.flatMap((rows) => rows ?? [])) {
     const volid = String(row["volid"]);
-    const disk = disks.find(({ volume }) => volume === volid);
+    const disk = byVolume.get(volid);
     if (row["content"] === "backup" || (keys !== undefined && disk === undefined)) continue;
     const isIdle = running === false || disk?.key.startsWith("unused") === true;
     context.facts.add(`volume ${volid}`, { size: row["size"], ...(isIdle && { ctime: row["ctime"] }) });

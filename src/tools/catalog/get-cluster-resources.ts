@@ -5,6 +5,7 @@ import { listArgument } from "../arguments.ts";
 import { askClusters } from "../ask-clusters.ts";
 import { jsonText } from "../data.ts";
 import { ToolFailure } from "../failure.ts";
+import { listed } from "../health/wording.ts";
 import { mostCharacters } from "../output/output-budget.ts";
 import { table } from "../output/table.ts";
 import { type Column, columnNames, columnOf, type Section, sectionOf, sections } from "../resources/columns.ts";
@@ -93,13 +94,15 @@ function fitting(pageOf: (count: number) => string, most: number): string {
   return fitting(pageOf, Math.max(1, Math.floor((most * mostCharacters) / text.length) - 1));
 }
 
+/** Maximum number of guests, and of nodes, that are named above the tables. */
+const [mostGuests, mostNodes] = [20, 20];
+
 /** Guests whose name or tags are unknown at the moment, and so cannot match. */
 function unnamed(guests: readonly Resource[]): string[] {
   if (guests.length === 0) return [];
-  const vmids = guests.slice(0, 20).map(({ vmid }) => vmid);
-  const more = guests.length > vmids.length ? ` and ${guests.length - vmids.length} more` : "";
-  const nodes = [...new Set(guests.map(({ cluster, node }) => `${node} of ${cluster}`))].join(", ");
-  const which = `${vmids.join(", ")}${more} on ${nodes}`;
+  const vmids = guests.map(({ vmid }) => String(vmid));
+  const nodes = [...new Set(guests.map(({ cluster, node }) => `${node} of ${cluster}`))];
+  const which = `${listed(vmids, mostGuests)} on ${listed(nodes, mostNodes)}`;
   return [
     plainLine(`Not searched by name, tag and pool, which are unknown while their node does not report: ${which}.`),
   ];
@@ -134,19 +137,23 @@ function summary(found: readonly Resource[], all: readonly Resource[], place: st
     return others.length === 0 ? `Nothing found${where}.` : `${upper(others.join(", "))}${where}.${age}`;
   const states = Map.groupBy(guests, ({ status }) => status ?? "unknown");
   const counts = [...states].sort(([a], [b]) => order(a) - order(b)).map(([status, of]) => `${of.length} ${status}`);
-  const nodes = all.filter(({ type }) => type === "node");
+  const nodes = Map.groupBy(
+    all.filter(({ type }) => type === "node"),
+    ({ node }) => node,
+  );
   const unknown = guests.filter(({ status }) => status === "unknown");
   const silent = Map.groupBy(unknown, ({ cluster, node }) => JSON.stringify([cluster, node]));
-  const named = [...silent.values()].flatMap(([guest]) => (guest === undefined ? [] : [silence(guest, nodes)]));
-  const note = named.length === 0 ? "" : ` (${named.join(", ")})`;
+  const named = [...silent.values()].flatMap(([guest]) =>
+    guest === undefined ? [] : [silence(guest, nodes.get(guest.node) ?? [])],
+  );
+  const note = named.length === 0 ? "" : ` (${listed(named, mostNodes)})`;
   const more = others.length === 0 ? age : ` ${upper(others.join(", "))}.${age}`;
   const count = guests.length === 1 ? "1 guest" : `${guests.length} guests`;
   return plainLine(`${count}${where}: ${counts.join(", ")}${note}.${more}`);
 }
 
-/** Why nothing is known of a guest; with the cluster where another one has a node of that name. */
-function silence({ cluster, node }: Resource, nodes: readonly Resource[]): string {
-  const namesakes = nodes.filter((other) => other.node === node);
+/** Why nothing is known of a guest; with the cluster where another of the nodes of that name is of another one. */
+function silence({ cluster, node }: Resource, namesakes: readonly Resource[]): string {
   const own = namesakes.find((other) => other.cluster === cluster);
   const where = namesakes.some((other) => other !== own) ? ` of ${cluster}` : "";
   const isOffline = own !== undefined && own.status !== "online";

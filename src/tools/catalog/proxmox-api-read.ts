@@ -7,7 +7,7 @@ import { dataArgument, jsonText, readData } from "../data.ts";
 import { failureText, ToolFailure } from "../failure.ts";
 import { splitMethod } from "../method.ts";
 import { type AnswerBody, answerBody, notesOf, type Selection } from "../output/api-answer.ts";
-import { cutText, fairShares, mostCharacters } from "../output/output-budget.ts";
+import { cutTable, cutText, fairShares, mostCharacters } from "../output/output-budget.ts";
 import { defineTool, readOnly, type ToolContext } from "../tool.ts";
 
 /** So many requests a call may name, and so many may come of them when `*` stands for every cluster. */
@@ -170,10 +170,7 @@ const [mostTitle, mostNote] = [200, 50];
 
 function cutPart({ rows, text, length }: PartBody, room: number): string {
   if (text.length <= room) return text;
-  const kept = cutText(text, room);
-  // The header is a line without being a row; a row that was cut in two does not count.
-  const lines = kept.split("\n").length - (text[kept.length] === "\n" ? 0 : 1);
-  const shown =
-    rows === undefined ? `${kept.length} of ${length} characters` : `${Math.max(lines - 1, 0)} of ${rows} rows`;
+  const { kept, rows: whole } = cutTable(text, room);
+  const shown = rows === undefined ? `${kept.length} of ${length} characters` : `${whole} of ${rows} rows`;
   return `${kept}\n[${shown}]`;
 }

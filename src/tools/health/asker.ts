@@ -52,12 +52,18 @@ export function asker({ proxmox, signal }: ToolContext, cluster: string): Asker 
     }
   };
 
+  const atMost = <T>({ label, most }: Reading<T>, value: T): T => {
+    if (most === undefined || !Array.isArray(value) || value.length <= most) return value;
+    gaps.push({ what: `${value.length - most} more ${label}`, reason: `only ${most} are looked at` });
+    return value.slice(0, most) as T;
+  };
+
   return {
     gaps,
     attempt,
     async read(reading, node) {
       const outcome = await attempt(reading);
-      if (outcome.error === undefined) return outcome.value;
+      if (outcome.error === undefined) return atMost(reading, outcome.value);
       gaps.push({ what: reading.label, node, reason: reasonOf(outcome.error) });
       return undefined;
     },

@@ -28,8 +28,7 @@ export async function readBackupFiles(
   await Promise.all(
     [...names].map(async (name, index) => {
       const what = `backups on ${name}`;
-      const lacking = lackingRight(view, name);
-      const reason = lacking ?? (index < mostStorages ? undefined : `more than ${mostStorages} storages`);
+      const reason = index < mostStorages ? lackingRight(view, name) : `more than ${mostStorages} storages`;
       if (reason !== undefined) {
         asker.gaps.push({ what, reason });
         return;
@@ -65,13 +64,14 @@ async function readBackups(name: string, what: string, view: View, asker: Asker)
     if (vmid !== undefined) newest.set(vmid, Math.max(newest.get(vmid) ?? 0, ctime));
   }
   if (first.shared) return { newest, nodes: new Set(view.hosts.map((host) => host.name)) };
+  const nodes = new Set(asked.map(({ node }) => node));
   for (const { node } of everywhere) {
     // A node that does not answer is spoken of by itself.
-    if (answering.has(node) && !asked.some((it) => it.node === node)) {
+    if (answering.has(node) && !nodes.has(node)) {
       asker.gaps.push({ what, node, reason: "the storage is not active there" });
     }
   }
-  return { newest, nodes: new Set(asked.map(({ node }) => node)) };
+  return { newest, nodes };
 }
 
 /** Proxmox leaves backups out of the list that the token may not restore (PVE::Storage::check_volume_access). */

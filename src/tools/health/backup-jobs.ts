@@ -2,7 +2,20 @@ import { day } from "./queries.ts";
 import type { Guest, View } from "./snapshot.ts";
 
 /** A backup job, as `GET /cluster/backup` lists it. */
-type Job = NonNullable<View<"jobs">["jobs"]>[number];
+type JobRow = NonNullable<View<"jobs">["jobs"]>[number];
+
+/** A backup job, read: its lists may be long, and are looked at for every guest. */
+export interface Job {
+  readonly isEnabled: boolean;
+  readonly storage: string | undefined;
+  /** The longest time between two runs, in days. */
+  readonly pause: number;
+  /**
+   * Whether the job, were it enabled, backs a guest up. A guest on a node that is offline shows neither pool nor anything
+   * to back up; its node is spoken of.
+   */
+  covers(guest: Guest): boolean;
+}
 
 /** A guest on a storage that enabled jobs write its backups to, where those can be seen. */
 export interface Duty {
@@ -20,15 +33,17 @@ export interface Duty {
 const grace = 1;
 
 /** What enabled backup jobs have to do, and how that stands, as far as it can be seen. */
-export function dutiesOf({ guests, jobs = [], backupFiles }: View<"jobs" | "backupFiles">): Duty[] {
+export function dutiesOf({ guests, jobs: rows = [], backupFiles }: View<"jobs" | "backupFiles">): Duty[] {
   if (backupFiles === undefined) return [];
+  const jobs = rows.filter(isEnabled).map(readJob);
   return [...backupFiles].flatMap(([storage, { newest, nodes }]) => {
-    const own = jobs.filter((job) => isEnabled(job) && job.storage === storage);
-    const running = new Set(own.filter((job) => guests.some((guest) => covers(job, guest) && newest.has(guest.vmid))));
+    const own = jobs.filter((job) => job.storage === storage);
+    const running = new Set(own.filter((job) => guests.some((guest) => newest.has(guest.vmid) && job.covers(guest))));
     return guests.flatMap((guest): Duty[] => {
-      const covering = own.filter((job) => covers(job, guest));
-      if (covering.length === 0 || !nodes.has(guest.node)) return [];
-      const days = Math.min(...covering.map(({ schedule = "" }) => longestPause(schedule)));
+      if (!nodes.has(guest.node)) return [];
+      const covering = own.filter((job) => job.covers(guest));
+      if (covering.length === 0) return [];
+      const days = Math.min(...covering.map(({ pause }) => pause));
       const hasRun = covering.some((job) => running.has(job));
       return [{ guest, storage, last: newest.get(guest.vmid), allowed: (days + grace) * day, hasRun }];
     });
@@ -36,22 +51,27 @@ export function dutiesOf({ guests, jobs = [], backupFiles }: View<"jobs" | "back
 }
 
 /** Whether a job runs by its schedule. */
-export function isEnabled({ enabled }: Job): boolean {
+export function isEnabled({ enabled }: JobRow): boolean {
   return enabled !== 0;
 }
 
-/**
- * Whether a job, were it enabled, backs a guest up. A guest on a node that is offline shows neither pool nor anything to
- * back up; its node is spoken of.
- */
-export function covers(job: Job, { vmid, pool, node, status, template }: Guest): boolean {
-  if (status === "unknown" || template || (job.node !== undefined && job.node !== node)) return false;
-  if (job.all === 1) return !numbers(job.exclude).includes(vmid);
-  return (job.pool !== undefined && job.pool === pool) || numbers(job.vmid).includes(vmid);
+/** Reads the lists and the schedule of a job. */
+export function readJob(job: JobRow): Job {
+  const [named, excluded] = [numbers(job.vmid), numbers(job.exclude)];
+  return {
+    isEnabled: isEnabled(job),
+    storage: job.storage,
+    pause: longestPause(job.schedule ?? ""),
+    covers({ vmid, pool, node, status, template }) {
+      if (status === "unknown" || template || (job.node !== undefined && job.node !== node)) return false;
+      if (job.all === 1) return !excluded.has(vmid);
+      return (job.pool !== undefined && job.pool === pool) || named.has(vmid);
+    },
+  };
 }
 
-function numbers(list = ""): number[] {
-  return list.split(/[,; ]+/).map(Number);
+function numbers(list = ""): ReadonlySet<number> {
+  return new Set(list.split(/[,; ]+/).map(Number));
 }
 
 /** In days; a month has some more where its first Saturday is meant. */

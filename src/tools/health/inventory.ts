@@ -27,7 +27,14 @@ export function inventory(
   );
   return {
     guests: guests.sort((a, b) => a.vmid - b.vmid),
-    storages: storages.sort((a, b) => a.name.localeCompare(b.name) || a.node.localeCompare(b.node)),
-    hosts: hosts.sort((a, b) => a.name.localeCompare(b.name)),
+    storages: unique(storages, ({ name, node }) => JSON.stringify([name, node])).sort(
+      (a, b) => a.name.localeCompare(b.name) || a.node.localeCompare(b.node),
+    ),
+    hosts: unique(hosts, ({ name }) => name).sort((a, b) => a.name.localeCompare(b.name)),
   };
+}
+
+/** Each of them once: an answer that repeats a node or a storage must not have it asked for each row. */
+function unique<T>(rows: readonly T[], key: (row: T) => string): T[] {
+  return [...new Map(rows.map((row) => [key(row), row])).values()];
 }

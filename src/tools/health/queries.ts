@@ -14,6 +14,8 @@ export interface Reading<T> {
   readonly label: string;
   readonly path: ApiPath;
   readonly params?: Params;
+  /** How many rows of it are looked at; all by default. */
+  readonly most?: number;
   /** Throws a ZodError for what is no such answer. */
   parse(data: unknown, span: Span): T;
 }
@@ -29,6 +31,9 @@ export const taskDays = 3;
 
 /** So many tasks of a node are looked at, the newest; a row takes some 250 bytes. */
 export const mostTasks = 500;
+
+/** So many backup jobs are looked at, for every guest: clusters have a few. */
+const mostJobs = 256;
 
 /** Seconds. */
 export const day = 86_400;
@@ -88,6 +93,7 @@ export const clusterReadings = {
   jobs: {
     label: "backup jobs",
     path: ["cluster", "backup"],
+    most: mostJobs,
     parse: rows({
       id: text,
       enabled: number.optional(),

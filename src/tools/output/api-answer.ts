@@ -1,7 +1,8 @@
 import type { GuardedAnswer } from "../../policy/guarded-request.ts";
 import { formatPath } from "../../proxmox/path.ts";
 import { stableOrder, stableRows, stableValue } from "../../proxmox/stable-order.ts";
-import { type Cell, table } from "./table.ts";
+import { cutTable, mostCharacters } from "./output-budget.ts";
+import { type Cell, tableLine } from "./table.ts";
 
 /** What of an answer is wanted. */
 export interface Selection {
@@ -14,8 +15,9 @@ export interface Selection {
 export interface AnswerBody {
   /** `28 rows`, `first 5 of 131 rows`. */
   readonly summary?: string;
+  /** Of a table no more lines than an answer can hold, and the first beyond that. */
   readonly text: string;
-  /** How many rows the text has, a line for each below the header; `undefined` where it is no table. */
+  /** How many rows the whole table has, a line for each below the header; `undefined` where it is no table. */
   readonly rows?: number;
 }
 
@@ -23,6 +25,9 @@ type Row = Readonly<Record<string, unknown>>;
 
 /** Rows that share few keys make a table of empty cells; Proxmox's widest lists have some 40. */
 const mostColumns = 100;
+
+/** The longest note on rows that are left out, in characters. */
+const mostCutNote = 200;
 
 /** A whole answer of Proxmox, with what stands beside its data: `total` where it pages, `changes` of a pending network. */
 export function answerText(given: GuardedAnswer): string {
@@ -36,7 +41,18 @@ export function answerText(given: GuardedAnswer): string {
     return JSON.stringify({ cluster, ...path, data, ...(total !== undefined && { total }), ...extra, ...note });
   }
   const at = resolved === undefined ? "" : `, ${formatPath(resolved)}`;
-  return `${body.summary} on ${cluster}${at}${ofAll(answer)}\n${body.text}${beside(extra)}${lines(notes)}`;
+  const head = `${body.summary} on ${cluster}${at}${ofAll(answer)}\n`;
+  const tail = `${beside(extra)}${lines(notes)}`;
+  // What stands beside the rows must not displace them.
+  const room = mostCharacters - head.length - Math.min(tail.length, mostCharacters / 2);
+  return `${head}${cutRows(body, room)}${tail}`;
+}
+
+function cutRows({ text, rows = 0 }: AnswerBody, room: number): string {
+  if (text.length <= room) return text;
+  const advice = "Ask for less: a narrower path, or what the endpoint takes as data to narrow or page it";
+  const { kept, rows: whole } = cutTable(text, room - mostCutNote);
+  return `${kept}\n[Cut here: ${whole} of ${rows} rows. ${advice} (often start and limit).]`;
 }
 
 /** What an answer tells beside its data, as lines to follow another text: which path was meant, and all notes on it. */
@@ -80,18 +96,36 @@ function settled(answer: GuardedAnswer): GuardedAnswer {
   return { ...answer, data: isRows(data) ? stableRows(data) : stableOrder(data), extra };
 }
 
-function tableOf({ data }: GuardedAnswer, { fields, limit }: Selection) {
+function tableOf({ data }: GuardedAnswer, { fields, limit }: Selection): AnswerBody | undefined {
   if (!isRows(data)) return undefined;
-  const keys = new Set(data.flatMap((row) => Object.keys(row)));
+  const keys = keysOf(data);
   const header = fields === undefined ? [...keys].sort() : fields.filter((field) => keys.has(field));
   if (header.length > mostColumns) return undefined;
   if (header.length === 0 && keys.size > 0) {
     const known = [...keys].sort().slice(0, mostColumns).join(", ");
     return { summary: `${data.length} rows, none with these fields; they have`, text: known };
   }
-  const shown = data.slice(0, limit);
-  const rows = shown.map((row) => header.map((key) => cell(stableValue(row, key))));
-  return { summary: counted(rows.length, data, "row"), text: table(header, rows), rows: rows.length };
+  const rows = limit === undefined ? data.length : Math.min(limit, data.length);
+  return { summary: counted(rows, data, "row"), text: linesOf(header, data, rows), rows };
+}
+
+function keysOf(rows: readonly Row[]): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const row of rows) for (const key of Object.keys(row)) keys.add(key);
+  return keys;
+}
+
+/** A table's lines, until they are more than an answer can hold: few keys in all may make many cells of each row. */
+function linesOf(header: readonly string[], data: readonly Row[], rows: number): string {
+  const lines = [tableLine(header)];
+  let length = lines[0]?.length ?? 0;
+  for (let at = 0; at < rows && length <= mostCharacters; at++) {
+    const row = data[at] ?? {};
+    const line = tableLine(header.map((key) => cell(stableValue(row, key))));
+    lines.push(line);
+    length += line.length + 1;
+  }
+  return lines.join("\n");
 }
 
 function counted(shown: number, all: readonly unknown[], what: string): string {

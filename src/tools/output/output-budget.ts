@@ -17,6 +17,16 @@ export function cutText(text: string, room: number): string {
   return text.slice(0, lineEnd > room / 2 ? lineEnd : room).toWellFormed();
 }
 
+/**
+ * The beginning of a table, as much as there is room for, and how many rows of it are whole: a line each, below the
+ * header.
+ */
+export function cutTable(text: string, room: number): { readonly kept: string; readonly rows: number } {
+  const kept = cutText(text, room);
+  const lines = kept.split("\n").length - (kept === text || text[kept.length] === "\n" ? 0 : 1);
+  return { kept, rows: Math.max(lines - 1, 0) };
+}
+
 /** How many lines, from the first on, fit into the room, each with its end. */
 export function fittingLines(lines: readonly string[], room: number): number {
   let taken = 0;

@@ -87,6 +87,15 @@ describe("what cluster_health could not look at is said:", () => {
     );
   });
 
+  test("backup jobs beyond the first", async () => {
+    const { beta } = healthyDemo();
+    const [member] = membersOf([beta]);
+    const job = (at: number) => ({ id: `j${at}`, schedule: "daily", enabled: 0, vmid: "999" });
+    const jobs = Array.from({ length: 300 }, (_, at) => job(at));
+    const text = await healthOf([instead(member, { "/cluster/backup": saying(jobs) })]);
+    expect(text).toContain("44 more backup jobs (only 256 are looked at)");
+  });
+
   test("Ceph that gives no answer, where guests are on it", async () => {
     const { beta } = healthyDemo();
     beta.world.storages.set("pool", {

@@ -1,7 +1,7 @@
 import type { Params } from "../../../proxmox/params.ts";
 import { formatPath } from "../../../proxmox/path.ts";
 import { isOff } from "../../endpoint-classes/values.ts";
-import { type Guest, guestListPath } from "../../guests.ts";
+import { type Guest, guestListPath, poolsOf } from "../../guests.ts";
 import { covers } from "../../pattern.ts";
 import type { Subject } from "../../targets.ts";
 import type { Context, Describer, UndoNotes } from "../describer.ts";
@@ -52,12 +52,10 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
     const why = `The guests that it is about could not be listed: ${all}.`;
     return { number: 0, isBulk, effect: isBulk ? ["guests not readable"] : [], details: [why] };
   }
-  const meant = await withState(
-    context,
-    all.filter((guest) => subjects.some((subject) => isAbout(subject, guest))),
-  );
+  const meant = await withState(context, all.filter(isAmong(subjects)));
   const named = new Set(subjects.flatMap((subject) => (subject.type === "guest" ? [subject.vmid] : [])));
-  const unknown = [...named].filter((vmid) => !meant.some((guest) => guest.vmid === vmid));
+  const listed = new Set(meant.map(({ vmid }) => vmid));
+  const unknown = [...named].filter((vmid) => !listed.has(vmid));
   const number = meant.length + unknown.length;
   if (!planned.mayRead(guestListPath)) {
     facts.addWithheld(
@@ -92,17 +90,17 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
   };
 }
 
-function isAbout(subject: Subject, guest: Guest): boolean {
-  switch (subject.type) {
-    case "guest":
-      return subject.vmid === guest.vmid;
-    case "guests-of-node":
-      return subject.node === guest.node;
-    case "guests-of-pool":
-      return guest.pool === subject.pool || guest.pool?.startsWith(`${subject.pool}/`) === true;
-    default:
-      return subject.type === "all-guests";
+/** Tells whether subjects are about a guest. A request may name thousands, and a cluster have as many. */
+function isAmong(subjects: readonly Subject[]): (guest: Guest) => boolean {
+  const [vmids, nodes, pools] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  for (const subject of subjects) {
+    if (subject.type === "all-guests") return () => true;
+    if (subject.type === "guest") vmids.add(subject.vmid);
+    if (subject.type === "guests-of-node") nodes.add(subject.node);
+    if (subject.type === "guests-of-pool") pools.add(subject.pool);
   }
+  const isIn = (pool: string) => poolsOf(pool).some((each) => pools.has(each));
+  return ({ vmid, node, pool }) => vmids.has(vmid) || nodes.has(node) || (pool !== undefined && isIn(pool));
 }
 
 /** Names and states as their nodes tell them: those of /cluster/resources are up to 17 s old. */

@@ -24,8 +24,9 @@ export const describeHostDisk: Describer = async (context) => {
   const disks = rowsIn(seen);
   if (disks === undefined)
     refuseUnread(planned, seen, "The token needs Sys.Audit on the node, and the node must answer.");
+  const byPath = new Map(disks?.map((disk) => [disk["devpath"], disk]));
   const texts = devices.map((device) => {
-    const disk = disks?.find(({ devpath }) => devpath === device);
+    const disk = byPath.get(device);
     if (disk === undefined) {
       const why = disks === undefined ? "not readable" : "not in the list of disks";
       facts.add(device, why);

@@ -1,7 +1,7 @@
 import { isOn } from "../../endpoint-classes/values.ts";
 import type { Context } from "../describer.ts";
 import type { Row } from "../facts.ts";
-import { findGuest, guestLabel, listGuests } from "../guest-state.ts";
+import { guestFinder, guestLabel, listGuests } from "../guest-state.ts";
 import { objectIn, rowsIn, textIn, yes } from "../look.ts";
 import { count, listText, nameText, shortest } from "../wording.ts";
 import { objectDescriber, type Told } from "./object.ts";
@@ -87,12 +87,11 @@ async function usersOf(row: Row | undefined, context: Context, volumes: readonly
     facts.add("guests with disks on it", guests);
     return found.gap === undefined ? {} : { effect: ["guests on it not known"], details: gap };
   }
-  const labels = await Promise.all(
-    guests.map(async (vmid) => {
-      const guest = await findGuest(vmid, planned);
-      return guest === undefined ? `guest ${vmid}` : guestLabel(guest);
-    }),
-  );
+  const find = await guestFinder(planned);
+  const labels = guests.map((vmid) => {
+    const guest = find(vmid);
+    return guest === undefined ? `guest ${vmid}` : guestLabel(guest);
+  });
   facts.add("guests with disks on it", labels);
   const many = guests.length === 1 ? "guest has" : "guests have";
   return {
@@ -112,10 +111,11 @@ interface Found {
 async function contentOf(row: Row | undefined, { look, values }: Context): Promise<readonly Row[] | undefined> {
   const storage = values["storage"] ?? "";
   const nodes = (rowsIn(await look(["nodes"])) ?? []).filter(({ status }) => status === "online");
-  const allowed = textIn(row?.["nodes"])?.split(",");
+  const allowedNodes = textIn(row?.["nodes"])?.split(",");
+  const allowed = allowedNodes && new Set(allowedNodes);
   const names = nodes
     .flatMap((one) => textIn(one["node"]) ?? [])
-    .filter((name) => allowed?.includes(name) ?? true)
+    .filter((name) => allowed?.has(name) ?? true)
     .toSorted();
   if (names.length > mostNodes) return undefined;
   const lists = await Promise.all(

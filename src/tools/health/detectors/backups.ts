@@ -1,4 +1,4 @@
-import { covers, type Duty, dutiesOf, isEnabled } from "../backup-jobs.ts";
+import { type Duty, dutiesOf, readJob } from "../backup-jobs.ts";
 import type { Finding } from "../finding.ts";
 import { day, mostTasks, taskDays } from "../queries.ts";
 import { holdsOnAll } from "../rights.ts";
@@ -54,7 +54,7 @@ export const uncovered = defineDetector({
   name: "guests without a backup job",
   reads: ["uncovered", "jobs"],
   find({ uncovered: rows = [], guests, jobs: known }) {
-    const jobs = known ?? [];
+    const jobs = (known ?? []).map(readJob);
     const templates = new Set(guests.filter(({ template }) => template).map(({ vmid }) => vmid));
     const bare = rows.filter(({ vmid }) => !templates.has(vmid)).sort((a, b) => a.vmid - b.vmid);
     const which = known?.length === 0 ? "no backup job at all" : "no backup job";
@@ -66,8 +66,8 @@ export const uncovered = defineDetector({
     };
     // Proxmox counts jobs that are disabled, too (PVE::API2::Cluster::BackupInfo).
     const idle = guests.filter((guest) => {
-      const own = jobs.filter((job) => covers(job, guest));
-      return own.length > 0 && !own.some(isEnabled);
+      const own = jobs.filter((job) => job.covers(guest));
+      return own.length > 0 && !own.some((job) => job.isEnabled);
     });
     const disabled: Finding = {
       urgency: "later",
@@ -88,17 +88,26 @@ const makers = new Set(["create", "restore", "tunnel"]);
  * that after a clone the age of no stopped guest of that kind is known.
  */
 function agesOf(view: View<"tasks" | "permissions">): (guest: Guest, seconds: number) => "new" | "old" | "unknown" {
-  const tasks = view.nodes.flatMap((node) => node.tasks ?? []);
   const isWhole = seesAllTasks(view);
+  // When the last of these began, by tool and VMID, and the last clone by tool.
+  const [made, cloned] = [new Map<string, number>(), new Map<string, number>()];
+  for (const { type, id, starttime } of view.nodes.flatMap((node) => node.tasks ?? [])) {
+    const [tool, does] = [type.slice(0, 2), type.slice(2)];
+    if (makers.has(does)) keepLatest(made, `${tool} ${id}`, starttime);
+    if (does === "clone") keepLatest(cloned, tool, starttime);
+  }
   return ({ vmid, type: kind, uptime }, seconds) => {
     if (uptime > seconds) return "old";
     const tool = kind === "qemu" ? "qm" : "vz";
-    const within = tasks.filter(({ starttime }) => view.now - starttime <= seconds);
-    const made = within.some(({ type, id }) => makers.has(type.slice(2)) && type.startsWith(tool) && id === `${vmid}`);
-    if (made) return "new";
+    const isWithin = (starttime: number | undefined) => starttime !== undefined && view.now - starttime <= seconds;
+    if (isWithin(made.get(`${tool} ${vmid}`))) return "new";
     const reachesBack = isWhole && seconds <= taskDays * day;
-    return reachesBack && !within.some(({ type }) => type === `${tool}clone`) ? "old" : "unknown";
+    return reachesBack && !isWithin(cloned.get(tool)) ? "old" : "unknown";
   };
+}
+
+function keepLatest(times: Map<string, number>, key: string, time: number): void {
+  times.set(key, Math.max(times.get(key) ?? time, time));
 }
 
 /** Whether every task of the last days was read: of every node, of every user. */

@@ -14,8 +14,12 @@ export const pressure = defineDetector({
   name: "pressure",
   reads: ["load", "pools"],
   find({ nodes, guests }) {
+    const runningOn = Map.groupBy(
+      guests.filter(({ status }) => status === "running"),
+      ({ node }) => node,
+    );
     return nodes.flatMap(({ name, load = [], pools = [] }): Finding[] => {
-      const running = guests.filter(({ node, status }) => node === name && status === "running").length;
+      const running = runningOn.get(name)?.length ?? 0;
       const object = `node ${name}`;
       const memory = mean(load.map(memoryUse));
       const cpu = mean(load.map((row) => row.cpu));

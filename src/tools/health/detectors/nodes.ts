@@ -30,13 +30,16 @@ export const nodes = defineDetector({
   reads: ["availability"],
   find({ hosts, guests, availability = [] }) {
     const byNode = Map.groupBy(guests, ({ node }) => node);
+    const lastHeard = new Map(
+      availability.flatMap(({ type, node, timestamp }) => (type === "lrm" ? [[node, timestamp]] : [])),
+    );
     return hosts.flatMap(({ name, status, silent }): Finding[] => {
       const object = `node ${name}`;
       const own = byNode.get(name) ?? [];
       if (status === "offline") {
         const what = `offline${guestsOn(own)}`;
         // What HA last heard of it; without HA nothing tells when it went.
-        const since = availability.find(({ type, node }) => type === "lrm" && node === name)?.timestamp;
+        const since = lastHeard.get(name);
         return [{ urgency: "now", object, what, since, next: "Look at its power, console and network." }];
       }
       if (silent !== undefined) {

@@ -10,6 +10,7 @@ export const replication = defineDetector({
   name: "replication",
   reads: ["replication"],
   find({ nodes, guests, now }) {
+    const byVmid = new Map(guests.map((guest) => [guest.vmid, guest]));
     return nodes.flatMap(({ name, replication: jobs = [] }) => {
       // A node runs one job after the other, and a job's next time stays in the past until it has run.
       const isBusy = jobs.some(({ pid }) => pid !== undefined);
@@ -18,7 +19,7 @@ export const replication = defineDetector({
         if (job.disable === 1 || job.remove_job !== undefined) return [];
         const isLate = !isBusy && last_try > 0 && next_sync > 0 && now - next_sync > mostLate;
         if (fail_count === 0 && error === undefined && !isLate) return [];
-        const whose = guests.find(({ vmid }) => vmid === guest);
+        const whose = guest === undefined ? undefined : byVmid.get(guest);
         const object = `replication ${id} of ${whose === undefined ? guest : guestName(whose)}`;
         const why = error === undefined ? "" : `: ${quoted(error)}`;
         const since = last_sync === 0 ? undefined : last_sync;

@@ -22,15 +22,14 @@ export const storage = defineDetector({
     const online = hosts.filter(({ status, silent }) => status === "online" && silent === undefined);
     const names = new Set(online.map(({ name }) => name));
     const here = storages.filter(({ node }) => names.has(node));
+    const directories = Map.groupBy(
+      here.filter(({ type }) => type === "dir"),
+      ({ node }) => node,
+    );
+    // A directory on the root file system shows the same figures; it is spoken of once.
+    const isRoot = (it: Storage, host: Use) => isNear(it.total, host.total) && isNear(it.used, host.used);
     const roots = online
-      // A directory on the root file system shows the same figures; it is spoken of once.
-      .filter(
-        (host) =>
-          !here.some(
-            (it) =>
-              it.node === host.name && it.type === "dir" && isNear(it.total, host.total) && isNear(it.used, host.used),
-          ),
-      )
+      .filter((host) => !directories.get(host.name)?.some((it) => isRoot(it, host)))
       .map((host) => ({ object: `root file system of ${host.name}`, uses: [host] }));
     const byName = [...Map.groupBy(here, ({ name }) => name)];
     const full = [...byName.flatMap(([name, of]) => grouped(name, of)), ...roots].flatMap(({ object, uses }) =>

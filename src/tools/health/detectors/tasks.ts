@@ -36,7 +36,8 @@ function told(view: View<"tasks">, object: string, about: (task: Task) => boolea
     return `${subject(task, guests)} ${ago} ago: ${quoted(task.status ?? "")}`;
   });
   const what = `${counted(failed.length, "failure")} in ${taskDays} days: ${listed(details, mostTold)}`;
-  const since = Math.min(...failed.map(({ starttime }) => starttime));
+  // They are sorted, the newest first.
+  const since = failed.at(-1)?.starttime;
   const next = `GET /nodes/${newest.node}/tasks/${newest.upid}/log shows why the newest failed.`;
   return [{ urgency: "soon", object, what, since, next }];
 }

@@ -5,7 +5,7 @@ import { refuseUnread } from "../../guest-state.ts";
 import { isRow, objectIn, rowsIn, textIn, yes } from "../../look.ts";
 import { count, dateText, listText, nameText } from "../../wording.ts";
 import { objectDescriber, type Told } from "../object.ts";
-import { entryText, groupsOfUser, type Holder, readAcl, seesAll } from "./acl.ts";
+import { entryText, groupsOfUser, type Holder, holderKey, readAcl, seesAll } from "./acl.ts";
 import { areKnown, byGravity, isBuiltIn, readRoles } from "./roles.ts";
 
 /** What a token needs to read accounts. */
@@ -40,7 +40,9 @@ async function gainsFrom(context: Context, holders: readonly Holder[]): Promise<
   if (holders.length === 0) return {};
   const acl = await readAcl(context);
   if (acl === undefined) return { effect: ["rights gained not readable"], long: true };
-  const gained = acl.filter((entry) => holders.some(({ type, id }) => entry.type === type && entry.id === id));
+  const keys = new Set(holders.map(holderKey));
+  const gained = acl.filter((entry) => keys.has(holderKey(entry)));
+  const byHolder = Map.groupBy(gained, holderKey);
   context.facts.add(
     "ACL entries gained",
     gained.map((entry) => entryText(entry, true)),
@@ -51,11 +53,9 @@ async function gainsFrom(context: Context, holders: readonly Holder[]): Promise<
     names.filter((name) => !isBuiltIn(name)),
   );
   return {
-    effect: holders.map(({ type, id }) => {
-      const texts = gained
-        .filter((entry) => entry.type === type && entry.id === id)
-        .map((entry) => entryText(entry, false, roles));
-      return `${type} ${nameText(id)} has ${texts.length === 0 ? "no ACL entries" : listText(texts, 3)}`;
+    effect: holders.map((holder) => {
+      const texts = (byHolder.get(holderKey(holder)) ?? []).map((entry) => entryText(entry, false, roles));
+      return `${holder.type} ${nameText(holder.id)} has ${texts.length === 0 ? "no ACL entries" : listText(texts, 3)}`;
     }),
     details: gained.map((entry) => `Gains ${entryText(entry, true, roles)}.`),
     long: gained.length > 3 || !areKnown(names, roles),
@@ -100,10 +100,10 @@ export const describeUser = objectDescriber({
     const { params, values } = context;
     const present = Array.isArray(row?.["groups"]) ? row["groups"].map(String) : [];
     const wanted = wordsOf(params, "groups");
-    const added = wanted.filter((id) => !present.includes(id));
+    const [before, after] = [new Set(present), new Set(wanted)];
+    const added = wanted.filter((id) => !before.has(id));
     // PVE::API2::User takes the user out of all groups first, unless `append` is set.
-    const left =
-      params["groups"] === undefined || isOn(params, "append") ? [] : present.filter((id) => !wanted.includes(id));
+    const left = params["groups"] === undefined || isOn(params, "append") ? [] : present.filter((id) => !after.has(id));
     // An account that was disabled gets back what it has.
     const enables = isOn(params, "enable") && !yes(row?.["enable"]);
     const own = enables ? await withGroups(context, values["userid"] ?? "") : [];
@@ -274,10 +274,11 @@ export const describeRole: Describer = async (context) => {
   if (now !== undefined) facts.add("privileges", now.join(","), "privs");
   const rights = await rightsOf(context, { role: name });
   const wanted = wordsOf(params, "privs");
-  const gained = byGravity(wanted.filter((priv) => now?.includes(priv) !== true));
+  const [before, after] = [new Set(now), new Set(wanted)];
+  const gained = byGravity(wanted.filter((priv) => !before.has(priv)));
   // Without `append` Proxmox clears the role first, also where the call names no privileges (PVE::API2::Role).
   const replaces = method === "PUT" && !isOn(params, "append");
-  const lost = replaces ? byGravity((now ?? []).filter((priv) => !wanted.includes(priv))) : [];
+  const lost = replaces ? byGravity((now ?? []).filter((priv) => !after.has(priv))) : [];
   if (method === "PUT" && now !== undefined && gained.length + lost.length === 0) {
     throw noEffect(`role ${nameText(name)} has those privileges already`);
   }

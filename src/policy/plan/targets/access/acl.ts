@@ -33,6 +33,11 @@ export async function readAcl({ look }: Context): Promise<readonly AclEntry[] | 
     .toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
+/** What tells holders apart. */
+export function holderKey({ type, id }: Holder): string {
+  return `${type} ${id}`;
+}
+
 function keyOf({ path, role, type, id }: AclEntry): string {
   return [path, type, id, role].join(" ");
 }
@@ -59,18 +64,22 @@ export const describeAcl: Describer = async (context) => {
   const groups = await groupsOf(context, holders);
   const members = await membersOf(context, holders);
   const contents = await contentsOf(context, path, propagates);
-  const mine = (acl ?? []).filter((entry) =>
-    [...holders, ...groups].some(({ type, id }) => entry.type === type && entry.id === id),
-  );
+  const [own, ofGroups] = [new Set(holders.map(holderKey)), new Set(groups.map(holderKey))];
+  const mine = (acl ?? []).filter((entry) => own.has(holderKey(entry)) || ofGroups.has(holderKey(entry)));
   const here = mine.filter((entry) => normal(entry.path) === path);
   const inherited = mine.filter((entry) => entry.propagates && isAbove(normal(entry.path), path));
   facts.add(
     "ACL entries",
     [...here, ...inherited].map((entry) => entryText(entry, true)),
   );
-  const has = (holder: Holder, role: string) =>
-    here.find((one) => one.type === holder.type && one.id === holder.id && one.role === role);
-  const pairs = holders.flatMap((holder) => roles.map((role) => has(holder, role)));
+  const entriesOf = new Map(
+    [...Map.groupBy(here, holderKey)].map(([key, entries]) => [key, new Map(entries.map((one) => [one.role, one]))]),
+  );
+  const has = (holder: Holder, role: string) => entriesOf.get(holderKey(holder))?.get(role);
+  const pairs = holders.flatMap((holder) => {
+    const entries = entriesOf.get(holderKey(holder));
+    return roles.map((role) => entries?.get(role));
+  });
   if (pairs.length > 0 && acl !== undefined) {
     // That an entry is there is seen; that none is there only by a token that sees all.
     if (!removes && pairs.every((entry) => entry?.propagates === propagates)) {
@@ -89,8 +98,7 @@ export const describeAcl: Describer = async (context) => {
     holders.map(({ type, id }) => `${type} ${nameText(id)}`),
     3,
   );
-  const by = (entry: AclEntry) =>
-    groups.some(({ id }) => entry.type === "group" && entry.id === id) ? ` by group ${nameText(entry.id)}` : "";
+  const by = (entry: AclEntry) => (ofGroups.has(holderKey(entry)) ? ` by group ${nameText(entry.id)}` : "");
   const present = [
     ...here.map((entry) => `${nameText(entry.role)} here${by(entry)}`),
     ...inherited.map((entry) => `${nameText(entry.role)} from ${nameText(entry.path)}${by(entry)}`),

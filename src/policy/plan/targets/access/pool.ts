@@ -52,7 +52,8 @@ export const describePool: Describer = async (context) => {
   const guests = wordsOf(params, "vms");
   const storages = wordsOf(params, "storage");
   const removes = isOn(params, "delete");
-  const isMember = (name: string) => members.some((member) => member.split(" ")[1] === name);
+  const memberNames = new Set(members.map((member) => member.split(" ")[1]));
+  const isMember = (name: string) => memberNames.has(name);
   const named = [...guests, ...storages];
   if (
     !removes &&

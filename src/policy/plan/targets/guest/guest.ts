@@ -223,7 +223,9 @@ export const describeUnlink: Describer = async (context) => {
   if (lost.length > 0) await bindVolumes(context, state, lost);
   return {
     action: `${lost.length > 0 ? "DELETE" : "DETACH"} ${keys.length === 1 ? "disk" : "disks"} of ${state.label}`,
-    effect: [...lost, ...keys.filter((key) => !lost.includes(key))].map((key) => describeLostDisk(key, state, force)),
+    effect: [...lost, ...keys.filter((key) => !isDeleted(key, force))].map((key) =>
+      describeLostDisk(key, state, force),
+    ),
     details: state.lines,
     words: state.words,
     digest: state.digest,
