@@ -114,6 +114,9 @@ function replaced(text: string, matches: readonly Match[]): string {
   return parts.join("");
 }
 
+/** Keys whose redaction is remembered: rows have some tens, and a million that differ would take 100 MiB. */
+const mostKnownKeys = 4096;
+
 type Container = Record<string, unknown>;
 
 /** Changes all strings and keys of a value in place; without recursion, since who answers may nest it as deep as it likes. */
@@ -124,7 +127,7 @@ function sweep<T>(value: T, ofText: (text: string) => string, ofKey: (key: strin
   const keys = new Map<string, string>();
   const keyOf = (key: string) => {
     const known = keys.get(key) ?? ofKey(key);
-    keys.set(key, known);
+    if (keys.size < mostKnownKeys) keys.set(key, known);
     return known;
   };
   while (waiting.length > 0) {
