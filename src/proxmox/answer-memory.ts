@@ -1,4 +1,4 @@
-import { type AnswerWeight, weightOf } from "./answer-weight.ts";
+import { type AnswerWeight, mostKeys, weightOf } from "./answer-weight.ts";
 import { Fault } from "./errors/proxmox-error.ts";
 import type { Wait } from "./errors/transport-errors.ts";
 
@@ -106,19 +106,21 @@ export class AnswerMemory {
   }
 
   /**
-   * For the lease: refuses JSON that is heavier than one answer may be.
+   * For the lease: refuses JSON that is heavier than one answer may be, or has too many different keys.
    * @param bytes of it that were read.
    * @throws Fault `too-large`
    */
   limit(weight: AnswerWeight, bytes: number): void {
     const most = Math.min(heaviestAnswer, this.#limit);
     // The page of an API schema weighs 16 MiB, as much as the smallest memory, and is not parsed as a whole.
-    if (!weight.isJson || weight.total <= most) return;
-    const higher = most < heaviestAnswer ? `, or set ${setting} higher` : "";
+    const isHeavy = weight.isJson && weight.total > most;
+    if (!isHeavy && !weight.hasTooManyKeys) return;
+    const higher = isHeavy && most < heaviestAnswer ? `, or set ${setting} higher` : "";
+    const excess = isHeavy ? `takes more than ${mib(most)} MiB of memory` : `has more than ${mostKeys} different keys`;
     throw new Fault({
       kind: "too-large",
       sent: "answered",
-      what: `the answer takes more than ${mib(most)} MiB of memory and was not read further: its first ${bytes} bytes hold ${weight.describe()}`,
+      what: `the answer ${excess} and was not read further: its first ${bytes} bytes hold ${weight.describe()}`,
       hint: `Ask for less: a narrower path, a filter, or the endpoint's own limit and start parameters${higher}.`,
     });
   }
