@@ -282,18 +282,27 @@ class TestTime implements Timing {
 test("one of several clusters leaves half of the memory to the others, the page of its schema included", async () => {
   await using hostile = await startWeighty();
   await using honest = await startWeighty();
-  const answerMemory = new AnswerMemory(2048 * kib);
+  const answerMemory = new AnswerMemory(4096 * kib, new TestTime());
   const clientAt = (name: string, { url }: RawServer) =>
     new ProxmoxClient({ ...clusterAt([url]), name }, { answerMemory, memoryShare: 1 / 2 });
   const [evil, good] = [clientAt("evil", hostile), clientAt("good", honest)];
-  const page = evil.page({ path: "/half/800", holds: () => true });
+  // Of these halves of 800 KiB two fit into its share, and the oldest one that waits may exceed it.
+  const page = evil.page({ path: "/half/1600", holds: () => true });
   await until(() => hostile.halves.length === 1);
-  await evil.request(read("800"), calling("ada"));
-  const late = waitedFor((timeoutMs) => evil.request({ ...read("1300"), timeoutMs }, calling("bob")));
-  await good.request(read("400"), calling("cleo"));
-  expect((await late).text).toMatch(/; MCP_ANSWER_MEMORY_MIB\), those of cluster evil 1\.[3-5] \(at most 1\)\n/);
-  hostile.halves[0]?.finish();
+  const halves = ["1601", "1602", "1603", "1604", "1605"].map((path) => {
+    const caller = calling(path);
+    return evil.request(read("half", path), caller).finally(() => caller.answers[Symbol.dispose]());
+  });
+  const evilOwner = { requester: "bob", cluster: "evil", clusterShare: 1 / 2 };
+  const taken = () => Number(/cluster evil ([\d.]+) \(at most 2\)$/.exec(answerMemory.describe(evilOwner).what)?.[1]);
+  await until(() => hostile.halves.length === 6 && taken() > 2.3);
+  expect(await isSettled(Promise.race([page, ...halves]))).toBe(false);
+  const honestRead = await good.request(read("900"), calling("bob"));
+  expect(String(honestRead.data)).toHaveLength(bodyOf(900).length - 11);
+  expect(taken()).toBeLessThan(3.2);
+  for (const { finish } of hostile.halves) finish();
   (await page)[Symbol.dispose]();
+  await Promise.all(halves);
 });
 
 test("an answer that is silent for 5 s is ended once another one waits for its memory, the one that may exceed it too", async () => {
