@@ -13,7 +13,7 @@ import { noCodeDisplay } from "../policy/consent/code-display.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { type Guard, guard } from "../policy/guard.ts";
 import type { GuardOptions } from "../policy/guarded-request.ts";
-import { AnswerMemory } from "../proxmox/answer-memory.ts";
+import { AnswerMemory, clusterShareOf } from "../proxmox/answer-memory.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import type { Invocation } from "./run-command.ts";
 
@@ -73,10 +73,11 @@ export function openFleet(
   { redactor, answerMemory, ...around }: FleetOptions,
   before?: ClusterManager,
 ): Fleet {
+  const memoryShare = clusterShareOf(config.clusters.length);
   const clusters = new ClusterManager(config.clusters, (name) => {
     const fetch = fetchOf(name);
     const writes = before?.names.includes(name) === true ? before.pick(name).client.writes : undefined;
-    return { writes, redactor, answerMemory, ...(fetch !== undefined && { fetch }) };
+    return { writes, redactor, answerMemory, memoryShare, ...(fetch !== undefined && { fetch }) };
   });
   return { config, clusters, guard: guard({ clusters, config, ...around }) };
 }

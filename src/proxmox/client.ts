@@ -60,6 +60,8 @@ export interface ProxmoxClientOptions {
   readonly maxAnswerBytes?: number;
   /** What the answers that are read at a time may take, of all clusters together; 256 MiB of this cluster's alone. */
   readonly answerMemory?: AnswerMemory;
+  /** The part of it that this cluster's answers may take; all. */
+  readonly memoryShare?: number;
   /**
    * How many reads may run at one endpoint at a time, and how many writes beside them; 20 of one requester, as many as
    * one call of a tool sends, and 30 in all.
@@ -90,6 +92,7 @@ export class ProxmoxClient {
   /** Its own use of an answer ends after those who waited for it have begun theirs. */
   readonly #reads = new SharedReads<Received>(({ memory }) => void setImmediate(() => memory.drop()));
   readonly #answerMemory: AnswerMemory;
+  readonly #memoryShare: number;
   readonly #writes: WriteJournal;
   readonly #lookUpMs: number;
   readonly #redactor: Redactor;
@@ -102,6 +105,7 @@ export class ProxmoxClient {
     this.#redactor = options.redactor ?? new Redactor();
     this.#redactor.add(cluster);
     this.#answerMemory = options.answerMemory ?? new AnswerMemory();
+    this.#memoryShare = options.memoryShare ?? 1;
     this.#endpoints = new Endpoints(cluster, {
       fetch: options.fetch,
       maxAnswerBytes: options.maxAnswerBytes ?? 16 * 1024 * 1024,
@@ -193,12 +197,13 @@ export class ProxmoxClient {
     progress: Progress = { stage: "waiting" },
   ): Promise<Received> {
     const attempted = this.#attempted(request);
-    const memory = this.#answerMemory.lease(requester.name);
+    const memory = this.#lease(requester);
     const send = async (within: Within) => {
       const message = compose(request);
       const refusal = await requester.count?.(request.isAdmitted === true);
       if (refusal !== undefined) throw rateLimited(refusal);
-      const passage = { ...within, requester, memory, authorization: this.#authorization() };
+      const signal = AbortSignal.any([within.signal, memory.ended]);
+      const passage = { ...within, signal, requester, memory, authorization: this.#authorization() };
       const reader = { asker: this.#asker(), redactor: this.#redactor };
       const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, reader);
       const way: Way = { message, judge, passage, node: nodeOf(attempted) };
@@ -222,10 +227,10 @@ export class ProxmoxClient {
    * @throws ProxmoxError when none does.
    */
   async page({ path, validator, signal, holds }: PageRequest): Promise<Page> {
-    const memory = this.#answerMemory.lease(ownRequests.name);
+    const memory = this.#lease(ownRequests);
     const run = async (within: Within) => {
       const ask = async (endpoint: Endpoint, over: AbortSignal, timer: FailoverTimer) => {
-        const signal = AbortSignal.any([within.signal, over]);
+        const signal = AbortSignal.any([within.signal, memory.ended, over]);
         const passage = { ...within, requester: ownRequests, memory, authorization: undefined, signal, timer };
         const since = validator?.endpoint === endpoint.url ? validator : undefined;
         const headers = { ...(since && { "if-modified-since": since.modified }), accept: "*/*" };
@@ -233,7 +238,7 @@ export class ProxmoxClient {
         const page = readPage(await endpoint.read(message, passage), { url: endpoint.url, path, since, holds });
         return { ...page, text: await this.#redactor.incomingLong(page.text) };
       };
-      return await this.#endpoints.first(ask, within);
+      return await this.#endpoints.first(ask, { ...within, signal: AbortSignal.any([within.signal, memory.ended]) });
     };
     try {
       const page = await this.#inTime({ method: "GET", path, cluster: this.name }, { signal }, run);
@@ -280,6 +285,10 @@ export class ProxmoxClient {
     } catch (error) {
       throw new ProxmoxError(attempted, (error instanceof Fault ? error : unexpected(error, progress)).problem);
     }
+  }
+
+  #lease(requester: Requester): AnswerLease {
+    return this.#answerMemory.lease({ requester: requester.name, cluster: this.name, clusterShare: this.#memoryShare });
   }
 
   #attempted({ method, path }: ProxmoxRequest): Attempted {

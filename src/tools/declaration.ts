@@ -1,4 +1,4 @@
-import type { z } from "../../../../main/node_modules/zod/index.d.cts";
+import type { z } from "zod";
 
 /** How a tool takes the `cluster` argument, which is added to its schema in one place. */
 export type ClusterArgument =

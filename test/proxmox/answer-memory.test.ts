@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
-import { AnswerMemory, AnswerWeight, UsedAnswers } from "../../src/proxmox/answer-memory.ts";
+import { AnswerMemory, type Timing, UsedAnswers } from "../../src/proxmox/answer-memory.ts";
+import { AnswerWeight } from "../../src/proxmox/answer-weight.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import type { ProxmoxRequest } from "../../src/proxmox/request.ts";
 import type { Requester } from "../../src/proxmox/requester.ts";
@@ -15,8 +16,11 @@ const kib = 1024;
 
 /** An answer that weighs so many KiB, or a little less. */
 function bodyOf(weightKib: number): string {
-  return JSON.stringify({ data: "x".repeat((weightKib * kib) / 4 - 100) });
+  return JSON.stringify({ data: "x".repeat((weightKib * kib) / 4 - 250) });
 }
+
+/** Who is asked about in the memory of a test with one cluster. */
+const owner = { requester: "ada", cluster: "prod", clusterShare: 1 };
 
 /** An answer in two halves. */
 interface HalfAnswer {
@@ -67,6 +71,14 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   return settled;
 }
 
+/** What a read says that waits for memory until its time is over, which must be long enough for its answer to begin. */
+async function waitedFor(late: (timeoutMs: number) => Promise<unknown>): Promise<{ ms: number; text: string }> {
+  for (let ms = 80; ; ms *= 2) {
+    const text = await late(ms).then(() => "answered", String);
+    if (!text.includes("no answer within")) return { ms, text };
+  }
+}
+
 test("an answer waits while others use the memory, and is read once they are dropped", async () => {
   await using server = await startWeighty();
   const client = clientOf(server);
@@ -88,23 +100,50 @@ test("what cannot be read in time says how much is read already, the limit and i
   const client = clientOf(server);
   const ada = calling("ada");
   await client.request(read("600"), ada);
-  const late = client.request({ ...read("700"), timeoutMs: 80 }, ada).catch(String);
-  expect(await late).toMatch(
-    /^GET \/700 on prod: it waited 80 ms for memory: answers being read or in use take 0\.[67] of 1 MiB, those of caller ada 0\.[67] \(at most 0\.8; MCP_ANSWER_MEMORY_MIB\)\nRequest less at a time, or retry later\.$/,
+  const late = await waitedFor((timeoutMs) => client.request({ ...read("700"), timeoutMs }, ada));
+  expect(late.text).toMatch(
+    /^GET \/700 on prod: it waited [\d.]+ m?s for memory: answers being read or in use take 0\.[6-9] of 1 MiB, those of caller ada 0\.[6-9] \(at most 0\.8; MCP_ANSWER_MEMORY_MIB\)\nRequest less at a time, or retry later\.$/,
   );
-  const given = client.request({ ...read("700"), signal: AbortSignal.timeout(80) }, ada).catch(String);
-  expect(await given).toContain("given up by the caller before the answer came, while it waited for memory");
+  const signal = AbortSignal.timeout(late.ms);
+  const given = client.request({ ...read("700"), signal, timeoutMs: 60_000 }, ada).catch(String);
+  expect(await given).toContain("given up by the caller before the answer came");
 });
 
-test("an answer that weighs more than all memory is read alone", async () => {
+test("an answer that weighs more than one caller's share is read alone", async () => {
   await using server = await startWeighty();
   const client = clientOf(server);
   const ada = calling("ada");
-  const large = await client.request(read("9000"), ada);
-  const next = client.request(read("9001"), calling("bob"));
+  const large = await client.request(read("1000"), ada);
+  const next = client.request(read("1001"), calling("bob"));
   expect(await isSettled(next)).toBe(false);
   large[Symbol.dispose]();
   await next;
+});
+
+test("an answer with more different keys than rows can have is refused, however much memory there is", async () => {
+  const keys = Object.fromEntries(Array.from({ length: 110_000 }, (_, index) => [index.toString(36), 0]));
+  await using server = await startRawServer(replyData(keys));
+  const client = new ProxmoxClient(clusterAt([server.url]), { answerMemory: new AnswerMemory(4096 * 1024 * kib) });
+  const error = client.request(read("keys"), calling("ada")).catch(String);
+  expect(await error).toMatch(
+    /: the answer has more than 100000 different keys and was not read further: its first \d+ bytes hold /,
+  );
+});
+
+test("an answer that weighs more than all memory is refused, with what was counted and the setting", async () => {
+  const rows = JSON.stringify({ data: Array.from({ length: 6_000 }, (_, vmid) => ({ vmid, [`k${vmid}`]: ["on"] })) });
+  let sent = 0;
+  await using server = await startRawServer((socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${9000 * kib}\r\n\r\n${rows}`);
+    sent += 1;
+  });
+  const client = clientOf(server);
+  const error = await client.request(read("rows"), calling("ada")).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ kind: "too-large", sent: "answered" });
+  expect(String(error)).toMatch(
+    /^GET \/rows on prod: the answer takes more than 1 MiB of memory and was not read further: its first \d+ bytes hold \d+ lists and objects, \d+ texts, \d+ different keys, \d+ values\nAsk for less: .*, or set MCP_ANSWER_MEMORY_MIB higher\.$/,
+  );
+  expect(sent).toBe(1);
 });
 
 test("answers that are read by halves together do not block each other", async () => {
@@ -124,15 +163,17 @@ test("answers that are read by halves together do not block each other", async (
 
 test("small answers and writes never wait, and one requester leaves memory for others", async () => {
   await using server = await startWeighty();
-  const client = clientOf(server, 2_000);
+  const client = clientOf(server, 60_000);
+  const given = new AbortController();
   await client.request(read("700"), calling("ada"));
-  const waiting = client.request(read("701"), calling("ada"));
+  const waiting = client.request({ ...read("701"), signal: given.signal }, calling("ada"));
   expect(await isSettled(waiting)).toBe(false);
   await client.request(read("200"), calling("bob"));
   await client.request(read("201"), calling("bob"));
   await client.request({ method: "PUT", path: ["1"] }, calling("ada"));
   expect(await isSettled(waiting)).toBe(false);
-  expect(await waiting.catch(({ kind }) => kind)).toBe("busy");
+  given.abort();
+  expect(await waiting.catch(String)).toContain("before the answer came, while it waited for memory");
 });
 
 test.each([
@@ -147,7 +188,7 @@ test.each([
   });
   const answerMemory = new AnswerMemory(10 * 1024 * kib);
   const client = new ProxmoxClient(clusterAt([server.url]), { answerMemory, maxAnswerBytes: 1024 * kib });
-  const inUse = (mib: number) => until(() => answerMemory.describe("ada").what.includes(`take ${mib} of 10 MiB`));
+  const inUse = (mib: number) => until(() => answerMemory.describe(owner).what.includes(`take ${mib} of 10 MiB`));
   const given = new AbortController();
   const broken = ["one", "two"].map((name) =>
     client.request({ ...read(name), signal: given.signal }, calling(name)).catch(({ kind }) => kind),
@@ -198,9 +239,9 @@ test("the download of an API schema takes memory, and gives it back", async () =
   });
   const library = new ApiLibrary();
   const loading = library.schema(client);
-  await until(() => !answerMemory.describe("ada").what.includes("take 0 of 1 MiB"));
+  await until(() => !answerMemory.describe(owner).what.includes("take 0 of 1 MiB"));
   expect((await loading).schema).toBeDefined();
-  await until(() => answerMemory.describe("ada").what.includes("take 0 of 1 MiB"));
+  await until(() => answerMemory.describe(owner).what.includes("take 0 of 1 MiB"));
 });
 
 test("what a compressed answer weighs is what it is decompressed", async () => {
@@ -209,26 +250,139 @@ test("what a compressed answer weighs is what it is decompressed", async () => {
     socket.write(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`);
     socket.write(packed);
   });
-  const client = clientOf(server, 500);
+  const client = clientOf(server);
   await client.request(read("1"), calling("ada"));
-  const late = client.request(read("2"), calling("ada")).catch(String);
-  expect(await late).toContain("it waited 500 ms for memory");
+  const late = await waitedFor((timeoutMs) => client.request({ ...read("2"), timeoutMs }, calling("ada")));
+  expect(late.text).toContain(" for memory: ");
+});
+
+/** The time as a test says. */
+class TestTime implements Timing {
+  #ms = 0;
+  readonly #runs = new Set<{ readonly at: number; readonly run: () => void }>();
+
+  now(): number {
+    return this.#ms;
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const entry = { at: this.#ms + ms, run };
+    this.#runs.add(entry);
+    return () => void this.#runs.delete(entry);
+  }
+
+  pass(ms: number): void {
+    this.#ms += ms;
+    for (const entry of [...this.#runs]) {
+      if (entry.at <= this.#ms && this.#runs.delete(entry)) entry.run();
+    }
+  }
+}
+
+test("one of several clusters leaves half of the memory to the others, the page of its schema included", async () => {
+  await using hostile = await startWeighty();
+  await using honest = await startWeighty();
+  const answerMemory = new AnswerMemory(4096 * kib, new TestTime());
+  const clientAt = (name: string, { url }: RawServer) =>
+    new ProxmoxClient({ ...clusterAt([url]), name }, { answerMemory, memoryShare: 1 / 2 });
+  const [evil, good] = [clientAt("evil", hostile), clientAt("good", honest)];
+  // Of these halves of 800 KiB two fit into its share, and the oldest one that waits may exceed it.
+  const page = evil.page({ path: "/half/1600", holds: () => true });
+  await until(() => hostile.halves.length === 1);
+  const halves = ["1601", "1602", "1603", "1604", "1605"].map((path) => {
+    const caller = calling(path);
+    return evil.request(read("half", path), caller).finally(() => caller.answers[Symbol.dispose]());
+  });
+  const evilOwner = { requester: "bob", cluster: "evil", clusterShare: 1 / 2 };
+  const taken = () => Number(/cluster evil ([\d.]+) \(at most 2\)$/.exec(answerMemory.describe(evilOwner).what)?.[1]);
+  await until(() => hostile.halves.length === 6 && taken() > 2.3);
+  expect(await isSettled(Promise.race([page, ...halves]))).toBe(false);
+  const honestRead = await good.request(read("900"), calling("bob"));
+  expect(String(honestRead.data)).toHaveLength(bodyOf(900).length - 11);
+  expect(taken()).toBeLessThan(3.2);
+  for (const { finish } of hostile.halves) finish();
+  (await page)[Symbol.dispose]();
+  await Promise.all(halves);
+});
+
+test("an answer that is silent for 5 s is ended once another one waits for its memory, the one that may exceed it too", async () => {
+  await using server = await startWeighty();
+  const time = new TestTime();
+  const answerMemory = new AnswerMemory(1024 * kib, time);
+  const client = new ProxmoxClient(clusterAt([server.url], { mode: "off" }, 60_000), { answerMemory });
+  const silent = ["900", "901", "902"].map((path, index) =>
+    client.request(read("half", path), calling(`silent${index}`)).catch((error: unknown) => error),
+  );
+  // Each has sent its half: the third one exceeds the limit with it.
+  await until(() => answerMemory.describe(owner).what.includes("take 1.4 of 1 MiB"));
+  time.pass(4_999);
+  const waiting = client.request(read("700"), calling("bob"));
+  expect(await isSettled(Promise.race([waiting, ...silent]))).toBe(false);
+  time.pass(1);
+  expect(String((await waiting).data)).toHaveLength(bodyOf(700).length - 11);
+  for (const error of await Promise.all(silent)) {
+    expect(error).toMatchObject({ kind: "busy", sent: "answered" });
+    expect(String(error)).toMatch(
+      /^GET \/half\/90\d on prod: its answer was ended after 5 s of silence, because others waited for its memory\nThe endpoint began to answer/,
+    );
+  }
+});
+
+test("a silent answer that is in nobody's way is not ended", async () => {
+  await using server = await startWeighty();
+  const time = new TestTime();
+  const answerMemory = new AnswerMemory(1024 * kib, time);
+  const client = new ProxmoxClient(clusterAt([server.url], { mode: "off" }, 60_000), { answerMemory });
+  const silent = client.request(read("half", "600"), calling("ada"));
+  await until(() => server.halves.length === 1 && answerMemory.describe(owner).what.includes("take 0.3"));
+  time.pass(60_000);
+  // What leaves it no room are its own caller's other answers.
+  const bob = calling("bob");
+  await client.request(read("700"), bob);
+  const late = client.request(read("350"), bob);
+  expect(await isSettled(late)).toBe(false);
+  expect(await isSettled(silent)).toBe(false);
+  bob.answers[Symbol.dispose]();
+  await late;
+  server.halves[0]?.finish();
+  await silent;
 });
 
 function weigh(...parts: readonly Uint8Array[]): number {
   const weight = new AnswerWeight();
-  return parts.reduce((sum, part) => sum + weight.add(part), 0);
+  const sum = parts.reduce((before, part) => before + weight.add(part), 0);
+  expect(weight.total).toBe(sum);
+  return sum;
 }
 
-test("objects weigh more than their text, and only in JSON", () => {
-  const text = JSON.stringify({ data: Array.from({ length: 100 }, () => ({})) });
-  expect(weigh(Buffer.from(text))).toBe(4 * text.length + 64 * 102);
-  expect(weigh(Buffer.from(` ${text}`))).toBe(4 * (text.length + 1));
+/** What a list and an object weigh, and a key that is not known yet. */
+const [container, otherKey] = [170, 690];
+
+test("each kind of value adds what it takes to the weight of its text, and only in JSON", () => {
+  const listOf = (value: unknown) => JSON.stringify({ data: Array.from({ length: 100 }, () => value) });
+  const over = (text: string) => weigh(Buffer.from(text)) - 4 * text.length - otherKey - 2 * container - 99 * 14;
+  expect(over(listOf({}))).toBe(100 * container);
+  expect(over(listOf([]))).toBe(100 * container);
+  // The last text is not counted: no other one follows it.
+  expect(over(listOf("a:b,{"))).toBe(99 * 110);
+  expect(over(listOf(1.5))).toBe(0);
+  expect(weigh(Buffer.from(` ${listOf({})}`))).toBe(4 * (listOf({}).length + 1));
 });
 
-test("brackets within texts are no objects, wherever an answer is cut into parts", () => {
-  const bytes = Buffer.from(JSON.stringify({ "a{": ['"{[\\', '["{\\', ["\\\\"], "{"] }));
+test("a key that is repeated weighs no more than its text, and one that differs much more", () => {
+  const rows = (key: (index: number) => string) =>
+    JSON.stringify({ data: Array.from({ length: 10_000 }, (_, index) => ({ [key(index)]: index })) });
+  const over = (text: string) => weigh(Buffer.from(text)) - 4 * text.length - 10_002 * container - 9_999 * 14;
+  expect(over(rows(() => "vmid"))).toBe(2 * otherKey);
+  expect(over(rows((index) => `key${index}`))).toBe(10_001 * otherKey);
+  const object = JSON.stringify({ data: Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`k${n}`, n])) });
+  expect(weigh(Buffer.from(object))).toBe(4 * object.length + 2 * container + 9_999 * 14 + 10_001 * otherKey);
+});
+
+test("what is written within texts counts for nothing, wherever an answer is cut into parts", () => {
+  const bytes = Buffer.from(JSON.stringify({ "a{": ['"{[\\', '["{\\', ["\\\\"], "{"], 'b"': 1, "a{ ": { "a{": 2 } }));
+  const once = 4 * bytes.length + 4 * container + 5 * 14 + 4 * 110 + 3 * otherKey;
   for (let cut = 1; cut <= bytes.length; cut++) {
-    expect(weigh(bytes.subarray(0, cut), bytes.subarray(cut))).toBe(4 * bytes.length + 64 * 3);
+    expect(weigh(bytes.subarray(0, cut), bytes.subarray(cut))).toBe(once);
   }
 });

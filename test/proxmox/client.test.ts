@@ -181,7 +181,7 @@ test("recognizes what is not Proxmox, and shows what it saw", async () => {
 
 test("tells a caller's abort from a timeout, and both before from after sending", async () => {
   await using silent = await startRawServer(() => undefined);
-  const client = new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 60), oneSlot);
+  const client = new ProxmoxClient(clusterAt([silent.url], { mode: "off" }, 60));
   for (const method of methods) {
     const seen = silent.requests.length;
     expect(await failureOf(client, { method, path: ["x"] })).toMatchObject({ kind: "timeout", sent: "maybe" });

@@ -213,8 +213,8 @@ export const settings = define([
     default: "256",
     meaning:
       "memory for Proxmox's answers while they are read and in use, in MiB, over all clusters and callers, 16 to 65536; " +
-      "one caller gets at most three quarters. Further reads wait until some is free, or time out; writes never wait. " +
-      "JSON takes at least four times its size, so 256 holds at most four answers of 16 MiB",
+      "one caller gets at most three quarters, one of several clusters half. Further reads wait until some is free, or time out; writes never wait. " +
+      "JSON takes at least four times its size, a list of guests ten times. An answer that takes more than all of it, or more than 256 MiB, is refused",
   },
   {
     group: "control",

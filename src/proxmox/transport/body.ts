@@ -1,4 +1,5 @@
-import { type AnswerLease, AnswerWeight, unlimitedBytes } from "../answer-memory.ts";
+import { type AnswerLease, unlimitedBytes } from "../answer-memory.ts";
+import { AnswerWeight } from "../answer-weight.ts";
 import { Fault } from "../errors/proxmox-error.ts";
 import type { Progress } from "../errors/transport-errors.ts";
 import type { FailoverTimer } from "./failover.ts";
@@ -25,6 +26,7 @@ export async function readBody(source: AsyncIterable<Uint8Array>, reading: Readi
   const chunks: Uint8Array[] = [];
   const weight = new AnswerWeight();
   let size = 0;
+  if (waits) memory.begin();
   for await (const chunk of source) {
     size += chunk.byteLength;
     if (size > maxBytes) {
@@ -35,8 +37,9 @@ export async function readBody(source: AsyncIterable<Uint8Array>, reading: Readi
         hint: "Ask for less: a narrower path, a filter, or the endpoint's own limit and start parameters.",
       });
     }
-    chunks.push(chunk);
     const bytes = weight.add(chunk);
+    memory.limit(weight, size);
+    chunks.push(chunk);
     if (waits && size > unlimitedBytes) await grow(reading, bytes);
     else memory.take(bytes);
   }

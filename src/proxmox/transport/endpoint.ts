@@ -15,6 +15,7 @@ import { codeOf, type Destination, openConnection, readCertificate, unreachable 
 import { exchange } from "./exchange.ts";
 import type { FailoverTimer } from "./failover.ts";
 import { FairSlots, type SlotLimits } from "./slots.ts";
+import type { UpstreamWork } from "./upstream-work.ts";
 
 /** How endpoints are talked to, with every default filled in. */
 export interface EndpointOptions {
@@ -42,6 +43,11 @@ export interface Passage {
   /** What the answer takes. */
   readonly memory: AnswerLease;
   readonly timer?: FailoverTimer;
+}
+
+/** A message on its way to one endpoint. Its signal ends the attempt there, later than the passage's where that goes on. */
+interface Attempt extends Passage {
+  readonly upstream: UpstreamWork;
 }
 
 /** Below the 5 s after which Proxmox closes an idle connection; Bun's timer rounds it up to a step of 4 s. */
@@ -87,26 +93,26 @@ export class Endpoint {
     const { connectMs, redactor } = options;
     this.#to = { endpoint: url, tls: cluster.tls, proxy: cluster.proxies?.[url], connectMs, redactor };
     this.#options = options;
-    this.#readSlots = new FairSlots("read", options.slots);
-    this.#writeSlots = new FairSlots("write", options.slots);
+    this.#readSlots = new FairSlots(`read slots of ${url}`, options.slots);
+    this.#writeSlots = new FairSlots(`write slots of ${url}`, options.slots);
   }
 
   /** Sends a read. The runtime may repeat it on a fresh connection when a used one turns out to be closed. */
   async read(message: Message, passage: Passage): Promise<Reply> {
-    return await this.#inTurn(this.#readSlots, passage, async () => {
-      if (this.#options.fetch !== undefined) return await this.#inProcess(this.#options.fetch, message, passage);
+    return await this.#inTurn(this.#readSlots, passage, async (attempt) => {
+      if (this.#options.fetch !== undefined) return await this.#inProcess(this.#options.fetch, message, attempt);
       return this.#to.tls.mode === "fingerprint"
-        ? await this.#readPinned(message, passage)
-        : await this.#readPooled(this.#pool(this.#to.tls), message, passage);
+        ? await this.#readPinned(message, attempt)
+        : await this.#readPooled(this.#pool(this.#to.tls), message, attempt);
     });
   }
 
   /** Sends a write once, on a connection of its own. */
   async write(message: Message, passage: Passage): Promise<Reply> {
-    return await this.#inTurn(this.#writeSlots, passage, async () =>
+    return await this.#inTurn(this.#writeSlots, passage, async (attempt) =>
       this.#options.fetch === undefined
-        ? await this.#alone(message, passage)
-        : await this.#inProcess(this.#options.fetch, message, passage),
+        ? await this.#alone(message, attempt)
+        : await this.#inProcess(this.#options.fetch, message, attempt),
     );
   }
 
@@ -116,23 +122,21 @@ export class Endpoint {
     this.#trusted?.then(({ session }) => session.close()).catch(() => undefined);
   }
 
-  async #inTurn(slots: FairSlots, passage: Passage, run: () => Promise<Reply>): Promise<Reply> {
+  async #inTurn(slots: FairSlots, passage: Passage, run: (attempt: Attempt) => Promise<Reply>): Promise<Reply> {
     const { requester, signal, progress, onStart, isElsewhere } = passage;
-    const wait = () => {
-      if (isElsewhere?.() === true) return undefined;
-      return {
-        what: slots.describe(requester.name, this.url),
-        hint: "Send fewer requests at a time, or retry later.",
-      };
-    };
-    const onWait = () => {
+    let wait: Progress["waitsFor"];
+    const onWait = (usage: () => string) => {
+      wait = () =>
+        isElsewhere?.() === true
+          ? undefined
+          : { what: usage(), hint: "Send fewer requests at a time, or retry later." };
       progress.waitsFor = wait;
     };
     try {
-      return await slots.run(requester.name, signal, onWait, async () => {
+      return await slots.run(requester.name, signal, onWait, async (upstream) => {
         if (progress.waitsFor === wait) progress.waitsFor = undefined;
         onStart?.();
-        return await run();
+        return await run({ ...passage, signal: upstream.signal, upstream });
       });
     } catch (error) {
       if (error instanceof Fault) throw error;
@@ -141,12 +145,13 @@ export class Endpoint {
     }
   }
 
-  async #inProcess(fetch: (request: Request) => Promise<Response>, message: Message, passage: Passage): Promise<Reply> {
-    const { signal, progress } = passage;
-    const request = new Request(`${this.url}${message.target}`, { ...this.#init(message, passage), signal });
+  async #inProcess(fetch: (request: Request) => Promise<Response>, message: Message, attempt: Attempt): Promise<Reply> {
+    const { signal, progress, upstream } = attempt;
+    const request = new Request(`${this.url}${message.target}`, { ...this.#init(message, attempt), signal });
     progress.stage = "sent";
     progress.sentAt = performance.now();
-    return await this.#receive(await fetch(request), message, passage);
+    upstream.begin();
+    return await this.#receive(await fetch(request), message, attempt);
   }
 
   #pool(tls: Exclude<ClusterConfig["tls"], { mode: "fingerprint" }>): Bun.FetchSession {
@@ -161,20 +166,22 @@ export class Endpoint {
     });
   }
 
-  async #readPooled(session: Bun.FetchSession, message: Message, passage: Passage): Promise<Reply> {
-    const { signal, progress } = passage;
+  async #readPooled(session: Bun.FetchSession, message: Message, attempt: Attempt): Promise<Reply> {
+    const { signal, progress, upstream } = attempt;
     progress.stage = "sent";
+    upstream.begin();
     let response: Response | undefined;
     try {
       const init = {
-        ...this.#init(message, passage),
+        ...this.#init(message, attempt),
         signal,
         proxy: poolProxy(this.#to.proxy),
         redirect: "manual",
       } as const;
-      response = await unlessDeaf(this.#to, passage.deadline, session.fetch(`${this.url}${message.target}`, init));
-      return await this.#receive(response, message, passage);
+      response = await unlessDeaf(this.#to, attempt.deadline, session.fetch(`${this.url}${message.target}`, init));
+      return await this.#receive(response, message, attempt);
     } catch (error) {
+      upstream.end();
       signal.throwIfAborted();
       if (error instanceof Fault) throw error;
       const code = codeOf(error);
@@ -191,18 +198,18 @@ export class Endpoint {
    * the read goes alone, and the certificate is looked at anew for the next ones: another pinned one makes a new pool;
    * the same one means that the runtime can never verify it (it expired, say), and from then on all reads go alone.
    */
-  async #readPinned(message: Message, passage: Passage): Promise<Reply> {
-    passage.progress.stage = "connecting";
-    const trusted = await this.#trust(passage.signal);
+  async #readPinned(message: Message, attempt: Attempt): Promise<Reply> {
+    attempt.progress.stage = "connecting";
+    const trusted = await this.#trust(attempt.signal);
     if (trusted.verifiable) {
       try {
-        return await this.#readPooled(trusted.session, message, passage);
+        return await this.#readPooled(trusted.session, message, attempt);
       } catch (error) {
         if (!(error instanceof Fault && error.problem.kind === "tls")) throw error;
       }
-      await this.#trustAnew(trusted, passage.signal);
+      await this.#trustAnew(trusted, attempt.signal);
     }
-    return await this.#alone(message, passage);
+    return await this.#alone(message, attempt);
   }
 
   async #trustAnew(old: Trusted, signal: AbortSignal): Promise<void> {
@@ -234,24 +241,27 @@ export class Endpoint {
     return { leaf: certificate, session: this.#openPool(poolTrustOfLeaf(certificate)), verifiable: true };
   }
 
-  async #alone(message: Message, passage: Passage): Promise<Reply> {
-    const { authorization, signal, progress } = passage;
+  async #alone(message: Message, attempt: Attempt): Promise<Reply> {
+    const { authorization, signal, progress, upstream } = attempt;
     progress.stage = "connecting";
     const connection = await openConnection(this.#to, signal);
     progress.stage = "sent";
     progress.sentAt = performance.now();
-    const reading = this.#reading(message, passage);
-    return await exchange(connection, message, { endpoint: this.url, authorization, reading });
+    const reading = this.#reading(message, attempt);
+    upstream.begin();
+    const onHead = () => upstream.end();
+    return await exchange(connection, message, { endpoint: this.url, authorization, reading, onHead });
   }
 
-  #init(message: Message, passage: Passage): { method: string; headers: Record<string, string>; body?: string } {
-    const headers = headersOf(message, passage.authorization);
+  #init(message: Message, attempt: Attempt): { method: string; headers: Record<string, string>; body?: string } {
+    const headers = headersOf(message, attempt.authorization);
     return { method: message.method, headers, ...(message.body !== undefined && { body: message.body }) };
   }
 
-  async #receive(response: Response, message: Message, passage: Passage): Promise<Reply> {
+  async #receive(response: Response, message: Message, attempt: Attempt): Promise<Reply> {
+    attempt.upstream.end();
     const { status, statusText: reason, headers } = response;
-    const body = response.body === null ? "" : await readBody(response.body, this.#reading(message, passage));
+    const body = response.body === null ? "" : await readBody(response.body, this.#reading(message, attempt));
     return { status, reason, headers, body };
   }
 

@@ -14,6 +14,8 @@ export interface Exchange {
   readonly authorization: string | undefined;
   /** How its answer is read; the signal ends the whole exchange. */
   readonly reading: Reading;
+  /** Called when the head of the answer arrived. */
+  readonly onHead: () => void;
 }
 
 /**
@@ -30,6 +32,8 @@ export async function exchange(connection: Connection, message: Message, how: Ex
   try {
     signal.throwIfAborted();
     incoming = await sendOver(connection, message, how);
+    how.onHead();
+    signal.throwIfAborted();
     const headers = incoming.headersDistinct;
     // The pipeline's own callback has nothing to add: the reader below gets every error.
     const source = /^(x-)?gzip$/i.test(headers["content-encoding"]?.[0] ?? "")

@@ -1,3 +1,4 @@
+import { Cancellation } from "../cancellation.ts";
 import { Fault, type Sent } from "../errors/proxmox-error.ts";
 import { invalid } from "../message.ts";
 
@@ -102,7 +103,7 @@ export async function firstAnswer<E, T>(
     return await promise;
   } finally {
     clearTimeout(patience);
-    over.abort();
+    over.abort(new Cancellation("another endpoint answered"));
   }
 }
 
