@@ -2,13 +2,13 @@ import type { ClusterConfig } from "../config/types.ts";
 import { Redactor } from "../redact/redactor.ts";
 import { type ProxmoxAnswer, readAnswer } from "./answer.ts";
 import { type AnswerLease, AnswerMemory } from "./answer-memory.ts";
-import { answerTurns } from "./answer-turns.ts";
 import type { Asker } from "./errors/classify-error.ts";
 import { nodeOf } from "./errors/error-messages.ts";
 import { type Attempted, Fault, ProxmoxError } from "./errors/proxmox-error.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./errors/transport-errors.ts";
 import { invalid, type Message, type Reply, writeMessage } from "./message.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
+import { processorTurns } from "./processor-turns.ts";
 import type { ProxmoxRequest, Sender, UsedAnswer } from "./request.ts";
 import { ownRequests, type Requester } from "./requester.ts";
 import type { Endpoint, Passage } from "./transport/endpoint.ts";
@@ -148,7 +148,7 @@ export class ProxmoxClient {
         return sent;
       });
       // The first one formats it in the turn in which it was parsed, each of the others in one of its own.
-      const turn = isFirst ? undefined : answerTurns.of(received.memory, requester.name, signal);
+      const turn = isFirst ? undefined : processorTurns.forAnswer(received.memory, requester.name, signal);
       return turn === undefined ? used(received, requester) : await usedAfter(turn, used(received, requester));
     } catch (error) {
       if (error instanceof ProxmoxError) throw error;

@@ -1,10 +1,10 @@
 import type { ClusterConfig, ProxyConfig } from "../../config/types.ts";
 import type { Redactor } from "../../redact/redactor.ts";
 import type { AnswerLease } from "../answer-memory.ts";
-import { answerTurns } from "../answer-turns.ts";
 import { Fault } from "../errors/proxmox-error.ts";
 import { lostAnswer, type Progress, unexpected } from "../errors/transport-errors.ts";
 import { headersOf, type Message, type Reply } from "../message.ts";
+import { processorTurns } from "../processor-turns.ts";
 import type { Requester } from "../requester.ts";
 import type { Certificate } from "../tls/certificate.ts";
 import { untrusted } from "../tls/errors.ts";
@@ -97,7 +97,7 @@ export class Endpoint {
     return await this.#inTurn(this.#readSlots, passage, async () => {
       const reply = await this.#readOnce(message, passage);
       // In its slot, so that answers arrive no faster than they are processed.
-      const turn = answerTurns.of(passage.memory, passage.requester.name, passage.signal);
+      const turn = processorTurns.forAnswer(passage.memory, passage.requester.name, passage.signal);
       if (turn !== undefined) await processorTime(turn, passage);
       return reply;
     });
@@ -271,7 +271,7 @@ export class Endpoint {
 
 /** The endpoint has answered: while the answer waits, it is this server that is slow. */
 async function processorTime(turn: Promise<void>, { requester, progress, timer }: Passage): Promise<void> {
-  progress.waitsFor = () => answerTurns.describe(requester.name);
+  progress.waitsFor = () => processorTurns.describe(requester.name);
   timer?.pause();
   await turn;
   timer?.resume();

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { AnswerMemory } from "../../src/proxmox/answer-memory.ts";
-import { AnswerTurns } from "../../src/proxmox/answer-turns.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
+import { ProcessorTurns } from "../../src/proxmox/processor-turns.ts";
 import type { ProxmoxRequest } from "../../src/proxmox/request.ts";
+import { guarded } from "../support/guarded.ts";
 import { replyData, startRawServer } from "../support/raw-server.ts";
 import { clusterAt } from "./clusters.ts";
 
@@ -102,10 +103,30 @@ test("another requester's answer is processed after one more answer of those tha
   expect(order.indexOf("cleo")).toBe(order.indexOf("bob") + 1);
 });
 
+test("many requests of a call are sent in several iterations of the event loop, 20 in each turn", async () => {
+  const names = ["c0", "c1", "c2", "c3", "c4"];
+  const clusters = names.map((name) => ({ ...clusterAt(["http://127.0.0.1"]), name }));
+  using loop = countIterations();
+  const sentIn: number[] = [];
+  const fetch = async () => {
+    sentIn.push(loop.count);
+    return Response.json({ data: small });
+  };
+  const proxmox = guarded(clusters, { optionsOf: () => ({ fetch }) });
+  const ask = async (index: number) => await proxmox.request(names[index % 5], read("nodes", `n${index}`, "status"));
+  await Promise.all(Array.from({ length: 100 }, (_, index) => ask(index)));
+  const counts = [...Map.groupBy(sentIn, (iteration) => iteration).values()].map(({ length }) => length);
+  // The first requests need no turn, and that of the next ones may be in the same iteration.
+  expect(counts).toBeOneOf([
+    [40, 20, 20, 20],
+    [20, 20, 20, 20, 20],
+  ]);
+});
+
 /** Turns whose iterations of the event loop the test makes. */
 function manual() {
   const scheduled: (() => void)[] = [];
-  const turns = new AnswerTurns((next) => scheduled.push(next));
+  const turns = new ProcessorTurns((next) => scheduled.push(next));
   const memory = new AnswerMemory();
   const order: string[] = [];
   const wait = async (turn: Promise<void>, label: string) => {
@@ -123,7 +144,7 @@ function manual() {
     want(name: string, label: string, signal?: AbortSignal): boolean {
       const lease = memory.lease(name);
       lease.take(100 * 1024);
-      const turn = turns.of(lease, name, signal);
+      const turn = turns.forAnswer(lease, name, signal);
       if (turn === undefined) order.push(label);
       else void wait(turn, label);
       return turn === undefined;
@@ -155,11 +176,11 @@ test("an answer that is given up while it waits takes no turn", async () => {
   want("ada", "a3");
   want("bob", "b1", leaving.signal);
   want("cleo", "c1", AbortSignal.abort("gone"));
-  expect(turns.describe("ada").what).toContain("2 large answers of caller ada");
+  expect(turns.describe("ada").what).toContain("2 large answers or groups of requests of caller ada");
   leaving.abort("left");
   await iterate();
   expect(order.toSorted()).toEqual(["a1", "a2 left", "a3", "b1 left", "c1 gone"]);
-  expect(turns.describe("bob").what).toContain("0 large answers of caller bob");
+  expect(turns.describe("bob").what).toContain("0 large answers or groups of requests of caller bob");
   expect(await iterate()).toBe(true);
   expect(await iterate()).toBe(false);
 });

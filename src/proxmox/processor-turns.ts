@@ -8,12 +8,12 @@ import type { Wait } from "./errors/transport-errors.ts";
 const largeWeight = 64 * 1024;
 
 /**
- * The processor time of large answers, divided among requesters. Answers that have arrived would be parsed, redacted and
- * formatted one after the other without the event loop taking a new connection: 2,000 lists of 63 kB held it for 2 s
- * (measured). So each is processed in a turn, one turn for each iteration of the event loop, and the requesters that
- * wait get theirs round-robin.
+ * Processor time, divided among requesters. Answers that have arrived would be parsed, redacted and formatted one after
+ * the other without the event loop taking a new connection: 2,000 lists of 63 kB held it for 2 s, and to send the
+ * requests for them another 0.5 s (measured). So a large answer, or a number of requests, is processed in a turn, one turn
+ * for each iteration of the event loop, and the requesters that wait get theirs round-robin.
  */
-export class AnswerTurns {
+export class ProcessorTurns {
   readonly #schedule: (next: () => void) => void;
   /** By requester, the one that had a turn longest ago first; none is empty. */
   readonly #waiting = new Map<string, Set<() => void>>();
@@ -25,22 +25,25 @@ export class AnswerTurns {
     this.#schedule = schedule;
   }
 
+  /** {@link ProcessorTurns.next} for an answer; `undefined` for a small one, too. */
+  forAnswer(lease: AnswerLease, name: string, signal: AbortSignal | undefined): Promise<void> | undefined {
+    return lease.size < largeWeight ? undefined : this.next(name, signal);
+  }
+
   /**
-   * The turn to process an answer in: until the next `await` of something else than a settled promise.
-   * @returns `undefined` when the answer is small or its turn is now, else what waits for the turn and throws the
-   * signal's reason when that is aborted.
+   * A requester's next turn, which lasts until it awaits anything that is not settled yet.
+   * @returns `undefined` when it is now, else what waits for it and throws the signal's reason when that is aborted.
    */
-  of(lease: AnswerLease, name: string, signal: AbortSignal | undefined): Promise<void> | undefined {
-    if (lease.size < largeWeight) return undefined;
+  next(name: string, signal?: AbortSignal): Promise<void> | undefined {
     if (this.#isTaken) return this.#wait(name, signal);
     this.#take();
     return undefined;
   }
 
-  /** What an answer to this requester waits for. */
+  /** What this requester waits for. */
   describe(name: string): Wait {
     return {
-      what: `processor time: ${this.#waiting.get(name)?.size ?? 0} large answers of caller ${name} have arrived and are processed one by one`,
+      what: `processor time: ${this.#waiting.get(name)?.size ?? 0} large answers or groups of requests of caller ${name} are processed one by one`,
       hint: "Request less at a time, or retry later.",
     };
   }
@@ -87,4 +90,4 @@ export class AnswerTurns {
 }
 
 /** Of this process, over all clusters: they share its event loop. */
-export const answerTurns = new AnswerTurns();
+export const processorTurns = new ProcessorTurns();
