@@ -105,13 +105,17 @@ export function listen(
     const tooLarge = bodySizeGate(request);
     if (tooLarge !== undefined) return tooLarge;
     const exceeded = request.method === "POST" ? await limits.count(caller) : undefined;
-    if (exceeded !== undefined && !(await endsRequests(request.clone() as Request))) return tooMany(exceeded);
+    if (exceeded !== undefined && !(await endsRequestsOnly(request.clone() as Request))) return tooMany(exceeded);
     // Only now: connections that did not pass the gates are closed after Bun's 10 s of silence.
     server.timeout(request, request.method === "GET" ? 0 : postTimeoutSeconds);
     return await serve(request, caller, () => server.requestIP(request)?.address);
   };
   const routes: Readonly<Record<string, Route>> = {
-    [paths.streamable]: (request, caller) => mcp.serve(request, caller),
+    [paths.streamable]: (request, caller) =>
+      mcp.serve(request, caller, async (batch) => {
+        const exceeded = await limits.count(caller, batch.length - 1);
+        return exceeded === undefined || endRequests(batch) ? undefined : tooMany(exceeded);
+      }),
     [paths.sse]: (request, caller, address) =>
       request.method === "GET" ? sse.open(request, caller, address) : onlyMethod("GET", paths.sse),
     [paths.messages]: (request, caller, address) =>
@@ -218,14 +222,16 @@ function tooMany({ what, hint, retryAfterSeconds }: Exceeded): Response {
 }
 
 /**
- * Whether a POST brings nothing but answers to questions of this server, and cancellations: refused, a human's answer
+ * Whether messages are nothing but answers to questions of this server, and cancellations: refused, a human's answer
  * would be lost, and what was cancelled would go on.
  */
-async function endsRequests(post: Request): Promise<boolean> {
-  const body = await readJson(post);
-  if ("refusal" in body) return false;
-  const messages: readonly unknown[] = Array.isArray(body.json) ? body.json : [body.json];
+function endRequests(messages: readonly unknown[]): boolean {
   return messages.every((message) => isJSONRPCResponse(message) || isCancellation(message));
+}
+
+async function endsRequestsOnly(post: Request): Promise<boolean> {
+  const body = await readJson(post);
+  return !("refusal" in body) && endRequests(Array.isArray(body.json) ? body.json : [body.json]);
 }
 
 function isCancellation(message: unknown): boolean {

@@ -23,10 +23,16 @@ export interface StreamableOptions extends SessionOptions {
   readonly mostSubscriptions?: number;
 }
 
+/** Counts the messages of a batch beyond the first, which its POST counted. Returns the response that refuses all. */
+export type CountBatch = (batch: readonly unknown[]) => Promise<Response | undefined>;
+
 /** Streamable HTTP as the routes see it. */
 export interface StreamableEndpoint {
-  /** Any request to `/mcp`. */
-  serve(request: Request, caller: Caller): Promise<Response>;
+  /**
+   * Any request to `/mcp`.
+   * @param countBatch counts the messages of a batch, and may refuse it. A single message needs no further count.
+   */
+  serve(request: Request, caller: Caller, countBatch: CountBatch): Promise<Response>;
   /** How many sessions are in memory. */
   count(): number;
   /** Tells all clients that listen that tools/list changed. */
@@ -56,7 +62,7 @@ export function streamableEndpoint(
   let isRefusing = false;
 
   return {
-    async serve(request, caller) {
+    async serve(request, caller, countBatch) {
       const sessionId = request.headers.get("mcp-session-id");
       if (request.method === "GET" && isRefusing) return refuseStopping();
       if (request.method === "GET" || request.method === "DELETE") {
@@ -70,6 +76,8 @@ export function streamableEndpoint(
       if ("refusal" in body) return body.refusal;
       const { json } = body;
       if (isRefusing && hasRequest(json)) return refuseStopping();
+      const uncounted = Array.isArray(json) && json.length > 1 ? await countBatch(json) : undefined;
+      if (uncounted !== undefined) return uncounted;
       if (await isLegacyRequest(request, json)) {
         if (beginsSession(json)) return await sessions.begin(request, json, caller);
         if (sessionId !== null) return await sessions.serve(sessionId, request, caller, json);

@@ -3,7 +3,7 @@ import { AjvJsonSchemaValidator } from "@modelcontextprotocol/server/validators/
 import type { Log } from "../log.ts";
 import { ConsentNeeded, type Reply } from "../policy/call.ts";
 import type { Caller } from "../policy/callers/caller.ts";
-import type { CallLimits, Exceeded } from "../policy/callers/limits.ts";
+import type { CallLimits } from "../policy/callers/limits.ts";
 import type { Guard } from "../policy/guard.ts";
 import { NotExecuted } from "../policy/refusal.ts";
 import { Cancellation } from "../proxmox/cancellation.ts";
@@ -55,7 +55,7 @@ export function serverFactory({ tools, guard, limits, calls, version, log, redac
       },
     );
     server.setRequestHandler("tools/list", () => ({ tools: listing().listed }));
-    server.setRequestHandler("tools/call", async ({ params }, { mcpReq, http }) => {
+    server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {
       const tool = byName.get(params.name);
       if (tool === undefined) {
         const names = [...byName.keys()].join(", ");
@@ -63,8 +63,6 @@ export function serverFactory({ tools, guard, limits, calls, version, log, redac
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, redactor.outgoing(message));
       }
       if (calls.isStopping) return failure(notStarted(tool), redactor);
-      const exceeded = await limits.countCall(caller, http?.req);
-      if (exceeded !== undefined) return failure(notCounted(tool, exceeded), redactor);
       const { name: client, hasForms, isModern } = clientOf(server, mcpReq);
       const prompt = hasForms ? "form" : "none";
       const consent = givenConsent(params.arguments);
@@ -112,10 +110,6 @@ function tooManyRounds({ name }: Tool): string {
 
 function notStarted({ name }: Tool): string {
   return `${name}: not executed. The server is stopping; call again in a few seconds.`;
-}
-
-function notCounted({ name }: Tool, { what, hint }: Exceeded): string {
-  return `${name}: not executed. ${what}. ${hint}`;
 }
 
 /** The call was ended while a human was asked. */

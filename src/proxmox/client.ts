@@ -8,6 +8,7 @@ import { type Attempted, Fault, ProxmoxError } from "./errors/proxmox-error.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./errors/transport-errors.ts";
 import { invalid, type Message, type Reply, writeMessage } from "./message.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
+import { processorTurns } from "./processor-turns.ts";
 import type { ProxmoxRequest, Sender, UsedAnswer } from "./request.ts";
 import { ownRequests, type Requester } from "./requester.ts";
 import type { Endpoint, Passage } from "./transport/endpoint.ts";
@@ -142,13 +143,17 @@ export class ProxmoxClient {
   async #share(request: ProxmoxRequest, requester: Requester): Promise<UsedAnswer> {
     const { path, params, signal, timeoutMs, fresh = false, isAdmitted = false } = request;
     const key = JSON.stringify([requester.name, path, params, timeoutMs, fresh, isAdmitted]);
+    let isFirst = false;
     try {
       const received = await this.#reads.read(key, signal, fresh ? 0 : keptMs(path), async (over) => {
+        isFirst = true;
         const sent = await this.#send({ ...request, signal: over }, requester);
         if (endsTask(path, sent.answer.data)) this.#reads.forget();
         return sent;
       });
-      return used(received, requester);
+      // The first one formats it in the turn in which it was parsed, each of the others in one of its own.
+      const turn = isFirst ? undefined : processorTurns.forAnswer(received.memory, requester.name, signal);
+      return turn === undefined ? used(received, requester) : await usedAfter(turn, used(received, requester));
     } catch (error) {
       if (error instanceof ProxmoxError) throw error;
       // An asker that left while others still wait for the answer; or something that is no request.
@@ -313,6 +318,15 @@ export class ProxmoxClient {
 /** An answer as its requester uses it. */
 function used({ answer, memory }: Received, { answers }: Requester): UsedAnswer {
   return { ...answer, [Symbol.dispose]: answers?.use(memory) ?? (() => undefined) };
+}
+
+/** An answer that waits for the turn to format it. It is in use from the start, so that its memory is not free before. */
+async function usedAfter(turn: Promise<void>, answer: UsedAnswer): Promise<UsedAnswer> {
+  using held = new DisposableStack();
+  held.use(answer);
+  await turn;
+  held.move();
+  return answer;
 }
 
 /** What of a passage is known before a request is composed. */

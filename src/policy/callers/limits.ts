@@ -25,23 +25,25 @@ export class CallLimits {
   readonly #config: () => Config;
   readonly #running = new Map<string, number>();
   readonly #limiters = new Map<number, RateLimiterMemory>();
-  /** The POSTs whose first tool call has begun: it was counted with the POST, further ones of a batch are not. */
-  readonly #used = new WeakSet<Request>();
 
   constructor(config: () => Config) {
     this.#config = config;
   }
 
-  /** Counts a request of a caller. Returns why it must not be carried out, `undefined` where it may. */
-  async count(caller: Caller): Promise<Exceeded | undefined> {
+  /**
+   * Counts a request of a caller, or several of which all or none are carried out; those that are refused do not count.
+   * Returns why they must not be carried out, `undefined` where they may.
+   */
+  async count(caller: Caller, requests = 1): Promise<Exceeded | undefined> {
     const most = this.#mostOf(caller);
     if (most === undefined) return undefined;
     const limiter = await this.#limiter(most);
     try {
-      await limiter.consume(caller.name);
+      await limiter.consume(caller.name, requests);
       return undefined;
     } catch (refusal) {
       if (refusal instanceof Error) throw refusal;
+      await limiter.reward(caller.name, requests);
       const seconds = Math.max(1, Math.ceil((refusal as RateLimiterRes).msBeforeNext / 1000));
       return {
         what: `${caller.name} has used up its requests of this minute (requests_per_minute: ${most}; each message, tool call and request to Proxmox counts)`,
@@ -55,16 +57,6 @@ export class CallLimits {
   async countAdmitted(caller: Caller): Promise<void> {
     const most = this.#mostOf(caller);
     if (most !== undefined) await (await this.#limiter(most)).penalty(caller.name);
-  }
-
-  /**
-   * Counts a tool call, unless it was counted with its POST. Returns why it must not be carried out.
-   * @param post the request that carried it, where it came over HTTP.
-   */
-  async countCall(caller: Caller, post: Request | undefined): Promise<Exceeded | undefined> {
-    if (post === undefined || this.#used.has(post)) return await this.count(caller);
-    this.#used.add(post);
-    return undefined;
   }
 
   #mostOf(caller: Caller): number | undefined {

@@ -4,6 +4,7 @@ import type { AnswerLease } from "../answer-memory.ts";
 import { Fault } from "../errors/proxmox-error.ts";
 import { lostAnswer, type Progress, unexpected } from "../errors/transport-errors.ts";
 import { headersOf, type Message, type Reply } from "../message.ts";
+import { processorTurns } from "../processor-turns.ts";
 import type { Requester } from "../requester.ts";
 import type { Certificate } from "../tls/certificate.ts";
 import { untrusted } from "../tls/errors.ts";
@@ -100,11 +101,19 @@ export class Endpoint {
   /** Sends a read. The runtime may repeat it on a fresh connection when a used one turns out to be closed. */
   async read(message: Message, passage: Passage): Promise<Reply> {
     return await this.#inTurn(this.#readSlots, passage, async (attempt) => {
-      if (this.#options.fetch !== undefined) return await this.#inProcess(this.#options.fetch, message, attempt);
-      return this.#to.tls.mode === "fingerprint"
-        ? await this.#readPinned(message, attempt)
-        : await this.#readPooled(this.#pool(this.#to.tls), message, attempt);
+      const reply = await this.#readOnce(message, attempt);
+      // In its slot, so that answers arrive no faster than they are processed.
+      const turn = processorTurns.forAnswer(passage.memory, passage.requester.name, passage.signal);
+      if (turn !== undefined) await processorTime(turn, passage);
+      return reply;
     });
+  }
+
+  async #readOnce(message: Message, attempt: Attempt): Promise<Reply> {
+    if (this.#options.fetch !== undefined) return await this.#inProcess(this.#options.fetch, message, attempt);
+    return this.#to.tls.mode === "fingerprint"
+      ? await this.#readPinned(message, attempt)
+      : await this.#readPooled(this.#pool(this.#to.tls), message, attempt);
   }
 
   /** Sends a write once, on a connection of its own. */
@@ -268,6 +277,15 @@ export class Endpoint {
   #reading({ method }: Message, { memory, signal, progress, timer }: Passage): Reading {
     return { maxBytes: this.#options.maxAnswerBytes, memory, waits: method === "GET", signal, progress, timer };
   }
+}
+
+/** The endpoint has answered: while the answer waits, it is this server that is slow. */
+async function processorTime(turn: Promise<void>, { requester, progress, timer }: Passage): Promise<void> {
+  progress.waitsFor = () => processorTurns.describe(requester.name);
+  timer?.pause();
+  await turn;
+  timer?.resume();
+  progress.waitsFor = undefined;
 }
 
 /** A proxy in the form of the runtime's fetch, which must not look into the environment itself. */

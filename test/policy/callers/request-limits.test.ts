@@ -108,11 +108,29 @@ test("answers that are shared or kept cause no request and do not count", async 
   expect((await limited.post({ jsonrpc: "2.0", id: 2, method: "ping" })).status).toBe(429);
 });
 
-test("each tool call of a batch counts", async () => {
-  await using limited = await startLimited(4);
-  const batch = Array.from({ length: 10 }, (_, index) => toolCall("search_api", { query: "start vm" }, index + 1));
-  const { text } = await limited.post(batch);
-  expect(text.split(`search_api: not executed. ${why(4)}. Retry in `)).toHaveLength(10 - 4 + 1);
+describe.each([
+  ["tool calls", (id: number) => toolCall("search_api", { query: "start vm" }, id)],
+  ["protocol messages", (id: number) => ({ jsonrpc: "2.0", id, method: "tools/list" })],
+] as const)("a batch of %s", (_, message) => {
+  const batch = (count: number) => Array.from({ length: count }, (_, index) => message(index + 1));
+
+  test("counts each of them", async () => {
+    await using limited = await startLimited(10);
+    const { status, text } = await limited.post(batch(9));
+    expect(status).toBe(200);
+    expect(text.split('"result"')).toHaveLength(9 + 1);
+    expect((await limited.post(message(1))).status).toBe(200);
+    expect((await limited.post(message(1))).status).toBe(429);
+  });
+
+  test("that would exceed the limit is refused whole, and leaves what smaller ones may use", async () => {
+    await using limited = await startLimited(10);
+    const { status, after, text } = await limited.post(batch(11));
+    expect(status).toBe(429);
+    expect(text).toContain(`${why(10)}. Retry in ${after} s, or send fewer requests.`);
+    expect((await limited.post(batch(9))).status).toBe(200);
+    expect((await limited.post(message(1))).status).toBe(429);
+  });
 });
 
 test("a write that would exceed the limit is not sent", async () => {
@@ -184,4 +202,5 @@ test("above the limit a cancellation is still taken, and nothing that comes with
   expect((await limited.post(cancelled)).status).toBe(202);
   expect((await limited.post({ jsonrpc: "2.0", method: "notifications/initialized" })).status).toBe(429);
   expect((await limited.post([cancelled, { jsonrpc: "2.0", id: 2, method: "ping" }])).status).toBe(429);
+  expect((await limited.post([cancelled, cancelled])).status).toBe(202);
 });
