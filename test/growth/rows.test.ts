@@ -137,6 +137,7 @@ const calls: Readonly<Record<string, Call>> = {
       "/nodes/pve1/replication": (rows) =>
         seq(rows, (at) => ({ id: `${at}-0`, guest: 900_000 + at, target: "x", fail_count: 1, error: "e" })),
     },
+    small: 4_000,
     says: /replication 0-0 of 900000/,
   },
   "nodes x directories": {
@@ -150,6 +151,7 @@ const calls: Readonly<Record<string, Call>> = {
         })),
       ],
     },
+    small: 1_500,
     says: /root file system of n0/,
   },
   "nodes x nodes of HA": {
@@ -159,6 +161,7 @@ const calls: Readonly<Record<string, Call>> = {
       "/cluster/ha/status/current": (rows) =>
         seq(rows, (at) => ({ id: `lrm:${at}`, type: "lrm", node: `x${at}`, status: "x", timestamp: 1 })),
     },
+    small: 4_000,
     says: /node n0\toffline/,
   },
   "storages of backup jobs x permissions": {
@@ -166,7 +169,12 @@ const calls: Readonly<Record<string, Call>> = {
     lists: {
       "/cluster/resources": () => [pve1],
       "/cluster/backup": (rows) => seq(rows, (at) => job(`j${at}`, { storage: `s${at}`, all: 1 })),
-      "/access/permissions": (rows) => Object.fromEntries(seq(rows, (at) => [`/vms/${at}`, { "VM.Backup": 1 }])),
+      "/access/permissions": (rows) => ({
+        "/": { "Datastore.AllocateSpace": 1 },
+        "/vms": { "VM.Backup": 1 },
+        ...Object.fromEntries(seq(rows, (at) => [`/vms/${at}`, { "VM.Backup": 1 }])),
+        "/vms/last": {},
+      }),
     },
     says: /backups on s0 \(the token lacks Datastore.Allocate/,
   },
