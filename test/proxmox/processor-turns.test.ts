@@ -142,7 +142,7 @@ function manual() {
     turns,
     /** Wants a turn for an answer of 100 KiB; `order` has its label once it is there. Returns whether it was at once. */
     want(name: string, label: string, signal?: AbortSignal): boolean {
-      const lease = memory.lease(name);
+      const lease = memory.lease({ requester: name, cluster: "alpha", clusterShare: 1 });
       lease.take(100 * 1024);
       const turn = turns.forAnswer(lease, name, signal);
       if (turn === undefined) order.push(label);
