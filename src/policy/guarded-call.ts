@@ -1,10 +1,10 @@
 import type { Known } from "../apidoc/cache/schema-cache.ts";
 import { ClusterChoiceError, type ClusterState } from "../clusters.ts";
 import type { Access } from "../config/types.ts";
-import { UsedAnswers } from "../proxmox/answer-memory.ts";
+import { UsedAnswers } from "../proxmox/answers/answer-memory.ts";
+import { processorTurns } from "../proxmox/answers/processor-turns.ts";
 import { ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
 import { type ApiPath, formatPath } from "../proxmox/path.ts";
-import { processorTurns } from "../proxmox/processor-turns.ts";
 import type { ProxmoxRequest, UsedAnswer } from "../proxmox/request.ts";
 import type { Requester } from "../proxmox/requester.ts";
 import { parseUpid } from "../proxmox/tasks/upid.ts";

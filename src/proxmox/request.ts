@@ -1,4 +1,4 @@
-import type { ProxmoxAnswer } from "./answer.ts";
+import type { ProxmoxAnswer } from "./answers/answer.ts";
 import type { Method } from "./message.ts";
 import type { Params } from "./params.ts";
 import type { ApiPath } from "./path.ts";

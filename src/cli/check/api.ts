@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ClusterConfig } from "../../config/types.ts";
-import type { ProxmoxAnswer } from "../../proxmox/answer.ts";
+import type { ProxmoxAnswer } from "../../proxmox/answers/answer.ts";
 import type { ProxmoxClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors/proxmox-error.ts";
 import type { Finding, Subject, Verdict } from "./finding.ts";

@@ -1,4 +1,4 @@
-import type { ProxmoxAnswer } from "../answer.ts";
+import type { ProxmoxAnswer } from "../answers/answer.ts";
 import type { ClockOffset } from "../clock.ts";
 import type { ProxmoxRequest } from "../request.ts";
 import { NodeClock } from "./node-clock.ts";

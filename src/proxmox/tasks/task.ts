@@ -1,4 +1,4 @@
-import type { ProxmoxAnswer } from "../answer.ts";
+import type { ProxmoxAnswer } from "../answers/answer.ts";
 import { failed, type Meaning } from "../errors/error-messages.ts";
 import { ProxmoxError } from "../errors/proxmox-error.ts";
 import { type ApiPath, formatPath } from "../path.ts";

@@ -1,5 +1,5 @@
-import { type AnswerLease, unlimitedBytes } from "../answer-memory.ts";
-import { AnswerWeight } from "../answer-weight.ts";
+import { type AnswerLease, unlimitedBytes } from "../answers/answer-memory.ts";
+import { AnswerWeight } from "../answers/answer-weight.ts";
 import { Fault } from "../errors/proxmox-error.ts";
 import type { Progress } from "../errors/transport-errors.ts";
 import type { FailoverTimer } from "./failover.ts";

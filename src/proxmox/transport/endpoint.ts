@@ -1,10 +1,10 @@
 import type { ClusterConfig, ProxyConfig } from "../../config/types.ts";
 import type { Redactor } from "../../redact/redactor.ts";
-import type { AnswerLease } from "../answer-memory.ts";
+import type { AnswerLease } from "../answers/answer-memory.ts";
+import { processorTurns } from "../answers/processor-turns.ts";
 import { Fault } from "../errors/proxmox-error.ts";
 import { lostAnswer, type Progress, unexpected } from "../errors/transport-errors.ts";
 import { headersOf, type Message, type Reply } from "../message.ts";
-import { processorTurns } from "../processor-turns.ts";
 import type { Requester } from "../requester.ts";
 import type { Certificate } from "../tls/certificate.ts";
 import { untrusted } from "../tls/errors.ts";

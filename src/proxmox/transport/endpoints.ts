@@ -1,5 +1,5 @@
 import type { ClusterConfig } from "../../config/types.ts";
-import type { ProxmoxAnswer } from "../answer.ts";
+import type { ProxmoxAnswer } from "../answers/answer.ts";
 import { Fault } from "../errors/proxmox-error.ts";
 import { type Message, type Reply, writeMessage } from "../message.ts";
 import { ownRequests } from "../requester.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ProxmoxAnswer } from "../answer.ts";
+import type { ProxmoxAnswer } from "../answers/answer.ts";
 import { Cancellation } from "../cancellation.ts";
 import type { ProxmoxError } from "../errors/proxmox-error.ts";
 import { formatPath } from "../path.ts";

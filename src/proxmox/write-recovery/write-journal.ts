@@ -1,4 +1,4 @@
-import type { ProxmoxAnswer } from "../answer.ts";
+import type { ProxmoxAnswer } from "../answers/answer.ts";
 import { type ClockOffset, offsetOf } from "../clock.ts";
 import type { Progress } from "../errors/transport-errors.ts";
 import type { Params } from "../params.ts";

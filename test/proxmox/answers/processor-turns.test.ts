@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { AnswerMemory } from "../../src/proxmox/answer-memory.ts";
-import { ProxmoxClient } from "../../src/proxmox/client.ts";
-import { ProcessorTurns } from "../../src/proxmox/processor-turns.ts";
-import type { ProxmoxRequest } from "../../src/proxmox/request.ts";
-import { guarded } from "../support/guarded.ts";
-import { replyData, startRawServer } from "../support/raw-server.ts";
-import { clusterAt } from "./clusters.ts";
+import { AnswerMemory } from "../../../src/proxmox/answers/answer-memory.ts";
+import { ProcessorTurns } from "../../../src/proxmox/answers/processor-turns.ts";
+import { ProxmoxClient } from "../../../src/proxmox/client.ts";
+import type { ProxmoxRequest } from "../../../src/proxmox/request.ts";
+import { guarded } from "../../support/guarded.ts";
+import { replyData, startRawServer } from "../../support/raw-server.ts";
+import { clusterAt } from "../clusters.ts";
 
 const [large, small] = ["x".repeat(20_000), "x".repeat(10_000)];
 

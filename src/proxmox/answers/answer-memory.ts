@@ -1,6 +1,6 @@
+import { Fault } from "../errors/proxmox-error.ts";
+import type { Wait } from "../errors/transport-errors.ts";
 import { type AnswerWeight, mostKeys, weightOf } from "./answer-weight.ts";
-import { Fault } from "./errors/proxmox-error.ts";
-import type { Wait } from "./errors/transport-errors.ts";
 
 /** The setting that {@link AnswerMemory} is made with, for messages. */
 const setting = "MCP_ANSWER_MEMORY_MIB";

@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test";
 import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
-import { AnswerMemory, type Timing, UsedAnswers } from "../../src/proxmox/answer-memory.ts";
-import { AnswerWeight } from "../../src/proxmox/answer-weight.ts";
-import { ProxmoxClient } from "../../src/proxmox/client.ts";
-import type { ProxmoxRequest } from "../../src/proxmox/request.ts";
-import type { Requester } from "../../src/proxmox/requester.ts";
-import { createDemo } from "../../src/simulator/index.ts";
-import { until } from "../support/listening.ts";
-import { type RawServer, replyData, startRawServer } from "../support/raw-server.ts";
-import { clusterAt } from "./clusters.ts";
+import { ApiLibrary } from "../../../src/apidoc/cache/schema-cache.ts";
+import { AnswerMemory, type Timing, UsedAnswers } from "../../../src/proxmox/answers/answer-memory.ts";
+import { AnswerWeight } from "../../../src/proxmox/answers/answer-weight.ts";
+import { ProxmoxClient } from "../../../src/proxmox/client.ts";
+import type { ProxmoxRequest } from "../../../src/proxmox/request.ts";
+import type { Requester } from "../../../src/proxmox/requester.ts";
+import { createDemo } from "../../../src/simulator/index.ts";
+import { until } from "../../support/listening.ts";
+import { type RawServer, replyData, startRawServer } from "../../support/raw-server.ts";
+import { clusterAt } from "../clusters.ts";
 
 const kib = 1024;
 

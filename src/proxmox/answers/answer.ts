@@ -1,8 +1,8 @@
-import type { Redactor } from "../redact/redactor.ts";
-import { type Asker, explain, refusalInData } from "./errors/classify-error.ts";
-import type { Attempted, Problem } from "./errors/proxmox-error.ts";
-import { Fault } from "./errors/proxmox-error.ts";
-import type { Reply } from "./message.ts";
+import type { Redactor } from "../../redact/redactor.ts";
+import { type Asker, explain, refusalInData } from "../errors/classify-error.ts";
+import type { Attempted, Problem } from "../errors/proxmox-error.ts";
+import { Fault } from "../errors/proxmox-error.ts";
+import type { Reply } from "../message.ts";
 
 /** What Proxmox answered: its envelope, taken apart. */
 export interface ProxmoxAnswer {

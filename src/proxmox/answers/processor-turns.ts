@@ -1,5 +1,5 @@
+import type { Wait } from "../errors/transport-errors.ts";
 import type { AnswerLease } from "./answer-memory.ts";
-import type { Wait } from "./errors/transport-errors.ts";
 
 /**
  * From this weight on an answer is processed in a turn, in bytes: JSON of 16 KiB, which takes about a millisecond to
