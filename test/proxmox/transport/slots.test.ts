@@ -192,10 +192,10 @@ test("each endpoint has slots of its own", async () => {
 test("a read that found its first endpoint busy and was answered by the next one tells of no failure", async () => {
   await using first = await startHeld();
   await using second = await startRawServer(replyData("second"));
-  const client = new ProxmoxClient(clusterAt([first.url, second.url]), { ...small, patienceMs: 100 });
+  const client = new ProxmoxClient(clusterAt([first.url, second.url]), { ...small, patienceMs: 30_000 });
   ask(client, ada, 3);
   await until(() => first.held().length === 3);
-  const answer = await client.request({ ...read("late"), timeoutMs: 20_000 }, ada);
+  const answer = await client.request({ ...read("late"), timeoutMs: 4_000 }, ada);
   expect(answer).toMatchObject({ data: "second", endpoint: second.url });
   expect(answer).not.toHaveProperty("detour");
 });
