@@ -2,7 +2,7 @@ import { type AnswerLease, unlimitedBytes } from "../answers/answer-memory.ts";
 import { AnswerWeight } from "../answers/answer-weight.ts";
 import { Fault } from "../errors/proxmox-error.ts";
 import type { Progress } from "../errors/transport-errors.ts";
-import type { FailoverTimer } from "./failover.ts";
+import type { FailoverTimer } from "./failover/failover.ts";
 
 /** How a body is read. */
 export interface Reading {
