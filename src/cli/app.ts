@@ -23,7 +23,7 @@ import { CallLimits } from "../policy/callers/limits.ts";
 import { revocation } from "../policy/callers/revocation.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { idlePatterns } from "../policy/warnings.ts";
-import { AnswerMemory } from "../proxmox/answer-memory.ts";
+import { AnswerMemory } from "../proxmox/memory/answer-memory.ts";
 import { warmUp } from "../proxmox/transport/warm-up.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import { Seal } from "../signer.ts";

@@ -13,7 +13,7 @@ import { noCodeDisplay } from "../policy/consent/code-display.ts";
 import { Consents } from "../policy/consent/consents.ts";
 import { type Guard, guard } from "../policy/guard.ts";
 import type { GuardOptions } from "../policy/guarded-request.ts";
-import { AnswerMemory, clusterShareOf } from "../proxmox/answer-memory.ts";
+import { AnswerMemory, clusterShareOf } from "../proxmox/memory/answer-memory.ts";
 import type { Redactor } from "../redact/redactor.ts";
 import type { Invocation } from "./run-command.ts";
 

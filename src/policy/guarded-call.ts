@@ -1,8 +1,8 @@
 import type { Known } from "../apidoc/cache/schema-cache.ts";
 import { ClusterChoiceError, type ClusterState } from "../clusters.ts";
 import type { Access } from "../config/types.ts";
-import { UsedAnswers } from "../proxmox/answer-memory.ts";
 import { ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
+import { UsedAnswers } from "../proxmox/memory/used-answers.ts";
 import { type ApiPath, formatPath } from "../proxmox/path.ts";
 import type { ProxmoxRequest, UsedAnswer } from "../proxmox/request.ts";
 import type { Requester } from "../proxmox/requester.ts";

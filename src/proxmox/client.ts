@@ -1,11 +1,11 @@
 import type { ClusterConfig } from "../config/types.ts";
 import { Redactor } from "../redact/redactor.ts";
 import { type ProxmoxAnswer, readAnswer } from "./answer.ts";
-import { type AnswerLease, AnswerMemory } from "./answer-memory.ts";
 import type { Asker } from "./errors/classify-error.ts";
 import { nodeOf } from "./errors/error-messages.ts";
 import { type Attempted, Fault, ProxmoxError } from "./errors/proxmox-error.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./errors/transport-errors.ts";
+import { type AnswerLease, AnswerMemory } from "./memory/answer-memory.ts";
 import { invalid, type Message, type Reply, writeMessage } from "./message.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
 import type { ProxmoxRequest, Sender, UsedAnswer } from "./request.ts";

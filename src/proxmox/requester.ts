@@ -1,4 +1,4 @@
-import type { UsedAnswers } from "./answer-memory.ts";
+import type { UsedAnswers } from "./memory/used-answers.ts";
 
 /** On whose behalf requests are sent. */
 export interface Requester {

@@ -6,7 +6,7 @@ import { noAudit } from "../../src/policy/audit/audit.ts";
 import { CallLimits } from "../../src/policy/callers/limits.ts";
 import { noCodeDisplay } from "../../src/policy/consent/code-display.ts";
 import { Consents } from "../../src/policy/consent/consents.ts";
-import { AnswerMemory } from "../../src/proxmox/answer-memory.ts";
+import { AnswerMemory } from "../../src/proxmox/memory/answer-memory.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
 
 test("a configuration that is read anew keeps what was sent to its clusters, for a write may be under way", () => {

@@ -1,7 +1,7 @@
-import { type AnswerLease, unlimitedBytes } from "../answer-memory.ts";
-import { AnswerWeight } from "../answer-weight.ts";
 import { Fault } from "../errors/proxmox-error.ts";
 import type { Progress } from "../errors/transport-errors.ts";
+import { type AnswerLease, unlimitedBytes } from "../memory/answer-memory.ts";
+import { AnswerWeight } from "../memory/answer-weight.ts";
 import type { FailoverTimer } from "./failover.ts";
 
 /** How a body is read. */

@@ -1,8 +1,8 @@
 import type { ClusterConfig, ProxyConfig } from "../../config/types.ts";
 import type { Redactor } from "../../redact/redactor.ts";
-import type { AnswerLease } from "../answer-memory.ts";
 import { Fault } from "../errors/proxmox-error.ts";
 import { lostAnswer, type Progress, unexpected } from "../errors/transport-errors.ts";
+import type { AnswerLease } from "../memory/answer-memory.ts";
 import { headersOf, type Message, type Reply } from "../message.ts";
 import type { Requester } from "../requester.ts";
 import type { Certificate } from "../tls/certificate.ts";

@@ -1,6 +1,6 @@
+import { Fault } from "../errors/proxmox-error.ts";
+import type { Wait } from "../errors/transport-errors.ts";
 import { type AnswerWeight, mostKeys, weightOf } from "./answer-weight.ts";
-import { Fault } from "./errors/proxmox-error.ts";
-import type { Wait } from "./errors/transport-errors.ts";
 
 /** The setting that {@link AnswerMemory} is made with, for messages. */
 const setting = "MCP_ANSWER_MEMORY_MIB";
@@ -405,28 +405,5 @@ export class AnswerLease {
   #collect(): void {
     Bun.gc(true);
     this.#memory.giveBack(this);
-  }
-}
-
-/** The answers that a call uses. Their memory is free when the call drops them, and at its end at the latest. */
-export class UsedAnswers implements Disposable {
-  readonly #leases = new Set<AnswerLease>();
-  #isOver = false;
-
-  /** Uses an answer. Returns what drops it. */
-  use(lease: AnswerLease): () => void {
-    // Such as a read that a call began and did not wait for.
-    if (this.#isOver) return () => undefined;
-    lease.use();
-    this.#leases.add(lease);
-    return () => {
-      if (this.#leases.delete(lease)) lease.drop();
-    };
-  }
-
-  [Symbol.dispose](): void {
-    this.#isOver = true;
-    for (const lease of this.#leases) lease.drop();
-    this.#leases.clear();
   }
 }
