@@ -12,7 +12,7 @@ import type { ProxmoxRequest, Sender, UsedAnswer } from "./request.ts";
 import { ownRequests, type Requester } from "./requester.ts";
 import type { Endpoint, Passage } from "./transport/endpoint.ts";
 import { Endpoints, type Way } from "./transport/endpoints.ts";
-import type { FailoverTimer } from "./transport/failover.ts";
+import type { FailoverTimer } from "./transport/failover/failover.ts";
 import { SharedReads } from "./transport/request-coalescing.ts";
 import type { SlotLimits } from "./transport/slots.ts";
 import { type LookUpOptions, recover } from "./write-recovery/recover.ts";

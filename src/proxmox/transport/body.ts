@@ -2,7 +2,7 @@ import { Fault } from "../errors/proxmox-error.ts";
 import type { Progress } from "../errors/transport-errors.ts";
 import { type AnswerLease, unlimitedBytes } from "../memory/answer-memory.ts";
 import { AnswerWeight } from "../memory/answer-weight.ts";
-import type { FailoverTimer } from "./failover.ts";
+import type { FailoverTimer } from "./failover/failover.ts";
 
 /** How a body is read. */
 export interface Reading {

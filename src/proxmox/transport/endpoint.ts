@@ -13,7 +13,7 @@ import { type Reading, readBody } from "./body.ts";
 import { unlessDeaf } from "./connect-timeout.ts";
 import { codeOf, type Destination, openConnection, readCertificate, unreachable } from "./connection.ts";
 import { exchange } from "./exchange.ts";
-import type { FailoverTimer } from "./failover.ts";
+import type { FailoverTimer } from "./failover/failover.ts";
 import { FairSlots, type SlotLimits } from "./slots.ts";
 import type { UpstreamWork } from "./upstream-work.ts";
 

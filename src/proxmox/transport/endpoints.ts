@@ -5,9 +5,9 @@ import { type Message, type Reply, writeMessage } from "../message.ts";
 import { ownRequests } from "../requester.ts";
 import { until } from "./abortable.ts";
 import { Endpoint, type EndpointOptions, type Passage } from "./endpoint.ts";
-import { allFailed, EndpointOrder, type FailoverTimer, firstAnswer, isEndpointFault } from "./failover.ts";
-import { type Tried, wordDetour } from "./failover-note.ts";
-import { EndpointNodes } from "./node-map.ts";
+import { allFailed, EndpointOrder, type FailoverTimer, firstAnswer, isEndpointFault } from "./failover/failover.ts";
+import { type Tried, wordDetour } from "./failover/failover-note.ts";
+import { EndpointNodes } from "./failover/node-map.ts";
 
 /** How the endpoints of a cluster are talked to, with every default filled in. */
 export interface EndpointsOptions extends EndpointOptions {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { ProxmoxClient } from "../../../src/proxmox/client.ts";
 import { Endpoint } from "../../../src/proxmox/transport/endpoint.ts";
-import { EndpointOrder } from "../../../src/proxmox/transport/failover.ts";
+import { EndpointOrder } from "../../../src/proxmox/transport/failover/failover.ts";
 import { Redactor } from "../../../src/redact/redactor.ts";
 import {
   closedPort,

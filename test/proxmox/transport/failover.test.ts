@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TlsMode } from "../../../src/config/types.ts";
 import { ProxmoxClient } from "../../../src/proxmox/client.ts";
-import { firstAnswer } from "../../../src/proxmox/transport/failover.ts";
+import { firstAnswer } from "../../../src/proxmox/transport/failover/failover.ts";
 import { type Authority, daysFromNow, type Identity, makeAuthority, makeIdentity } from "../../support/pki.ts";
 import {
   type Behaviour,

@@ -1,6 +1,6 @@
-import { Cancellation } from "../cancellation.ts";
-import { Fault, type Sent } from "../errors/proxmox-error.ts";
-import { invalid } from "../message.ts";
+import { Cancellation } from "../../cancellation.ts";
+import { Fault, type Sent } from "../../errors/proxmox-error.ts";
+import { invalid } from "../../message.ts";
 
 /** The endpoints of one cluster, in the order in which they are worth asking. */
 export class EndpointOrder<Endpoint> {

@@ -1,5 +1,5 @@
-import { bare } from "../../config/server/host.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { bare } from "../../../config/server/host.ts";
+import type { Endpoint } from "../endpoint.ts";
 
 /** A row of `GET /cluster/status`, as far as it tells where a node is. */
 interface NodeRow {

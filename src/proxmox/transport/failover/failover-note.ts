@@ -1,5 +1,5 @@
-import type { Fault, ProxmoxErrorKind } from "../errors/proxmox-error.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Fault, ProxmoxErrorKind } from "../../errors/proxmox-error.ts";
+import type { Endpoint } from "../endpoint.ts";
 import type { EndpointNodes } from "./node-map.ts";
 
 /** The endpoints that a request was given to, in this order, each with what it failed with, if it did. */
