@@ -4,7 +4,7 @@ import { ProxmoxClient, type ProxmoxClientOptions } from "./proxmox/client.ts";
 import { isUnread, ProxmoxError } from "./proxmox/errors/proxmox-error.ts";
 import type { Sender } from "./proxmox/request.ts";
 import type { Requester } from "./proxmox/requester.ts";
-import { until } from "./proxmox/transport/abortable.ts";
+import { abortable } from "./proxmox/transport/abortable.ts";
 
 /** A request named no cluster where several exist, or one that does not exist. The message lists those that do. */
 export class ClusterChoiceError extends Error {
@@ -96,7 +96,7 @@ export class ClusterManager {
       this.#states.set(key, state);
     }
     // The look belongs to all of them: one asker's abort ends the waiting, not the look.
-    return await until(signal, state);
+    return await abortable(signal, state);
   }
 
   /** Closes idle connections to all clusters. */

@@ -11,7 +11,7 @@ const oldKeyMs = 10 * 60_000;
  * Values that this server hands out, gets back and must recognize as its own: signed (HMAC-SHA256), not hidden. They
  * are valid over restarts and on replicas with the same configuration, since the key comes from there.
  */
-export class Seal {
+export class Signer {
   #key: Buffer;
   #old: { readonly key: Buffer; readonly until: number } | undefined;
 
@@ -37,7 +37,7 @@ export class Seal {
   }
 
   /**
-   * The value of a text that {@link Seal.close} made with the same purpose and binding, letter for letter; `undefined`
+   * The value of a text that {@link Signer.close} made with the same purpose and binding, letter for letter; `undefined`
    * for any other. Signatures are compared as text: base64 has many spellings of the same bytes, and who remembers a
    * text as used up must not be shown another one that opens as well.
    */

@@ -1,4 +1,4 @@
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import { Secret } from "../../src/config/secret.ts";
 import type { ClusterConfig } from "../../src/config/types.ts";
@@ -48,7 +48,7 @@ async function askFleet(): Promise<{ bytes: number; requests: number }> {
   }));
   const consents = new Consents(noCodeDisplay);
   const limits = new CallLimits(() => config);
-  const open = guard({ clusters: manager, config, library: new ApiLibrary(), consents, audit: noAudit, limits });
+  const open = guard({ clusters: manager, config, library: new SchemaCache(), consents, audit: noAudit, limits });
   const proxmox = open({ caller: local, client: "bench", prompt: "none" });
   const text = await getClusterResources.call(
     { type: "vm", limit: 500 },

@@ -1,4 +1,4 @@
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import type { Proxmox } from "../../src/policy/guarded-request.ts";
@@ -14,7 +14,7 @@ import { serveAnnounced } from "./serve.ts";
 
 const { config, fetchOf } = embeddedDemo();
 const clusters = new ClusterManager(config.clusters, (name) => ({ fetch: fetchOf(name) }));
-const library = new ApiLibrary();
+const library = new SchemaCache();
 const unguarded: Proxmox = {
   names: clusters.names,
   writes: true,

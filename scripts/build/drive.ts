@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 
 /** How long a program may take to answer `--version`, and to listen, in milliseconds: a hundred times what it needs. */
-const mostMs = 10_000;
+const maxMs = 10_000;
 
 /** A `serve --demo` on a free port. */
 export interface Demo extends AsyncDisposable {
@@ -39,7 +39,7 @@ export async function startDemo(binary: string, cwd: string): Promise<Demo> {
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
-    timeout: mostMs,
+    timeout: maxMs,
   });
   // Read by hand: leaving a loop over it would close the pipe that the program goes on writing to.
   const stderr = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
@@ -59,7 +59,7 @@ export async function startDemo(binary: string, cwd: string): Promise<Demo> {
 }
 
 async function run(...command: string[]): Promise<string> {
-  const child = Bun.spawn(command, { cwd: tmpdir(), env: {}, stdin: "ignore", stderr: "pipe", timeout: mostMs });
+  const child = Bun.spawn(command, { cwd: tmpdir(), env: {}, stdin: "ignore", stderr: "pipe", timeout: maxMs });
   const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}: ${stderr}`);
   return stdout.trim();

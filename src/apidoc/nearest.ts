@@ -5,12 +5,12 @@ import type { ApiPath } from "../proxmox/path.ts";
 const [surplus, missing] = [0.9, 0.5];
 
 /** The longest path that is compared, in segments, and the longest segment, in characters; no endpoint is near a longer one. */
-const [mostSegments, mostCharacters] = [20, 64];
+const [maxSegments, maxCharacters] = [20, 64];
 
 /** The templates that a path comes nearest to, best first; none that share less than half of it. */
 export function nearestTemplates(given: ApiPath, templates: readonly string[], limit: number): readonly string[] {
-  if (given.length > mostSegments) return [];
-  const path = given.map((segment) => segment.slice(0, mostCharacters));
+  if (given.length > maxSegments) return [];
+  const path = given.map((segment) => segment.slice(0, maxCharacters));
   return templates
     .map((template) => ({ template, far: farness(path, template.split("/").slice(1)) }))
     .filter(({ far }) => far <= path.length / 2)

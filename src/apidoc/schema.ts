@@ -21,19 +21,19 @@ export interface EndpointName {
 const allMethods: readonly Method[] = ["GET", "POST", "PUT", "DELETE"];
 
 /** The most paths of a schema: Proxmox has 435 to 443. */
-const mostPaths = 2000;
+const maxPaths = 2000;
 
 /** The longest description of one method, in characters of JSON: Proxmox's longest has 67,000. */
-const mostText = 400_000;
+const maxText = 400_000;
 
 /** The most characters of all descriptions: Proxmox's have 1.2 million, and they stay in memory. */
-const mostTexts = 4_000_000;
+const maxTexts = 4_000_000;
 
 /** A path as all of Proxmox's are, at most 8 segments of 54 characters: one with a line end could write lines of an answer. */
 const usable = /^\/[\x21-\x7e]{0,300}$/;
 
 /** The most segments of a path. */
-const mostSegments = 20;
+const maxSegments = 20;
 
 /** Each method's description as JSON. Most are the same in every version, and a text is kept once. */
 type Texts = ReadonlyMap<string, Readonly<Partial<Record<Method, string>>>>;
@@ -118,11 +118,11 @@ export async function readSchema(
 function isExcessive(texts: Texts): boolean {
   const lengths = [...texts.values()].flatMap((methods) => Object.values<string>(methods).map(({ length }) => length));
   const total = lengths.reduce((sum, length) => sum + length, 0);
-  return texts.size > mostPaths || total > mostTexts || lengths.some((length) => length > mostText);
+  return texts.size > maxPaths || total > maxTexts || lengths.some((length) => length > maxText);
 }
 
 function isUsable(path: unknown): path is string {
-  return typeof path === "string" && usable.test(path) && path.split("/").length <= mostSegments;
+  return typeof path === "string" && usable.test(path) && path.split("/").length <= maxSegments;
 }
 
 function parse(json: string): unknown {

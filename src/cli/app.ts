@@ -1,4 +1,4 @@
-import { ApiLibrary } from "../apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../apidoc/cache/schema-cache.ts";
 import { loadAnswerMemory } from "../config/answer-memory.ts";
 import { environment } from "../config/environment.ts";
 import { ConfigError } from "../config/error.ts";
@@ -26,7 +26,7 @@ import { idlePatterns } from "../policy/warnings.ts";
 import { AnswerMemory } from "../proxmox/answers/answer-memory.ts";
 import { warmUp } from "../proxmox/transport/warm-up.ts";
 import type { Redactor } from "../redact/redactor.ts";
-import { Seal } from "../signer.ts";
+import { Signer } from "../signer.ts";
 import { tools } from "../tools/catalog/index.ts";
 import { version } from "../version.ts";
 import type { Invocation } from "./run-command.ts";
@@ -44,7 +44,7 @@ export interface Setup {
   readonly knows: (caller: Caller) => boolean;
   readonly calls: RunningCalls;
   readonly limits: CallLimits;
-  readonly seal: Seal;
+  readonly seal: Signer;
   readonly log: Log;
   /**
    * Opens the control socket, over which `consents` and `status` ask this server. Where that is not possible a warning
@@ -78,11 +78,11 @@ export async function setUp({
   stderr,
 }: Pick<Invocation, "flags" | "redactor" | "stderr">): Promise<Setup> {
   const log = createLog(loadLogConfig({ flags, env: environment() }), redactor, stderr);
-  const library = new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
+  const library = new SchemaCache({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) });
   const answerMemory = new AnswerMemory(loadAnswerMemory({ flags, env: environment() }));
   const source = await loadSource(flags, redactor);
   warmUp(environment());
-  const seal = new Seal(source.config);
+  const seal = new Signer(source.config);
   let control: ControlSocket | undefined;
   const consents = new Consents(codeDisplay(() => control !== undefined, log, stderrTerminal(stderr)));
   redactor.followCodes(() => consents.codes());

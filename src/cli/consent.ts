@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import { type Call, ConsentNeeded, type Question, type Reply } from "../policy/call.ts";
+import { type Call, ConsentNeeded, type HumanReply, type Question } from "../policy/call.ts";
 import { local } from "../policy/callers/caller.ts";
 import { howToAgree, planLines } from "../policy/consent/question-text.ts";
 import type { Guard } from "../policy/guard.ts";
@@ -43,7 +43,7 @@ export async function askInTerminal<T>(
 async function answer(
   { id, plan }: Question,
   { given, redactor, write }: TerminalOptions,
-): Promise<Omit<Reply, "state">> {
+): Promise<Omit<HumanReply, "state">> {
   const text = planLines(plan).join("\n");
   const isClick = plan.words.length === 0;
   if (given === undefined && !process.stdin.isTTY) {

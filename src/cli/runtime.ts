@@ -1,4 +1,4 @@
-import { ApiLibrary } from "../apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../apidoc/cache/schema-cache.ts";
 import { ClusterManager } from "../clusters.ts";
 import { loadAnswerMemory } from "../config/answer-memory.ts";
 import { loadConfig } from "../config/clusters/load.ts";
@@ -97,7 +97,7 @@ export async function openQuietly({
     redactor,
     answerMemory: new AnswerMemory(loadAnswerMemory({ flags, env: environment() })),
     limits: new CallLimits(() => source.config),
-    library: new ApiLibrary({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) }),
+    library: new SchemaCache({ folder: loadCacheFolder({ flags, env: environment() }, process.cwd()) }),
     consents: new Consents(noCodeDisplay),
     audit: source.config.auditLog === undefined ? noAudit : await openAudit(source.config.auditLog, redactor, stderr),
   });

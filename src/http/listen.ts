@@ -7,13 +7,13 @@ import type { ServerFactory } from "../mcp/server.ts";
 import type { Caller } from "../policy/callers/caller.ts";
 import type { CallLimits, Exceeded } from "../policy/callers/limits.ts";
 import type { Redactor } from "../redact/redactor.ts";
-import type { Seal } from "../signer.ts";
+import type { Signer } from "../signer.ts";
 import { within } from "../within.ts";
 import { loadCertificate, onNewCertificate, type TlsPair } from "./certificate.ts";
 import { watchDescriptors } from "./descriptor-watch.ts";
 import { redacted, refuse } from "./error-response.ts";
 import { authenticator } from "./gates/authenticate.ts";
-import { bodySizeGate, mostBodyBytes, readJson } from "./gates/body.ts";
+import { bodySizeGate, maxBodyBytes, readJson } from "./gates/body.ts";
 import { firstRefusal } from "./gates/gate.ts";
 import { hostGate } from "./gates/host.ts";
 import { originGate, preflight, withCors } from "./gates/origin.ts";
@@ -32,7 +32,7 @@ export interface Served {
   readonly calls: Pick<RunningCalls, "settled">;
   readonly limits: CallLimits;
   /** Signs session ids. */
-  readonly seal: Seal;
+  readonly seal: Signer;
   readonly log: Log;
   /** What the text of every refusal passes. */
   readonly redactor: Redactor;
@@ -127,7 +127,7 @@ export function listen(
       hostname: config.host,
       port,
       // Beyond this Bun answers 413 itself; up to there our own gate says how much is taken.
-      maxRequestBodySize: 2 * mostBodyBytes,
+      maxRequestBodySize: 2 * maxBodyBytes,
       ...(tls !== undefined && { tls: { cert: tls.cert, key: tls.key } }),
       async fetch(request, server) {
         // A Host header that is none, or missing, leaves no URL; its gate refuses it.

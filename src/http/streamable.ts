@@ -20,7 +20,7 @@ import { Subscriptions } from "./sessions/subscriptions.ts";
 /** Limits of Streamable HTTP. */
 export interface StreamableOptions extends SessionOptions {
   /** Open `subscriptions/listen` streams of 2026-07-28 at most; one more is refused. Default 256. */
-  readonly mostSubscriptions?: number;
+  readonly maxSubscriptions?: number;
 }
 
 /** Counts the messages of a batch beyond the first, which its POST counted. Returns the response that refuses all. */
@@ -53,12 +53,12 @@ export function streamableEndpoint(
   createServer: ServerFactory,
   log: Log,
   ids: SessionIds,
-  { mostSubscriptions = 256, ...options }: StreamableOptions = {},
+  { maxSubscriptions = 256, ...options }: StreamableOptions = {},
 ): StreamableEndpoint {
   const onerror = (error: Error) => log.debug(`/mcp: ${fixedPart(error)}`);
   const sessionless = createMcpHandler(({ authInfo }) => createServer(callerOf(authInfo)), { keepAliveMs, onerror });
   const sessions = sessionEndpoint(createServer, log, ids, options);
-  const subscriptions = new Subscriptions(mostSubscriptions, options.share);
+  const subscriptions = new Subscriptions(maxSubscriptions, options.share);
   let isRefusing = false;
 
   return {

@@ -1,6 +1,6 @@
 import { type InputRequiredResult, inputRequired, type ServerContext } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import type { ConsentNeeded, Reply } from "../policy/call.ts";
+import type { ConsentNeeded, HumanReply } from "../policy/call.ts";
 import { consentMs } from "../policy/consent/question.ts";
 import { formText } from "../policy/consent/question-text.ts";
 import type { Redactor } from "../redact/redactor.ts";
@@ -38,7 +38,7 @@ export function askInResult(needed: ConsentNeeded, redactor: Redactor): InputReq
  * The answer to a question in an earlier result (2026-07-28). A client can also send answers without a question: an
  * answer counts only with the state of its question, which the policy verifies.
  */
-export function replyInRequest({ inputResponses, requestState }: ServerContext["mcpReq"]): Reply | undefined {
+export function replyInRequest({ inputResponses, requestState }: ServerContext["mcpReq"]): HumanReply | undefined {
   const state = requestState();
   if (typeof state !== "string" || inputResponses?.[key] === undefined) return undefined;
   return toReply(state, inputResponses[key]);
@@ -53,7 +53,7 @@ export async function askByRequest(
   needed: ConsentNeeded,
   { send, signal }: Pick<ServerContext["mcpReq"], "send" | "signal">,
   redactor: Redactor,
-): Promise<Reply> {
+): Promise<HumanReply> {
   try {
     const params = { mode: "form" as const, ...formOf(needed, redactor) };
     const result = await send({ method: "elicitation/create", params }, { timeout: consentMs, signal });
@@ -64,7 +64,7 @@ export async function askByRequest(
   }
 }
 
-function toReply(state: string, given: unknown): Reply {
+function toReply(state: string, given: unknown): HumanReply {
   const { data } = answer.safeParse(given);
   return { state, action: data?.action ?? "cancel", confirm: data?.content?.confirm };
 }

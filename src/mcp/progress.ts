@@ -4,7 +4,7 @@ import { plain } from "../sanitize.ts";
 import type { ToolContext } from "../tools/tool.ts";
 
 /** Lines of logs may be long, and a client shows one line. */
-const mostCharacters = 300;
+const maxCharacters = 300;
 
 /**
  * Progress for a client that gave a token with its request. The notification belongs to the request, so it travels on
@@ -22,7 +22,7 @@ export function progressOf(
     progress(text) {
       if (signal.aborted) return;
       progress += 1;
-      const message = plain(redactor.outgoing(text)).slice(0, mostCharacters).toWellFormed();
+      const message = plain(redactor.outgoing(text)).slice(0, maxCharacters).toWellFormed();
       // A client that is gone needs no news; the call finds that out by itself.
       notify({ method: "notifications/progress", params: { progressToken, progress, message } }).catch(() => undefined);
     },

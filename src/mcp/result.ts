@@ -1,7 +1,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import type { Redactor } from "../redact/redactor.ts";
 import { plain } from "../sanitize.ts";
-import { cutText, mostCharacters, mostNotes } from "../tools/output/output-budget.ts";
+import { cutText, maxCharacters, maxNotes } from "../tools/output/output-budget.ts";
 
 /** A tool's answer as MCP wants it. Text only: Claude Code shows `structuredContent` instead of text when both come. */
 export function answer(text: string, redactor: Redactor): CallToolResult {
@@ -19,7 +19,7 @@ function prepared(text: string, redactor: Redactor): string {
 }
 
 function cut(text: string): string {
-  if (text.length <= mostCharacters + mostNotes) return text;
-  const note = `\n[Cut here: ${text.length} characters in all, at most ${mostCharacters} are given. Ask for less: a narrower path, type or search.]`;
-  return cutText(text, mostCharacters - note.length) + note;
+  if (text.length <= maxCharacters + maxNotes) return text;
+  const note = `\n[Cut here: ${text.length} characters in all, at most ${maxCharacters} are given. Ask for less: a narrower path, type or search.]`;
+  return cutText(text, maxCharacters - note.length) + note;
 }

@@ -1,7 +1,7 @@
 import { isJSONRPCNotification, isJSONRPCResponse, type RequestId, type Transport } from "@modelcontextprotocol/server";
 
 /** Ids longer than this are not quoted, in characters of JSON. */
-const longestQuoted = 64;
+const maxQuotedLength = 64;
 
 /**
  * The requests of a connection or session that are not answered yet. The SDK keeps them by id and takes a second one of
@@ -79,7 +79,7 @@ function idsOf(message: unknown): readonly RequestId[] {
 /** Half of an id is never shown: it could be half of a secret, which the redactor would not recognize. */
 function quoted(id: RequestId): string {
   const json = JSON.stringify(id);
-  return json.length > longestQuoted ? `an id of ${json.length} characters` : `id ${json}`;
+  return json.length > maxQuotedLength ? `an id of ${json.length} characters` : `id ${json}`;
 }
 
 function refusalText(problem: string): string {

@@ -1,7 +1,7 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from "@modelcontextprotocol/server";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/server/validators/ajv";
 import type { Log } from "../log.ts";
-import { ConsentNeeded, type Reply } from "../policy/call.ts";
+import { ConsentNeeded, type HumanReply } from "../policy/call.ts";
 import type { Caller } from "../policy/callers/caller.ts";
 import type { CallLimits } from "../policy/callers/limits.ts";
 import type { Guard } from "../policy/guard.ts";
@@ -16,7 +16,7 @@ import { askByRequest, askInResult, replyInRequest } from "./elicitation.ts";
 import { progressOf } from "./progress.ts";
 import { answer, failure } from "./result.ts";
 import type { RunningCalls } from "./running-calls.ts";
-import { Offers } from "./tool-listing.ts";
+import { ToolListing } from "./tool-listing.ts";
 import { WaitingCalls } from "./waiting-calls.ts";
 
 /** Makes a fresh MCP server for a caller's connection, session or single request; all serve the same tools. */
@@ -42,7 +42,7 @@ const jsonSchemaValidator = new AjvJsonSchemaValidator();
 /** Prepares what is the same for all servers, tools/list above all, and returns their factory. */
 export function serverFactory({ tools, guard, limits, calls, version, log, redactor }: ServerOptions): ServerFactory {
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
-  const offers = new Offers(tools);
+  const offers = new ToolListing(tools);
   const waiting = new WaitingCalls();
   return (caller) => {
     const listing = () => offers.of(guard()({ caller, client: "", prompt: "none" }));
@@ -67,7 +67,7 @@ export function serverFactory({ tools, guard, limits, calls, version, log, redac
       const prompt = hasForms ? "form" : "none";
       const consent = givenConsent(params.arguments);
       return await calls.run(caller, mcpReq.signal, async ({ signal, stopping, use }) => {
-        const attempt = async (reply: Reply | undefined) => {
+        const attempt = async (reply: HumanReply | undefined) => {
           const run = async () => {
             using proxmox = guard()({ caller, client, prompt, reply, consent, use });
             const context = { proxmox, signal, stopping, ...progressOf(mcpReq, signal, redactor) };

@@ -14,10 +14,10 @@ type ListedTool = Pick<Tool, "name" | "title" | "description"> & {
 };
 
 /** Offers kept; callers that see the same clusters share one, so that these are few. */
-const mostOffers = 32;
+const maxOffers = 32;
 
 /** Offers by what a caller sees. Each is made once: it takes 1 ms or more. */
-export class Offers {
+export class ToolListing {
   readonly #tools: readonly Tool[];
   readonly #offers = new Map<string, Offer>();
 
@@ -35,7 +35,7 @@ export class Offers {
       names,
     );
     const [oldest] = this.#offers.keys();
-    if (this.#offers.size >= mostOffers && oldest !== undefined) this.#offers.delete(oldest);
+    if (this.#offers.size >= maxOffers && oldest !== undefined) this.#offers.delete(oldest);
     this.#offers.set(key, offer);
     return offer;
   }

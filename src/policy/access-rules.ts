@@ -4,7 +4,7 @@ import type { Classified } from "./endpoint-classes/classify.ts";
 import { covers } from "./pattern.ts";
 
 /** The effective policy for a request: the cluster's, limited by the caller's access, and where both are set. */
-export interface Law {
+export interface EffectivePolicy {
   /** The lower of the cluster's level and the caller's. */
   readonly access: Access;
   readonly policy: PolicyConfig;
@@ -15,7 +15,7 @@ export interface Law {
 }
 
 /** Why a request is refused. */
-export interface Verdict {
+export interface Denial {
   readonly rule: string;
   /** A sentence or two that name the setting and its file. */
   readonly reason: string;
@@ -25,7 +25,11 @@ export interface Verdict {
  * Checks a request against the settings, before consent; `undefined` when they allow it. In the order in which an
  * operator thinks: what is never possible, what the level excludes, what is denied, what an allow list leaves out.
  */
-export function judge(law: Law, { method, path }: ProxmoxRequest, classified: Classified): Verdict | undefined {
+export function judge(
+  law: EffectivePolicy,
+  { method, path }: ProxmoxRequest,
+  classified: Classified,
+): Denial | undefined {
   const { access, policy, accessSetting, place } = law;
   if (classified.class === "refused") {
     return {

@@ -14,7 +14,7 @@ export interface Call {
   readonly client: string;
   readonly prompt: Prompt;
   /** What came back for a question that an earlier turn of this call put. */
-  readonly reply?: Reply | undefined;
+  readonly reply?: HumanReply | undefined;
   /** The `consent` argument: a code that a human read, or the value of a two-step answer. */
   readonly consent?: string | undefined;
   /**
@@ -25,7 +25,7 @@ export interface Call {
 }
 
 /** An answer to a question, and the state that went with it. Both come through the client and prove nothing by themselves. */
-export interface Reply {
+export interface HumanReply {
   readonly state: string;
   /** `accept`, `decline`, `cancel`; anything else counts as no answer. */
   readonly action: string;

@@ -1,4 +1,4 @@
-import type { Known } from "../apidoc/cache/schema-cache.ts";
+import type { SchemaLookup } from "../apidoc/cache/schema-cache.ts";
 import { signature } from "../apidoc/describe/signature.ts";
 import { wordNearest } from "../apidoc/nearest-hint.ts";
 import type { ApiSchema } from "../apidoc/schema.ts";
@@ -69,7 +69,7 @@ async function inTime(
   { config, schema }: DescribedCluster,
   { method, signal, timeoutMs = config.timeoutMs }: ProxmoxRequest,
   options?: { readonly recent: boolean },
-): Promise<Known | undefined> {
+): Promise<SchemaLookup | undefined> {
   const patience = AbortSignal.timeout(Math.min(patienceMs[method === "GET" ? "read" : "write"], timeoutMs));
   const either = signal === undefined ? patience : AbortSignal.any([signal, patience]);
   try {
@@ -80,7 +80,7 @@ async function inTime(
   }
 }
 
-function whyUnchecked(cluster: string, known: Known | undefined): string {
+function whyUnchecked(cluster: string, known: SchemaLookup | undefined): string {
   return known?.reason === undefined
     ? `sent unchecked: the API schema of ${cluster} is still loading`
     : `sent unchecked: ${cluster} does not serve its API schema (${known.reason})`;

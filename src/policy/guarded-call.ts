@@ -1,4 +1,4 @@
-import type { Known } from "../apidoc/cache/schema-cache.ts";
+import type { SchemaLookup } from "../apidoc/cache/schema-cache.ts";
 import { ClusterChoiceError, type ClusterState } from "../clusters.ts";
 import type { Access } from "../config/types.ts";
 import { UsedAnswers } from "../proxmox/answers/answer-memory.ts";
@@ -8,8 +8,8 @@ import { type ApiPath, formatPath } from "../proxmox/path.ts";
 import type { ProxmoxRequest, UsedAnswer } from "../proxmox/request.ts";
 import type { Requester } from "../proxmox/requester.ts";
 import { parseUpid } from "../proxmox/tasks/upid.ts";
-import { asks, judge, type Law } from "./access-rules.ts";
-import { Record } from "./audit/audit-trail.ts";
+import { asks, type EffectivePolicy, judge } from "./access-rules.ts";
+import { AuditTrail } from "./audit/audit-trail.ts";
 import type { Call } from "./call.ts";
 import { type CallerRights, lowerAccess } from "./callers/caller.ts";
 import type { CallerCluster, DescribedCluster } from "./callers/caller-cluster.ts";
@@ -18,7 +18,7 @@ import type { Consent } from "./consent/consents.ts";
 import { requestKeys } from "./consent/request-keys.ts";
 import { withDigest } from "./digest.ts";
 import { type Classified, classify, unknownRule } from "./endpoint-classes/classify.ts";
-import type { Detour, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guarded-request.ts";
+import type { FailoverNote, GuardedAnswer, GuardedRequest, GuardOptions, Proxmox } from "./guarded-request.ts";
 import { GuestLists, guestListPath, namesGuest, realPath } from "./guests.ts";
 import { showParameters } from "./plan/parameters.ts";
 import { makePlan } from "./plan/planner.ts";
@@ -27,11 +27,11 @@ import { PolicyRefusal } from "./refusal.ts";
 import { affected } from "./targets.ts";
 
 /** A request with all that decides whether it is sent. */
-interface Matter {
+interface PendingRequest {
   readonly cluster: DescribedCluster;
   readonly request: ProxmoxRequest;
   readonly classified: Classified;
-  readonly law: Law;
+  readonly law: EffectivePolicy;
   readonly lists: GuestLists;
   /** The path as the call has it, which may be of the form `/guests/{vmid or name}/...`. */
   readonly written: ApiPath;
@@ -46,7 +46,7 @@ export class GuardedCall implements Proxmox, Disposable {
   readonly #requester: Requester;
   readonly #answers = new UsedAnswers();
   /** By cluster and detour. */
-  readonly #detours = new Map<string, Detour>();
+  readonly #detours = new Map<string, FailoverNote>();
   #sent = 0;
   /** Of the last requests sent. */
   #turn: Promise<void> | undefined;
@@ -77,7 +77,7 @@ export class GuardedCall implements Proxmox, Disposable {
     return this.names.some((name) => this.access(name) !== "read-only");
   }
 
-  get detours(): readonly Detour[] {
+  get detours(): readonly FailoverNote[] {
     return [...this.#detours.values()];
   }
 
@@ -89,7 +89,7 @@ export class GuardedCall implements Proxmox, Disposable {
     return await this.#options.clusters.state(this.#pick(cluster).name, this.#requester, signal);
   }
 
-  async schema(cluster: string, signal: AbortSignal): Promise<Known> {
+  async schema(cluster: string, signal: AbortSignal): Promise<SchemaLookup> {
     return await this.#pick(cluster).schema(signal);
   }
 
@@ -106,7 +106,7 @@ export class GuardedCall implements Proxmox, Disposable {
     const short = namesGuest(given.path);
     const path = short ? await this.#realPath(cluster, given, guests) : given.path;
     const request = { ...given, path };
-    const matter: Matter = {
+    const matter: PendingRequest = {
       cluster,
       request,
       classified: classify(request),
@@ -121,9 +121,9 @@ export class GuardedCall implements Proxmox, Disposable {
   }
 
   /** Refuses, validates, asks a human, in this order; then sends. Audited before and after it is sent. */
-  async #pass(matter: Matter, plain: boolean, checked: boolean): Promise<UsedAnswer> {
+  async #pass(matter: PendingRequest, plain: boolean, checked: boolean): Promise<UsedAnswer> {
     const { cluster, request, law } = matter;
-    const record = new Record(this.#options.audit, this.#call, matter);
+    const record = new AuditTrail(this.#options.audit, this.#call, matter);
     try {
       const lookUp = async () => (checked ? await check(cluster, request) : undefined);
       const { classified } = matter;
@@ -146,7 +146,7 @@ export class GuardedCall implements Proxmox, Disposable {
     }
   }
 
-  #judge({ cluster, request, classified, law }: Matter, plain: boolean): void {
+  #judge({ cluster, request, classified, law }: PendingRequest, plain: boolean): void {
     const refuse = (rule: string, reason: string) =>
       new PolicyRefusal(rule, `${named(request, cluster)} was not sent: ${reason}`);
     const verdict = judge(law, request, classified);
@@ -156,7 +156,7 @@ export class GuardedCall implements Proxmox, Disposable {
     }
   }
 
-  async #protect(matter: Matter): Promise<void> {
+  async #protect(matter: PendingRequest): Promise<void> {
     const { cluster, request, classified, law, lists } = matter;
     const subjects = affected(request, classified);
     const within = timesOf(request);
@@ -171,7 +171,10 @@ export class GuardedCall implements Proxmox, Disposable {
   }
 
   /** The consent to a request, and the request with the digest of what was agreed to: Proxmox then refuses it where that changed. */
-  async #consent(matter: Matter, known: Checked | undefined): Promise<{ request: ProxmoxRequest; consent: Consent }> {
+  async #consent(
+    matter: PendingRequest,
+    known: Checked | undefined,
+  ): Promise<{ request: ProxmoxRequest; consent: Consent }> {
     const { cluster, request, classified, law, lists, written } = matter;
     refuseNameless(request, cluster);
     const guests = async () => await lists.of(cluster, timesOf(request));
@@ -201,9 +204,9 @@ export class GuardedCall implements Proxmox, Disposable {
   }
 
   async #send(
-    { cluster, request, law }: Matter,
+    { cluster, request, law }: PendingRequest,
     known: Checked | undefined,
-    record: Record,
+    record: AuditTrail,
     consent: Consent | undefined,
   ): Promise<UsedAnswer> {
     const turn = this.#turnToSend();
@@ -256,7 +259,7 @@ export class GuardedCall implements Proxmox, Disposable {
     throw new ClusterChoiceError(name, this.names);
   }
 
-  #law({ name, config }: CallerCluster): Law {
+  #law({ name, config }: CallerCluster): EffectivePolicy {
     const { source } = this.#options.config;
     const { access } = config.policy;
     const lower = lowerAccess(access, this.#rights.access);
@@ -284,12 +287,12 @@ const requestsPerTurn = 20;
 /** The read that shows where guests are. */
 const guestList: ProxmoxRequest = { method: "GET", path: guestListPath };
 
-function mayList(law: Law): boolean {
+function mayList(law: EffectivePolicy): boolean {
   return isPlainRead(law, guestList);
 }
 
 /** Whether a GET is one that only looks, and that the settings let through. */
-function isPlainRead(law: Law, request: ProxmoxRequest): boolean {
+function isPlainRead(law: EffectivePolicy, request: ProxmoxRequest): boolean {
   const classified = classify(request);
   return classified.class === "read" && judge(law, request, classified) === undefined;
 }

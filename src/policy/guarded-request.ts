@@ -1,4 +1,4 @@
-import type { ApiLibrary, Known } from "../apidoc/cache/schema-cache.ts";
+import type { SchemaCache, SchemaLookup } from "../apidoc/cache/schema-cache.ts";
 import type { ClusterManager, ClusterState } from "../clusters.ts";
 import type { Access, Config } from "../config/types.ts";
 import type { ApiPath } from "../proxmox/path.ts";
@@ -31,7 +31,7 @@ export interface GuardedRequest extends ProxmoxRequest {
 }
 
 /** A way on which an answer came that is not the usual one. */
-export interface Detour {
+export interface FailoverNote {
   readonly cluster: string;
   /** `pve1 did not answer, pve2 did` */
   readonly detour: string;
@@ -44,7 +44,7 @@ export interface Proxmox {
   /** Whether this caller may change anything anywhere. */
   readonly writes: boolean;
   /** The detours of this call's answers so far, each once. */
-  readonly detours: readonly Detour[];
+  readonly detours: readonly FailoverNote[];
   /**
    * How a cluster is right now; an unreachable one is a state, not an error. It rests on fixed reads of our own
    * (`/version`, `/nodes`, `/cluster/status`), which no setting withholds: the caller could not tell what is limited otherwise.
@@ -57,7 +57,7 @@ export interface Proxmox {
    * What a cluster's API is: its own schema, or why it cannot be read. Read without the token: Proxmox serves it to everyone.
    * @throws {ClusterChoiceError} for a wrong cluster.
    */
-  schema(cluster: string, signal: AbortSignal): Promise<Known>;
+  schema(cluster: string, signal: AbortSignal): Promise<SchemaLookup>;
   /**
    * Sends a request, if the policy lets it through.
    * @param cluster may be left out where only one is configured.
@@ -76,7 +76,7 @@ export interface Proxmox {
 export interface GuardOptions {
   readonly clusters: ClusterManager;
   readonly config: Config;
-  readonly library: ApiLibrary;
+  readonly library: SchemaCache;
   readonly consents: Consents;
   readonly audit: Audit;
   /** Counts the requests to Proxmox. */

@@ -86,11 +86,11 @@ function named(word: string, guests: readonly Guest[]): readonly Guest[] {
 }
 
 /** Pools have at most so many levels (`verify_poolname` in PVE/AccessControl.pm). */
-const mostPoolLevels = 3;
+const maxPoolLevels = 3;
 
 /** A pool and its parents, whose permissions propagate to it: `infra/db` and `infra` (Proxmox VE 8.1). */
 export function poolsOf(pool: string): string[] {
-  const parts = pool.split("/", mostPoolLevels);
+  const parts = pool.split("/", maxPoolLevels);
   return [pool, ...parts.map((_, index) => parts.slice(0, index + 1).join("/"))];
 }
 
@@ -133,7 +133,7 @@ function readGuest(row: unknown): Guest | undefined {
 }
 
 /** Maximum number of guests named in an error; with more of one name the list of guests is the better answer. */
-const mostListed = 10;
+const maxListed = 10;
 
 function ambiguous(word: string, found: readonly Guest[], mayList: boolean): string {
   const which = mayList ? `: ${listed(found)}` : ".";
@@ -158,10 +158,10 @@ function unknown(word: string, isVmid: boolean, guests: readonly Guest[], mayLis
 
 /** `100 (web-01, qemu on pve1, running); 120 (legacy-app, lxc on pve2, stopped).` */
 function listed(guests: readonly Guest[]): string {
-  const shown = guests.slice(0, mostListed).map(({ vmid, name, type, node, status }) => {
+  const shown = guests.slice(0, maxListed).map(({ vmid, name, type, node, status }) => {
     return `${vmid} (${name === undefined ? "" : `${name}, `}${type} on ${node}, ${status})`;
   });
-  const more = guests.length > mostListed ? ` and ${guests.length - mostListed} more` : "";
+  const more = guests.length > maxListed ? ` and ${guests.length - maxListed} more` : "";
   return `${shown.join("; ")}${more}.`;
 }
 

@@ -2,7 +2,7 @@ import { glob } from "../glob.ts";
 import { isUnread, ProxmoxError } from "../proxmox/errors/proxmox-error.ts";
 import type { ProxmoxRequest, Sender } from "../proxmox/request.ts";
 import { type Guest, poolsOf } from "./guests.ts";
-import type { Subject } from "./targets.ts";
+import type { Target } from "./targets.ts";
 
 /** A parsed entry of `protect`; the configuration has validated its syntax. */
 type Entry = { readonly text: string } & (
@@ -25,7 +25,7 @@ export interface Protection {
  * tags or pool, and missing permissions can hide guests.
  */
 export async function protectedFrom(
-  subjects: readonly Subject[],
+  subjects: readonly Target[],
   { protect, client, guests, within }: Protection,
 ): Promise<string | undefined> {
   const entries = protect.map(readEntry);
@@ -86,7 +86,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 async function judgeSubject(
-  subject: Subject,
+  subject: Target,
   entries: readonly Entry[],
   list: List,
   hides: () => Promise<string | undefined>,
@@ -129,7 +129,7 @@ async function judgeGuest(
   return exists ? unclear(others, `guest ${vmid}`, "it is not listed, or the token has no VM.Audit on it") : undefined;
 }
 
-type Many = Exclude<Subject, { type: "unknown" | "node" | "pool" | "guest" | "new-guest" }>;
+type Many = Exclude<Target, { type: "unknown" | "node" | "pool" | "guest" | "new-guest" }>;
 
 async function judgeMany(
   subject: Many,

@@ -6,7 +6,7 @@ import { isOn, textsOf, wordsOf } from "./endpoint-classes/values.ts";
 import { covers } from "./pattern.ts";
 
 /** What a request affects, as far as its path and parameters say. */
-export type Subject =
+export type Target =
   | { readonly type: "guest"; readonly vmid: string }
   /** The VMID of a guest that is created; `overwrites` where a guest may have it already. */
   | { readonly type: "new-guest"; readonly vmid: string; readonly overwrites: boolean }
@@ -27,11 +27,11 @@ interface Asked {
 /** Endpoints and what their requests affect. The first rule that matches applies. */
 interface AffectedRule {
   readonly on: readonly string[];
-  readonly subjects: (asked: Asked) => readonly Subject[];
+  readonly subjects: (asked: Asked) => readonly Target[];
 }
 
-const all: Subject = { type: "all-guests" };
-const unknown: Subject = { type: "unknown" };
+const all: Target = { type: "all-guests" };
+const unknown: Target = { type: "unknown" };
 
 const rules: readonly AffectedRule[] = [
   {
@@ -154,7 +154,7 @@ const rules: readonly AffectedRule[] = [
   {
     on: ["* /pools", "* /pools/{poolid}"],
     subjects: ({ values, params }) => {
-      const own: Subject[] = values["poolid"] === undefined ? [] : [{ type: "pool", pool: values["poolid"] }];
+      const own: Target[] = values["poolid"] === undefined ? [] : [{ type: "pool", pool: values["poolid"] }];
       return [...own, ...poolsIn(params, "poolid"), ...guests(wordsOf(params, "vms"))];
     },
   },
@@ -173,12 +173,12 @@ interface Affecting {
  * What a request affects, by its path and parameters, each once; empty for a read. An unclear request counts as affecting
  * a guest: `protect` must hold on every path to it.
  */
-export function affected(request: Affecting, classified: Classified): readonly Subject[] {
+export function affected(request: Affecting, classified: Classified): readonly Target[] {
   const subjects = subjectsOf(request, classified);
   return [...new Map(subjects.map((subject) => [JSON.stringify(subject), subject])).values()];
 }
 
-function subjectsOf({ method, path, params = {} }: Affecting, classified: Classified): readonly Subject[] {
+function subjectsOf({ method, path, params = {} }: Affecting, classified: Classified): readonly Target[] {
   const { template, values } = classified;
   if (classified.class === "read") return [];
   if (template === undefined) return ofUnknownPath(path);
@@ -188,7 +188,7 @@ function subjectsOf({ method, path, params = {} }: Affecting, classified: Classi
 }
 
 /** A path of a newer Proxmox, which affects at least the guest or node that it names. */
-function ofUnknownPath([first, node, type, vmid]: ApiPath): readonly Subject[] {
+function ofUnknownPath([first, node, type, vmid]: ApiPath): readonly Target[] {
   if (first !== "nodes" || node === undefined) return [unknown];
   if ((type === "qemu" || type === "lxc") && vmid !== undefined) return guests([vmid]);
   return [
@@ -197,7 +197,7 @@ function ofUnknownPath([first, node, type, vmid]: ApiPath): readonly Subject[] {
   ];
 }
 
-function guestAndOthers({ values, params }: Asked): readonly Subject[] {
+function guestAndOthers({ values, params }: Asked): readonly Target[] {
   return [
     ...own(values),
     ...nodesIn(params, "target"),
@@ -206,67 +206,67 @@ function guestAndOthers({ values, params }: Asked): readonly Subject[] {
   ];
 }
 
-function own({ vmid }: Asked["values"]): Subject[] {
+function own({ vmid }: Asked["values"]): Target[] {
   return guests([vmid ?? ""]);
 }
 
 /** The guests that a list names; an empty list counts as a missing one. */
-function namedOr(others: readonly Subject[], params: Params, name: string): readonly Subject[] {
+function namedOr(others: readonly Target[], params: Params, name: string): readonly Target[] {
   const vmids = wordsOf(params, name);
   return vmids.length === 0 ? others : guests(vmids);
 }
 
 /** An invalid VMID counts as an unknown guest. */
-function guests(vmids: readonly string[]): Subject[] {
+function guests(vmids: readonly string[]): Target[] {
   return vmids.map((vmid) => (/^\d+$/.test(vmid) ? { type: "guest", vmid: String(Number(vmid)) } : unknown));
 }
 
-function created(params: Params, name: string, overwrites: boolean): Subject[] {
+function created(params: Params, name: string, overwrites: boolean): Target[] {
   return wordsOf(params, name).map((vmid) => ({ type: "new-guest", vmid: String(Number(vmid)), overwrites }));
 }
 
-function node({ node }: Asked["values"]): Subject[] {
+function node({ node }: Asked["values"]): Target[] {
   return node === undefined ? [] : [{ type: "node", node }];
 }
 
-function guestsOfNode({ node }: Asked["values"]): Subject[] {
+function guestsOfNode({ node }: Asked["values"]): Target[] {
   return node === undefined ? [unknown] : [{ type: "guests-of-node", node }];
 }
 
 /** Nodes that guests are moved or copied to. */
-function nodesIn(params: Params, name: string): Subject[] {
+function nodesIn(params: Params, name: string): Target[] {
   return wordsOf(params, name).map((node) => ({ type: "node", node }));
 }
 
-function poolsIn(params: Params, name: string): Subject[] {
+function poolsIn(params: Params, name: string): Target[] {
   return wordsOf(params, name).map((pool) => ({ type: "pool", pool }));
 }
 
-function backedUp(params: Params, others: readonly Subject[]): readonly Subject[] {
-  const pools = wordsOf(params, "pool").map((pool): Subject => ({ type: "guests-of-pool", pool }));
+function backedUp(params: Params, others: readonly Target[]): readonly Target[] {
+  const pools = wordsOf(params, "pool").map((pool): Target => ({ type: "guests-of-pool", pool }));
   const named = [...guests(wordsOf(params, "vmid")), ...pools];
   return isOn(params, "all") || named.length === 0 ? [...named, ...others] : named;
 }
 
-function ofTask(upid: string): Subject[] {
+function ofTask(upid: string): Target[] {
   const task = parseUpid(upid);
   if (task === undefined) return [unknown];
   return /^\d+$/.test(task.id) ? guests([task.id]) : guestsOfNode({ node: task.node });
 }
 
 /** `100-0` is the first replication of guest 100. */
-function ofReplication(id: string): Subject[] {
+function ofReplication(id: string): Target[] {
   const [, vmid] = /^(\d+)-\d+$/.exec(id) ?? [];
   return vmid === undefined ? [unknown] : guests([vmid]);
 }
 
 /** `vm:100`, `ct:100`, or the VMID alone. */
-function ofService(sid: string): Subject[] {
+function ofService(sid: string): Target[] {
   const [, vmid] = /^(?:[a-z]+:)?(\d+)$/i.exec(sid) ?? [];
   return vmid === undefined ? [unknown] : guests([vmid]);
 }
 
-function ofAclPath(path: string): Subject[] {
+function ofAclPath(path: string): Target[] {
   const [first, ...rest] = path.split("/").filter((segment) => segment !== "");
   // Pools lie in pools: "infra/db".
   const name = rest.length === 0 ? undefined : rest.join("/");
@@ -296,7 +296,7 @@ const backupName = /(?:^|[:/])(?:vzdump-[a-z]+-(\d+)[-.]|backup\/(?:vm|ct)\/(\d+
 /** Volumes that belong to no guest. */
 const ownerless = /^(?:[^:/]+:)?(?:iso|vztmpl|snippets|import)\//;
 
-function ofVolume(volume: string): Subject[] {
+function ofVolume(volume: string): Target[] {
   const owners = ownersOf(volume);
   if (owners.length > 0) return guests(owners);
   return ownerless.test(volume) ? [] : [all];
@@ -308,7 +308,7 @@ function ownersOf(text: string, names: readonly RegExp[] = [diskName, folderName
 }
 
 /** Guests whose volumes are named in the settings of another: a disk that is attached there is changed there. */
-function volumesIn(params: Params): Subject[] {
+function volumesIn(params: Params): Target[] {
   const texts = textsOf(params).filter(([name]) => name !== "archive" && name !== "description");
   const parts = texts.flatMap(([, text]) => text.split(","));
   return guests([...new Set(parts.flatMap((part) => ownersOf(part, [diskName, folderName])))]);

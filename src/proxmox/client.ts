@@ -3,18 +3,18 @@ import { Redactor } from "../redact/redactor.ts";
 import { type ProxmoxAnswer, readAnswer } from "./answers/answer.ts";
 import { type AnswerLease, AnswerMemory } from "./answers/answer-memory.ts";
 import { processorTurns } from "./answers/processor-turns.ts";
-import type { Asker } from "./errors/classify-error.ts";
+import type { TokenIdentity } from "./errors/classify-error.ts";
 import { nodeOf } from "./errors/error-messages.ts";
-import { type Attempted, Fault, ProxmoxError } from "./errors/proxmox-error.ts";
+import { type Attempted, ProxmoxError, TransportError } from "./errors/proxmox-error.ts";
 import { aborted, type Progress, timedOut, unexpected } from "./errors/transport-errors.ts";
-import { invalid, type Message, type Reply, writeMessage } from "./message.ts";
+import { type HttpReply, invalid, type Message, writeMessage } from "./message.ts";
 import { type ApiPath, formatPath, PathError } from "./path.ts";
 import type { ProxmoxRequest, Sender, UsedAnswer } from "./request.ts";
 import { ownRequests, type Requester } from "./requester.ts";
-import type { Endpoint, Passage } from "./transport/endpoint.ts";
-import { Endpoints, type Way } from "./transport/endpoints.ts";
+import type { Endpoint, RequestContext } from "./transport/endpoint.ts";
+import { type Attempt, Endpoints } from "./transport/endpoints.ts";
 import type { FailoverTimer } from "./transport/failover/failover.ts";
-import { SharedReads } from "./transport/request-coalescing.ts";
+import { RequestCoalescing } from "./transport/request-coalescing.ts";
 import type { SlotLimits } from "./transport/slots.ts";
 import { type LookUpOptions, recover } from "./write-recovery/recover.ts";
 import { WriteJournal } from "./write-recovery/write-journal.ts";
@@ -45,7 +45,7 @@ export interface PageValidator {
 }
 
 /** A page as it came. Disposed of, it is dropped and its memory free for answers. */
-export interface Page extends Disposable {
+export interface ServedPage extends Disposable {
   /** Empty where it did not change since. */
   readonly text: string;
   readonly unchanged: boolean;
@@ -91,7 +91,7 @@ export class ProxmoxClient {
   readonly #config: ClusterConfig;
   readonly #endpoints: Endpoints;
   /** Its own use of an answer ends after those who waited for it have begun theirs. */
-  readonly #reads = new SharedReads<Received>(({ memory }) => void setImmediate(() => memory.drop()));
+  readonly #reads = new RequestCoalescing<Received>(({ memory }) => void setImmediate(() => memory.drop()));
   readonly #answerMemory: AnswerMemory;
   readonly #memoryShare: number;
   readonly #writes: WriteJournal;
@@ -210,8 +210,8 @@ export class ProxmoxClient {
       const signal = AbortSignal.any([within.signal, memory.ended]);
       const passage = { ...within, signal, requester, memory, authorization: this.#authorization() };
       const reader = { asker: this.#asker(), redactor: this.#redactor };
-      const judge = (reply: Reply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, reader);
-      const way: Way = { message, judge, passage, node: nodeOf(attempted) };
+      const judge = (reply: HttpReply, endpoint: Endpoint) => readAnswer(reply, endpoint.url, attempted, reader);
+      const way: Attempt = { message, judge, passage, node: nodeOf(attempted) };
       if (request.method !== "GET") return await this.#endpoints.write(way);
       const [sentAt, began] = [new Date(), performance.now()];
       const answer = await this.#endpoints.read(way);
@@ -231,7 +231,7 @@ export class ProxmoxClient {
    * Reads a page from the first endpoint that serves it.
    * @throws ProxmoxError when none does.
    */
-  async page({ path, validator, signal, holds }: PageRequest): Promise<Page> {
+  async page({ path, validator, signal, holds }: PageRequest): Promise<ServedPage> {
     const memory = this.#lease(ownRequests);
     const run = async (within: Within) => {
       const ask = async (endpoint: Endpoint, over: AbortSignal, timer: FailoverTimer) => {
@@ -284,11 +284,14 @@ export class ProxmoxClient {
         return await run({ signal, deadline, progress });
       } catch (error) {
         // Which of the two came first: the signal of both keeps the first one's reason.
-        if (error instanceof Fault || !signal.aborted) throw error;
+        if (error instanceof TransportError || !signal.aborted) throw error;
         throw signal.reason === limit.reason ? timedOut(timeoutMs, progress) : aborted(progress, signal.reason);
       }
     } catch (error) {
-      throw new ProxmoxError(attempted, (error instanceof Fault ? error : unexpected(error, progress)).problem);
+      throw new ProxmoxError(
+        attempted,
+        (error instanceof TransportError ? error : unexpected(error, progress)).problem,
+      );
     }
   }
 
@@ -300,7 +303,7 @@ export class ProxmoxClient {
     return { method, path: formatPath(path), cluster: this.name };
   }
 
-  #asker(): Asker {
+  #asker(): TokenIdentity {
     return { user: this.#config.user, token: `${this.#config.user}!${this.#config.tokenId}` };
   }
 
@@ -330,7 +333,7 @@ async function usedAfter(turn: Promise<void>, answer: UsedAnswer): Promise<UsedA
 }
 
 /** What of a passage is known before a request is composed. */
-type Within = Pick<Passage, "signal" | "deadline" | "progress">;
+type Within = Pick<RequestContext, "signal" | "deadline" | "progress">;
 
 /**
  * How long a read's answer serves others too, in milliseconds. The list of all that a cluster has is what every question
@@ -346,19 +349,19 @@ function endsTask(path: ApiPath, data: unknown): boolean {
   return (data as Record<string, unknown>)["status"] === "stopped";
 }
 
-function rateLimited({ what, hint }: { readonly what: string; readonly hint: string }): Fault {
-  return new Fault({ kind: "rate-limited", sent: "no", what: `it was not sent: ${what}`, hint });
+function rateLimited({ what, hint }: { readonly what: string; readonly hint: string }): TransportError {
+  return new TransportError({ kind: "rate-limited", sent: "no", what: `it was not sent: ${what}`, hint });
 }
 
 function readPage(
-  { status, headers, body }: Reply,
+  { status, headers, body }: HttpReply,
   asked: {
     readonly url: string;
     readonly path: string;
     readonly since: PageValidator | undefined;
     readonly holds: (text: string) => boolean;
   },
-): Omit<Page, keyof Disposable> {
+): Omit<ServedPage, keyof Disposable> {
   const { url, path, since, holds } = asked;
   const modified = headers.get("last-modified") ?? undefined;
   if (status === 304 && since !== undefined) return { text: "", unchanged: true, validator: since };
@@ -371,7 +374,7 @@ function readPage(
   }
   const instead = status === 200 ? "with something else: a login page or a proxy's, perhaps" : String(status);
   const what = `${url}${path} answered ${instead}`;
-  throw new Fault({ kind: "not-proxmox", sent: "answered", what, status });
+  throw new TransportError({ kind: "not-proxmox", sent: "answered", what, status });
 }
 
 function compose({ method, path, params }: ProxmoxRequest): Message {

@@ -1,4 +1,4 @@
-import { Fault } from "./errors/proxmox-error.ts";
+import { TransportError } from "./errors/proxmox-error.ts";
 import { encodeParams, type Params } from "./params.ts";
 import { type ApiPath, encodePath } from "./path.ts";
 
@@ -16,7 +16,7 @@ export interface Message {
 }
 
 /** What came back, whole and decompressed. */
-export interface Reply {
+export interface HttpReply {
   readonly status: number;
   /** The reason phrase, for some errors the only text there is. */
   readonly reason: string;
@@ -32,7 +32,7 @@ const shorter = "Send shorter values, or fewer parameters at a time.";
 
 /**
  * Puts parameters where Proxmox wants them: the query for GET and DELETE, the body for POST and PUT.
- * @throws Fault when that is more than Proxmox takes, PathError for an impossible path.
+ * @throws TransportError when that is more than Proxmox takes, PathError for an impossible path.
  */
 export function writeMessage(method: Method, path: ApiPath, params: Params): Message {
   const encoded = encodeParams(params);
@@ -63,6 +63,6 @@ export function headersOf(message: Message, authorization: string | undefined): 
 }
 
 /** Refused here, before anything was sent. */
-export function invalid(what: string, hint?: string): Fault {
-  return new Fault({ kind: "invalid-request", sent: "no", what, hint });
+export function invalid(what: string, hint?: string): TransportError {
+  return new TransportError({ kind: "invalid-request", sent: "no", what, hint });
 }

@@ -7,7 +7,7 @@ export class PathError extends Error {
 }
 
 /** The longest path, in characters: Proxmox closes the connection without an answer when the headers exceed 8 KiB. */
-export const longestPath = 2048;
+export const maxPathLength = 2048;
 
 /** C0, DEL and C1: none of them is part of any name in Proxmox. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
@@ -22,8 +22,8 @@ const control = /[\u0000-\u001f\u007f-\u009f]/;
 export function parsePath(text: string): ApiPath {
   if (text === "")
     throw new PathError("The path is empty; write one such as /nodes, or / for the list of what there is.");
-  if (text.length > longestPath) {
-    throw new PathError(`The path has ${text.length} characters; at most ${longestPath} are possible.`);
+  if (text.length > maxPathLength) {
+    throw new PathError(`The path has ${text.length} characters; at most ${maxPathLength} are possible.`);
   }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     throw new PathError(
@@ -103,7 +103,7 @@ function joinGreedy(segments: readonly string[]): ApiPath {
 function checkPath(path: ApiPath): void {
   const whole = formatPath(path);
   // Before all else, for what was found wrong quotes the path.
-  if (whole.length > longestPath) throw new PathError(`The path is longer than ${longestPath} characters.`);
+  if (whole.length > maxPathLength) throw new PathError(`The path is longer than ${maxPathLength} characters.`);
   const greedy = greedyIndex(path);
   for (const [index, segment] of path.entries()) {
     if (index !== greedy) {

@@ -1,4 +1,4 @@
-type Row = Readonly<Record<string, unknown>>;
+type UnorderedRow = Readonly<Record<string, unknown>>;
 
 /**
  * What tells rows of Proxmox's lists apart, in the order in which it counts: a list is sorted by those of these keys
@@ -30,7 +30,7 @@ export function stableOrder(data: unknown): unknown {
 }
 
 /** One value of a row or object, in stable order: for tables, which have no use for whole objects in order. */
-export function stableValue(row: Row, key: string): unknown {
+export function stableValue(row: UnorderedRow, key: string): unknown {
   const value = Object.hasOwn(row, key) ? row[key] : undefined;
   // The members of a group are names out of a hash; other lists of words may have an order, such as a load average.
   if (key === "members" && Array.isArray(value) && !value.every(isRow)) return value.map(stableOrder).sort();
@@ -44,12 +44,12 @@ export function stableRows<T>(list: readonly T[]): readonly T[] {
 }
 
 /** Only of storages: the content of a file that the guest agent read has commas, too. */
-function isSet(row: Row, key: string, value: unknown): value is string {
+function isSet(row: UnorderedRow, key: string, value: unknown): value is string {
   const known = sets.some((it) => it === key) && typeof value === "string";
   return known && ("storage" in row || ("avail" in row && "total" in row));
 }
 
-function sortRows(rows: readonly Row[]): readonly Row[] {
+function sortRows(rows: readonly UnorderedRow[]): readonly UnorderedRow[] {
   const all = (key: string): boolean => rows.every((row) => Object.hasOwn(row, key));
   if (ordered.some(all)) return rows;
   const keys = identities.filter(all);
@@ -81,6 +81,6 @@ function compare(a: number | string, b: number | string): number {
   return a < b ? -1 : 1;
 }
 
-function isRow(value: unknown): value is Row {
+function isRow(value: unknown): value is UnorderedRow {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -115,7 +115,7 @@ function replaced(text: string, matches: readonly Match[]): string {
 }
 
 /** Keys whose redaction is remembered: rows have some tens, and a million that differ would take 100 MiB. */
-const mostKnownKeys = 4096;
+const maxKnownKeys = 4096;
 
 type Container = Record<string, unknown>;
 
@@ -127,7 +127,7 @@ function sweep<T>(value: T, ofText: (text: string) => string, ofKey: (key: strin
   const keys = new Map<string, string>();
   const keyOf = (key: string) => {
     const known = keys.get(key) ?? ofKey(key);
-    if (keys.size < mostKnownKeys) keys.set(key, known);
+    if (keys.size < maxKnownKeys) keys.set(key, known);
     return known;
   };
   while (waiting.length > 0) {

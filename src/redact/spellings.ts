@@ -44,7 +44,7 @@ const shortestValue = 4;
 
 /** What texts hold anyway: `production`, `proxmox-token`. Who reads only part of such a text must not miss it. */
 const word = /^[a-z]+(?:[-_.:][a-z]+)*$/i;
-const longestWord = 15;
+const maxWordLength = 15;
 
 /** What codes are joined with where they are encoded as a whole. */
 const joints = ["-", "", " ", "_", "."];
@@ -54,7 +54,7 @@ const joints = ["-", "", " ", "_", "."];
  * @param isWhole whether only the whole value counts, since its beginning is known, such as `user:` of a password.
  */
 export function spellSecret(value: string, isWhole = false): Spellings {
-  const common = value.length < shortestFolded || (value.length <= longestWord && word.test(value));
+  const common = value.length < shortestFolded || (value.length <= maxWordLength && word.test(value));
   const share = isWhole
     ? 1
     : Math.min(1, Math.max(shortestBeginning.characters / value.length, shortestBeginning.share));

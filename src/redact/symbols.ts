@@ -15,16 +15,16 @@ function read(length: number, symbol = 0): number {
 }
 
 /** How often one escape may be wrapped in another of its kind: `%252541` is an A, percent-encoded three times. */
-const mostWraps = 4;
+const maxWraps = 4;
 
 /** The longest run of backslashes that is read as one: each time JSON is put into JSON, they double. */
-const mostBackslashes = 16;
+const maxBackslashes = 16;
 
 /** The longest named character reference that is skipped, `&CounterClockwiseContourIntegral;` apart. */
-const longestName = 8;
+const maxNameLength = 8;
 
 /** Folded characters beyond ASCII that are remembered; there are some 2,700 that are letters or digits. */
-const mostRemembered = 8192;
+const maxRemembered = 8192;
 
 const remembered = new Map<number, number>();
 
@@ -85,7 +85,7 @@ function foldedSymbol(point: number): number {
     .normalize("NFKD")
     .replaceAll(/[^0-9a-z]/gi, "");
   const symbol = decomposed.length === 1 ? asciiSymbol(decomposed.charCodeAt(0)) : 0;
-  if (remembered.size < mostRemembered) remembered.set(point, symbol);
+  if (remembered.size < maxRemembered) remembered.set(point, symbol);
   return symbol;
 }
 
@@ -97,7 +97,7 @@ function pointSymbol(point: number): number {
 /** `%41`, and `%2541` where the percent sign was encoded again. */
 function readPercent(text: string, at: number): number {
   let digits = at + 1;
-  for (let wraps = 0; wraps < mostWraps && text.startsWith("25", digits) && isHex(text, digits + 2, 2); wraps++) {
+  for (let wraps = 0; wraps < maxWraps && text.startsWith("25", digits) && isHex(text, digits + 2, 2); wraps++) {
     digits += 2;
   }
   if (!isHex(text, digits, 2)) return read(1);
@@ -109,7 +109,7 @@ function readPercent(text: string, at: number): number {
 /** `&#65;`, `&#x41;`, `&amp;#65;`; a named reference is a separator. */
 function readReference(text: string, at: number): number {
   let next = at + 1;
-  for (let wraps = 0; wraps < mostWraps && text.startsWith("amp;", next); wraps++) next += 4;
+  for (let wraps = 0; wraps < maxWraps && text.startsWith("amp;", next); wraps++) next += 4;
   if (text[next] !== "#") return read(nameEnd(text, next) - at);
   const hex = text[next + 1] === "x" || text[next + 1] === "X";
   const from = next + (hex ? 2 : 1);
@@ -122,14 +122,14 @@ function readReference(text: string, at: number): number {
 
 function nameEnd(text: string, from: number): number {
   let end = from;
-  while (end < from + longestName && asciiSymbol(text.charCodeAt(end)) !== 0) end++;
+  while (end < from + maxNameLength && asciiSymbol(text.charCodeAt(end)) !== 0) end++;
   return end > from && text[end] === ";" ? end + 1 : from;
 }
 
 /** `\u0041`, `\u{41}`, `\x41`; `\n` and the like are separators. */
 function readBackslash(text: string, at: number): number {
   let next = at + 1;
-  while (next < at + mostBackslashes && text.charCodeAt(next) === backslash) next++;
+  while (next < at + maxBackslashes && text.charCodeAt(next) === backslash) next++;
   const kind = text[next] ?? "";
   if ("nrtbfv".includes(kind)) return read(next + kind.length - at);
   const digits = hexEscape(text, next, kind);

@@ -1,5 +1,5 @@
 import { died, Failure, forbidden } from "./failure.ts";
-import { poolOf, seconds, type World, words } from "./state/state.ts";
+import { poolOf, type SimulatedCluster, seconds, words } from "./state/state.ts";
 
 /** The user or the token whose rights count; a request always comes from a token, as the demo has no log-in. */
 export interface Identity {
@@ -31,7 +31,7 @@ export const onAny = (path: string, ...privileges: string[]): Permission => ({
 });
 
 /** Reads the `Authorization` header; throws the 401 that Proxmox answers after its delay. */
-export function authenticate(world: World, header: string | null): Identity {
+export function authenticate(world: SimulatedCluster, header: string | null): Identity {
   const found = /^PVEAPIToken=([^!]+)!([^=]+)=(.*)$/.exec(header ?? "");
   if (found === null) throw new Failure(401, "No ticket", { bodiless: true });
   const [, user = "", name = "", secret] = found;
@@ -44,7 +44,7 @@ export function authenticate(world: World, header: string | null): Identity {
 }
 
 /** The user, or the token with its user; undefined for one that does not exist. */
-export function identityOf(world: World, id: string): Identity | undefined {
+export function identityOf(world: SimulatedCluster, id: string): Identity | undefined {
   const [user = "", name] = id.split("!");
   const owner = world.users.get(user);
   if (name === undefined) return owner && { user, id, privsep: false };
@@ -53,7 +53,7 @@ export function identityOf(world: World, id: string): Identity | undefined {
 }
 
 /** Privileges on a path, each with 1 when it also holds below. */
-export function privileges(world: World, who: Identity, path: string): Map<string, 0 | 1> {
+export function privileges(world: SimulatedCluster, who: Identity, path: string): Map<string, 0 | 1> {
   const own = granted(world, path, [who.user], groupsOf(world, who.user));
   if (!who.privsep) return own;
   const separate = granted(world, path, [who.id], []);
@@ -67,26 +67,26 @@ export function privileges(world: World, who: Identity, path: string): Map<strin
 }
 
 /** Whether the caller holds all of these privileges on the path. */
-export function may(world: World, who: Identity, path: string, ...wanted: string[]): boolean {
+export function may(world: SimulatedCluster, who: Identity, path: string, ...wanted: string[]): boolean {
   const held = privileges(world, who, path);
   return wanted.every((privilege) => held.has(privilege));
 }
 
 /** Whether the caller holds one of these privileges on the path. */
-export function mayAny(world: World, who: Identity, path: string, ...wanted: string[]): boolean {
+export function mayAny(world: SimulatedCluster, who: Identity, path: string, ...wanted: string[]): boolean {
   const held = privileges(world, who, path);
   return wanted.some((privilege) => held.has(privilege));
 }
 
 /** Throws the 403 that names path and privilege. */
-export function demand(world: World, who: Identity, path: string, ...wanted: string[]): void {
+export function demand(world: SimulatedCluster, who: Identity, path: string, ...wanted: string[]): void {
   const fault = lackingOn(world, who, path, wanted);
   if (fault !== undefined) throw fault;
 }
 
 /** Holds an endpoint's permission against the caller; `fill` puts parameters into a path template. */
 export function enforce(
-  world: World,
+  world: SimulatedCluster,
   who: Identity,
   permission: Permission,
   fill: (template: string) => string,
@@ -100,8 +100,8 @@ export function enforce(
   if (fault !== undefined) throw fault;
 }
 
-interface Asked {
-  readonly world: World;
+interface PermissionCheck {
+  readonly world: SimulatedCluster;
   readonly who: Identity;
   fill(template: string): string;
   readonly given: Readonly<Record<string, unknown>>;
@@ -111,7 +111,7 @@ interface Asked {
  * The failure of a check that the caller does not pass. As in `exec_api2_perm_check` of pve-access-control, an
  * alternative of an `or` (`quiet`) only fails: then the 403 of the `or` says no more.
  */
-function lacking(asked: Asked, check: Check, quiet: boolean): Failure | undefined {
+function lacking(asked: PermissionCheck, check: Check, quiet: boolean): Failure | undefined {
   const { world, who, fill, given } = asked;
   const userid = String(given["userid"] ?? "");
   switch (check[0]) {
@@ -131,7 +131,7 @@ function lacking(asked: Asked, check: Check, quiet: boolean): Failure | undefine
 }
 
 function lackingOn(
-  world: World,
+  world: SimulatedCluster,
   who: Identity,
   path: string,
   wanted: readonly string[],
@@ -145,7 +145,7 @@ function lackingOn(
 
 /** What lacks to have the privileges over a user by way of groups (`userid-group` of Proxmox). */
 function lackingOverUser(
-  { world, who, given }: Asked,
+  { world, who, given }: PermissionCheck,
   userid: string,
   [, wanted, , mode]: Extract<Check, readonly ["userid-group", ...unknown[]]>,
   quiet: boolean,
@@ -164,7 +164,7 @@ function lackingOverUser(
 }
 
 /** The paths that `/access/permissions` speaks of: the roots, those with a grant, and the members of pools. */
-export function knownPaths(world: World): Set<string> {
+export function knownPaths(world: SimulatedCluster): Set<string> {
   const paths = new Set(["/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms"]);
   for (const grant of world.acl) paths.add(grant.path);
   for (const pool of world.pools.values()) {
@@ -174,11 +174,11 @@ export function knownPaths(world: World): Set<string> {
   return paths;
 }
 
-function groupsOf(world: World, user: string): string[] {
+function groupsOf(world: SimulatedCluster, user: string): string[] {
   return [...world.groups].filter(([, group]) => group.users.has(user)).map(([name]) => name);
 }
 
-function granted(world: World, path: string, users: string[], groups: string[]): Map<string, 0 | 1> {
+function granted(world: SimulatedCluster, path: string, users: string[], groups: string[]): Map<string, 0 | 1> {
   const roles = inherited(world, path, users, groups);
   const fromPools = poolsOf(world, path).flatMap((pool) => [
     ...inherited(world, `/pool/${pool}`, users, groups).keys(),
@@ -194,7 +194,7 @@ function granted(world: World, path: string, users: string[], groups: string[]):
 }
 
 /** The roles on a path: the nearest grant from the root down wins, and on one level a user's own over that of a group. */
-function inherited(world: World, path: string, users: string[], groups: string[]): Map<string, 0 | 1> {
+function inherited(world: SimulatedCluster, path: string, users: string[], groups: string[]): Map<string, 0 | 1> {
   let roles = new Map<string, 0 | 1>();
   const segments = path.split("/").filter((segment) => segment !== "");
   for (let depth = 0; depth <= segments.length; depth++) {
@@ -208,7 +208,7 @@ function inherited(world: World, path: string, users: string[], groups: string[]
   return roles;
 }
 
-function poolsOf(world: World, path: string): string[] {
+function poolsOf(world: SimulatedCluster, path: string): string[] {
   const [, kind, name = ""] = path.split("/");
   if (kind === "vms") return [poolOf(world, Number(name)) ?? []].flat();
   if (kind !== "storage" || name === "") return [];

@@ -1,13 +1,13 @@
 import type { Identity, Permission } from "./access.ts";
 import type { HashOrder } from "./perl.ts";
 import { integer, type Parameters, text, type Value } from "./schema.ts";
-import type { World } from "./state/state.ts";
+import type { SimulatedCluster } from "./state/state.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /** A verified request to one endpoint. */
-export interface Call {
-  readonly world: World;
+export interface SimulatedCall {
+  readonly world: SimulatedCluster;
   /** The node that serves the call: the one in the path, or the entry point. */
   readonly node: string;
   readonly who: Identity;
@@ -34,7 +34,7 @@ export interface Endpoint {
   readonly quorum: "config" | { readonly file: string; readonly failure: string } | undefined;
   /** What changes its order from answer to answer. */
   readonly order: HashOrder;
-  readonly run: (call: Call) => unknown;
+  readonly run: (call: SimulatedCall) => unknown;
 }
 
 interface Spec {
@@ -50,7 +50,7 @@ interface Spec {
   readonly sets?: readonly string[];
   /** Keys of lists inside the answer that come out of a hash. */
   readonly lists?: readonly string[];
-  readonly run: (call: Call) => unknown;
+  readonly run: (call: SimulatedCall) => unknown;
 }
 
 const inPath: Parameters = {

@@ -6,9 +6,9 @@ import { crowd } from "./fixtures/bulk-guests.ts";
 import { beta } from "./fixtures/single-node.ts";
 import { alpha } from "./fixtures/three-node.ts";
 import { answer, failed, grow } from "./router.ts";
-import type { Faults, World } from "./state/state.ts";
+import type { Faults, SimulatedCluster } from "./state/state.ts";
 
-export type { Faults, World } from "./state/state.ts";
+export type { Faults, SimulatedCluster } from "./state/state.ts";
 
 /** How a demo starts and how long things take in it. */
 export interface DemoOptions {
@@ -45,7 +45,7 @@ export interface DemoCluster {
   /** Set these to break the cluster, at any time. */
   readonly faults: Faults;
   /** The cluster's state; a change to it shows in the next answer. */
-  readonly world: World;
+  readonly world: SimulatedCluster;
   /** Answers as `node` (default: the first one that is online) would as the entry point. */
   fetch(request: Request, node?: string): Promise<Response>;
 }
@@ -77,7 +77,7 @@ export function createDemo(options: DemoOptions = {}): Demo {
 
 const api = grow(endpoints);
 
-function cluster(world: World, started: string): DemoCluster {
+function cluster(world: SimulatedCluster, started: string): DemoCluster {
   const tokens: Record<string, string> = {};
   for (const [user, { tokens: own }] of world.users)
     for (const [id, { secret, comment }] of own)

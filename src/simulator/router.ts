@@ -1,10 +1,10 @@
 import { authenticate, enforce, type Identity } from "./access.ts";
-import type { Call, Endpoint } from "./endpoint.ts";
+import type { Endpoint, SimulatedCall } from "./endpoint.ts";
 import { settle } from "./endpoints/nodes/task.ts";
 import { died, Failure } from "./failure.ts";
 import { perlJson, type Random, shuffled } from "./perl.ts";
 import { verify } from "./schema.ts";
-import { quorate, type World } from "./state/state.ts";
+import { quorate, type SimulatedCluster } from "./state/state.ts";
 
 /** One segment of the API's paths: what it answers itself, and what lies below. */
 export interface Branch {
@@ -29,7 +29,7 @@ export function grow(endpoints: readonly Endpoint[]): Branch {
 
 /** Answers one API request; `path` is what follows `/api2/json`, `entry` the node that took the request. */
 export async function answer(
-  world: World,
+  world: SimulatedCluster,
   api: Branch,
   request: Request,
   entry: string,
@@ -60,7 +60,13 @@ export function failed(error: Failure, random: Random = Math.random): Response {
 const json = { "content-type": "application/json;charset=UTF-8" };
 const bodyLimit = 512 * 1024;
 
-async function attempt(world: World, api: Branch, request: Request, entry: string, path: string): Promise<Response> {
+async function attempt(
+  world: SimulatedCluster,
+  api: Branch,
+  request: Request,
+  entry: string,
+  path: string,
+): Promise<Response> {
   const { method, signal } = request;
   if (!["GET", "POST", "PUT", "DELETE"].includes(method)) throw bare(501, `method '${method}' not available`);
   if (request.headers.has("transfer-encoding")) throw bare(501, "chunked transfer encoding not supported");
@@ -102,7 +108,7 @@ async function attempt(world: World, api: Branch, request: Request, entry: strin
   const params = verify(endpoint.takes, all);
   if (!quorate(world) && method !== "GET") await lackQuorum(world, endpoint, serving, params["vmid"], signal);
   const extra = {};
-  const call: Call = {
+  const call: SimulatedCall = {
     world,
     who,
     params,
@@ -190,7 +196,7 @@ function decoded(form: string): Record<string, unknown> {
 }
 
 /** The node that serves the call, after the delay and with the failure of one that cannot be reached. */
-async function reach(world: World, entry: string, name: string, signal: AbortSignal): Promise<string> {
+async function reach(world: SimulatedCluster, entry: string, name: string, signal: AbortSignal): Promise<string> {
   if (name === "localhost" || name === entry) return entry;
   const node = world.nodes.get(name);
   if (node === undefined)
@@ -207,7 +213,7 @@ async function reach(world: World, entry: string, name: string, signal: AbortSig
 }
 
 async function lackQuorum(
-  world: World,
+  world: SimulatedCluster,
   endpoint: Endpoint,
   node: string,
   vmid: unknown,

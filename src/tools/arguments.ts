@@ -7,16 +7,16 @@ import { ArgumentError } from "./failure.ts";
 const addedByClients = new Set(["wait_for_previous"]);
 
 /** The longest name of a cluster, in characters (`clusterName` of the configuration's schema). */
-const longestClusterName = 63;
+const maxClusterNameLength = 63;
 
 /** Maximum wrong arguments that an error names. */
-const mostNamed = 8;
+const maxNamed = 8;
 
 /** Maximum characters of an unknown argument's name in an error. */
-const longestShownName = 64;
+const maxShownNameLength = 64;
 
 /** More names than this in an enum cost more tokens on every turn than one wrong name does once. */
-const mostNamesInEnum = 8;
+const maxNamesInEnum = 8;
 
 /**
  * A tool's whole input schema as tools/list shows it: its own arguments, and `cluster` as it takes it. An object at the
@@ -41,7 +41,7 @@ export function inputJsonSchema(
 /** Where each of a tool's requests takes a `cluster` of its own, it is shown there as other tools show theirs. */
 function clusterOfEach(clusters: readonly string[]): NonNullable<z.core.ToJSONSchemaParams["override"]> {
   const names = [...clusters, "*"];
-  const shown = { type: "string", ...(clusters.length <= mostNamesInEnum && { enum: names }) } as const;
+  const shown = { type: "string", ...(clusters.length <= maxNamesInEnum && { enum: names }) } as const;
   return ({ path, jsonSchema }) => {
     if (path.at(-1) !== "items" || jsonSchema.properties === undefined) return;
     const { cluster: _, ...properties } = jsonSchema.properties;
@@ -51,7 +51,7 @@ function clusterOfEach(clusters: readonly string[]): NonNullable<z.core.ToJSONSc
 }
 
 /** The name of a cluster as an argument; which there are, the clusters' floor knows. */
-export const clusterArgument = z.string().max(longestClusterName);
+export const clusterArgument = z.string().max(maxClusterNameLength);
 
 /** A list of at most `most` items as an argument; `toList` makes it of what models write instead of one. */
 export function listArgument<Item extends z.ZodType>(item: Item, most: number, toList: (given: unknown) => unknown) {
@@ -85,7 +85,7 @@ export function givenConsent(given: unknown): string | undefined {
 function clusterSchema(tool: ToolDeclaration, clusters: readonly string[]): z.ZodType | undefined {
   if (tool.cluster === "none" || tool.cluster === "each" || clusters.length < 2) return undefined;
   const names = tool.cluster === "any" ? [...clusters, "*"] : clusters;
-  const name = clusters.length <= mostNamesInEnum ? z.enum(names) : clusterArgument;
+  const name = clusters.length <= maxNamesInEnum ? z.enum(names) : clusterArgument;
   switch (tool.cluster) {
     case "any":
       return name.optional().describe("Default: all (`*`)");
@@ -120,8 +120,8 @@ export function argumentReader<Input extends z.ZodRawShape>(declaration: ToolDec
     // One for each argument, the last: what exceeds its limit may exceed all whole numbers, too.
     const issues = [...new Map(parsed.error?.issues.map((issue) => [issue.path.join("."), issue])).values()];
     const wrong = [
-      ...unknown.slice(0, mostNamed).map((name) => noSuchArgument(name, known)),
-      ...issues.slice(0, mostNamed).map((issue) => worded(issue, args)),
+      ...unknown.slice(0, maxNamed).map((name) => noSuchArgument(name, known)),
+      ...issues.slice(0, maxNamed).map((issue) => worded(issue, args)),
     ];
     const more = unknown.length + issues.length - wrong.length;
     if (more > 0) wrong.push(`${count(more)} more ${more === 1 ? "is" : "are"} wrong.`);
@@ -131,7 +131,7 @@ export function argumentReader<Input extends z.ZodRawShape>(declaration: ToolDec
 }
 
 function noSuchArgument(name: string, known: readonly string[]): string {
-  if (name.length > longestShownName)
+  if (name.length > maxShownNameLength)
     return `there is no argument of this name, which has ${count(name.length)} characters.`;
   return `there is no argument "${name}".${didYouMean(name, known)}`;
 }

@@ -2,16 +2,16 @@ import { z } from "zod";
 import { type Params, parseParams } from "../proxmox/params.ts";
 
 /** The largest body that Proxmox takes is 512 KiB; here in characters, of names and values together. */
-const mostCharacters = 524_288;
+const maxCharacters = 524_288;
 
 /** A guest's configuration has some 400 parameters at most. */
-const mostParameters = 1000;
+const maxParameters = 1000;
 
 /** The longest name that an endpoint declares has 30 characters. */
-const longestName = 128;
+const maxNameLength = 128;
 
 /** Lists name guests, and a cluster has at most some thousands of them. */
-const mostItems = 10_000;
+const maxItems = 10_000;
 
 /** The parameters of a request, as an argument of a tool; {@link readData} reads it. */
 export function dataArgument(description: string) {
@@ -20,7 +20,7 @@ export function dataArgument(description: string) {
     const message = excess(value);
     if (message !== undefined) issues.push({ code: "custom", message, input: value });
   });
-  return jsonText(parameters, mostCharacters).optional().meta({ type: "object", description });
+  return jsonText(parameters, maxCharacters).optional().meta({ type: "object", description });
 }
 
 /** A schema over what was given, or over what it holds as JSON text of at most so many characters. */
@@ -36,15 +36,15 @@ export function jsonText<Schema extends z.ZodType>(schema: Schema, longest: numb
 function excess(given: unknown): string | undefined {
   if (typeof given !== "object" || given === null || Array.isArray(given)) return undefined;
   const entries = Object.entries(given);
-  if (entries.length > mostParameters) return over(entries.length, mostParameters, "parameters");
+  if (entries.length > maxParameters) return over(entries.length, maxParameters, "parameters");
   let characters = 0;
   for (const [name, value] of entries) {
-    if (name.length > longestName) return over(name.length, longestName, "characters in a name");
+    if (name.length > maxNameLength) return over(name.length, maxNameLength, "characters in a name");
     const items: readonly unknown[] = Array.isArray(value) ? value : [value];
-    if (items.length > mostItems) return over(items.length, mostItems, "items in a list");
+    if (items.length > maxItems) return over(items.length, maxItems, "items in a list");
     characters += items.reduce<number>((sum, item) => sum + sizeOf(item), name.length);
   }
-  return characters > mostCharacters ? over(characters, mostCharacters, "characters") : undefined;
+  return characters > maxCharacters ? over(characters, maxCharacters, "characters") : undefined;
 }
 
 /** The characters of a value; other values than texts are short, or refused by their kind. */

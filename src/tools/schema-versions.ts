@@ -4,7 +4,7 @@ import { ToolFailure } from "./failure.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** A schema, and the clusters that it holds for. */
-export interface Edition {
+export interface SchemaVersion {
   readonly schema: ApiSchema;
   readonly clusters: readonly string[];
   /** Those clusters with their version: `beta (8.4)`. */
@@ -12,8 +12,8 @@ export interface Edition {
 }
 
 /** The schemas of one cluster, or of all (`undefined` or `*`): the newest version first, never empty. */
-export interface Editions {
-  readonly editions: readonly [Edition, ...Edition[]];
+export interface SchemaVersions {
+  readonly editions: readonly [SchemaVersion, ...SchemaVersion[]];
   /** A line for each cluster that gave none. */
   readonly missing: readonly string[];
 }
@@ -22,7 +22,10 @@ export interface Editions {
  * Gets what the tools that speak about the API need.
  * @throws {ToolFailure} when no cluster gives a schema.
  */
-export async function openEditions({ proxmox, signal }: ToolContext, cluster: string | undefined): Promise<Editions> {
+export async function loadSchemaVersions(
+  { proxmox, signal }: ToolContext,
+  cluster: string | undefined,
+): Promise<SchemaVersions> {
   const names = cluster === undefined || cluster === "*" ? proxmox.names : [cluster];
   const known = await Promise.all(names.map(async (name) => ({ name, ...(await proxmox.schema(name, signal)) })));
   const bySchema = Map.groupBy(known, ({ schema }) => schema);
@@ -32,7 +35,7 @@ export async function openEditions({ proxmox, signal }: ToolContext, cluster: st
       schema === undefined
         ? []
         : [
-            toEdition(
+            toSchemaVersion(
               schema,
               of.map(({ name }) => name),
             ),
@@ -44,6 +47,6 @@ export async function openEditions({ proxmox, signal }: ToolContext, cluster: st
   throw new ToolFailure([...missing, ...hints].join("\n"));
 }
 
-function toEdition(schema: ApiSchema, clusters: readonly string[]): Edition {
+function toSchemaVersion(schema: ApiSchema, clusters: readonly string[]): SchemaVersion {
   return { schema, clusters, where: `${clusters.join(", ")} (${shortVersion(schema.version)})` };
 }

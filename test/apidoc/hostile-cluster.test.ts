@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { folderWith } from "../config/files/folder.ts";
 import { clusterAt } from "../proxmox/clusters.ts";
@@ -199,7 +199,7 @@ describe("two clusters in one library", () => {
     await using first = await host(() => honestScript, honestModified);
     let script = honestScript;
     await using second = await host(() => script, farFuture);
-    const library = new ApiLibrary({ freshMs: 0, recentMs: 0 });
+    const library = new SchemaCache({ freshMs: 0, recentMs: 0 });
     const [a, b] = [clientOf(first), clientOf(second)];
     const shared = (await library.schema(a)).schema;
     expect(shared).toBeDefined();
@@ -213,8 +213,8 @@ describe("two clusters in one library", () => {
     const folder = folderWith({});
     await using first = await host(() => hostileScript, honestModified);
     await using second = await host(() => honestScript, honestModified);
-    await new ApiLibrary({ folder }).schema(clientOf(first));
-    const { schema } = await new ApiLibrary({ folder }).schema(clientOf(second));
+    await new SchemaCache({ folder }).schema(clientOf(first));
+    const { schema } = await new SchemaCache({ folder }).schema(clientOf(second));
     expect(schema?.templates).toContain("/nodes");
     expect(second.server.requests.map(({ headers }) => headers["if-modified-since"])).toEqual([undefined, undefined]);
     expect(readdirSync(folder)).toHaveLength(2);
@@ -223,7 +223,7 @@ describe("two clusters in one library", () => {
   test("a validator goes only to the endpoint of the cluster that it came from", async () => {
     await using first = await host(() => honestScript, honestModified);
     await using second = await host(() => honestScript, honestModified);
-    const library = new ApiLibrary({ recentMs: 0 });
+    const library = new SchemaCache({ recentMs: 0 });
     const client = new ProxmoxClient(clusterAt([first.server.url, second.server.url]));
     await library.schema(client);
     await first[Symbol.asyncDispose]();
@@ -235,7 +235,7 @@ describe("two clusters in one library", () => {
   test("304 is accepted for a day, and for the version that was read only", async () => {
     await using server = await host(() => honestScript, honestModified);
     const client = clientOf(server);
-    const library = new ApiLibrary({ recentMs: 0, wholeMs: 0 });
+    const library = new SchemaCache({ recentMs: 0, wholeMs: 0 });
     await library.schema(client);
     await library.schema(client, undefined, { recent: true });
     const asked = server.server.requests.filter(({ target }) => target === page);
@@ -246,7 +246,7 @@ describe("two clusters in one library", () => {
 test("a cache file is private, and holds the hash of what it holds", async () => {
   const folder = folderWith({});
   await using server = await host(() => honestScript, honestModified);
-  await new ApiLibrary({ folder }).schema(clientOf(server));
+  await new SchemaCache({ folder }).schema(clientOf(server));
   const [name = "", ...others] = readdirSync(folder);
   expect(others).toEqual([]);
   expect(statSync(`${folder}/${name}`).mode & 0o777).toBe(0o600);

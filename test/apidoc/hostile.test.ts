@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { describeEndpoint } from "../../src/apidoc/describe/describe.ts";
 import { signature } from "../../src/apidoc/describe/signature.ts";
 import { readSchema } from "../../src/apidoc/schema.ts";
@@ -190,7 +190,7 @@ describe("a host that means harm", () => {
 
   const whyNot = async (serve: Behaviour): Promise<string> => {
     await using server = await startRawServer(host("9.1.3", serve));
-    const known = await new ApiLibrary().schema(new ProxmoxClient(clusterAt([server.url])));
+    const known = await new SchemaCache().schema(new ProxmoxClient(clusterAt([server.url])));
     return known.missing ?? "there is one";
   };
 
@@ -221,7 +221,7 @@ describe("a host that means harm", () => {
       ["9.2.11~rc1", "9.2.11~rc1"],
     ] as const) {
       await using server = await startRawServer(host(said, reply(200, "OK", script)));
-      const { schema } = await new ApiLibrary().schema(new ProxmoxClient(clusterAt([server.url])));
+      const { schema } = await new SchemaCache().schema(new ProxmoxClient(clusterAt([server.url])));
       expect(schema?.version).toBe(kept);
     }
   });

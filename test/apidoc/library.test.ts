@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { folderWith } from "../config/files/folder.ts";
 import { canary, clusterAt } from "../proxmox/clusters.ts";
@@ -63,7 +63,7 @@ async function eventually(holds: () => Promise<boolean>): Promise<void> {
 
 test("nothing is asked before it is needed, and all who need it at once share one look", async () => {
   await using server = await startRawServer(host("9.1.3", script("/version")));
-  const library = new ApiLibrary();
+  const library = new SchemaCache();
   const client = clientOf(server);
   expect(server.requests).toHaveLength(0);
   const known = await Promise.all(Array.from({ length: 20 }, () => library.schema(client)));
@@ -75,7 +75,7 @@ test("nothing is asked before it is needed, and all who need it at once share on
 
 test("the token does not go with the page", async () => {
   await using server = await startRawServer(host("9.1.3", script("/version")));
-  await new ApiLibrary().schema(clientOf(server));
+  await new SchemaCache().schema(clientOf(server));
   const [version, apidoc] = server.requests;
   expect(version?.headers["authorization"]).toContain(canary);
   expect(apidoc?.target).toBe(page);
@@ -87,7 +87,7 @@ test("the page is read over TLS as the cluster judges it, and not from a strange
   const identity = await makeIdentity({ authority });
   await using server = await startRawServer(host("9.1.3", script("/version")), { tls: identity });
   const read = async (tls: Parameters<typeof clusterAt>[1]) =>
-    await new ApiLibrary().schema(new ProxmoxClient(clusterAt([server.url], tls)));
+    await new SchemaCache().schema(new ProxmoxClient(clusterAt([server.url], tls)));
   expect((await read({ mode: "ca", ca: authority.pem, file: "ca.pem" })).schema).toBeDefined();
   expect((await read({ mode: "fingerprint", fingerprints: [identity.fingerprint] })).schema).toBeDefined();
   const before = server.requests.length;
@@ -100,7 +100,7 @@ test("two clusters that serve the same share one schema, each reads its own, and
   await using first = await startRawServer(host("9.1.3", script("/version")));
   await using second = await startRawServer(host("9.1.3", script("/version")));
   await using old = await startRawServer(host("8.4.2", script("/version", "/old")));
-  const library = new ApiLibrary();
+  const library = new SchemaCache();
   const [a, b, c] = await Promise.all(
     [first, second, old].map(async (server) => await library.schema(clientOf(server))),
   );
@@ -112,7 +112,7 @@ test("two clusters that serve the same share one schema, each reads its own, and
 
 test("an old schema is asked for with If-Modified-Since, behind the answer's back", async () => {
   await using server = await startRawServer(host("9.1.3", script("/version")));
-  const library = new ApiLibrary({ freshMs: 0 });
+  const library = new SchemaCache({ freshMs: 0 });
   const client = clientOf(server);
   const { schema } = await library.schema(client);
   await eventually(async () => {
@@ -131,7 +131,7 @@ test("a cluster that was upgraded gets its new schema", async () => {
       { ...request, headers: {} },
     ),
   );
-  const library = new ApiLibrary({ freshMs: 0 });
+  const library = new SchemaCache({ freshMs: 0 });
   const client = clientOf(server);
   expect((await library.schema(client)).schema?.templates).toEqual(["/old"]);
   version = "9.1.3";
@@ -153,7 +153,7 @@ const instead: [string, Behaviour][] = [
 test.each(instead)("%s in its place is a reason, not an error, and asked for again later", async (_, behaviour) => {
   let serve = behaviour;
   await using server = await startRawServer(host("9.1.3", (socket, request) => serve(socket, request)));
-  const library = new ApiLibrary({ retryMs: 60 });
+  const library = new SchemaCache({ retryMs: 60 });
   const client = clientOf(server);
   const { schema, missing } = await library.schema(client);
   expect(schema).toBeUndefined();
@@ -168,19 +168,19 @@ test.each(instead)("%s in its place is a reason, not an error, and asked for aga
 test("a second endpoint serves what the first does not", async () => {
   await using first = await startRawServer(host("9.1.3", reply(404, "Not Found", "")));
   await using second = await startRawServer(host("9.1.3", script("/version")));
-  expect((await new ApiLibrary().schema(clientOf(first, second))).schema?.templates).toEqual(["/version"]);
+  expect((await new SchemaCache().schema(clientOf(first, second))).schema?.templates).toEqual(["/version"]);
   const dead = { url: `http://127.0.0.1:${await closedPort()}` };
-  expect((await new ApiLibrary().schema(clientOf(dead, second))).schema).toBeDefined();
+  expect((await new SchemaCache().schema(clientOf(dead, second))).schema).toBeDefined();
 });
 
 test("a dead cluster is a reason, and does not take away what was known", async () => {
   const dead = { url: `http://127.0.0.1:${await closedPort()}` };
-  expect((await new ApiLibrary().schema(clientOf(dead))).missing).toContain("refused the connection");
+  expect((await new SchemaCache().schema(clientOf(dead))).missing).toContain("refused the connection");
   let alive = true;
   await using server = await startRawServer((socket, request) =>
     alive ? host("9.1.3", script("/version"))(socket, request) : socket.destroy(),
   );
-  const library = new ApiLibrary({ freshMs: 0, retryMs: 0 });
+  const library = new SchemaCache({ freshMs: 0, retryMs: 0 });
   const client = clientOf(server);
   const { schema } = await library.schema(client);
   expect(schema).toBeDefined();
@@ -196,7 +196,7 @@ test("one asker's abort ends only its own wait", async () => {
   await using server = await startRawServer(
     host("9.1.3", (socket, request) => void released.then(() => script("/version")(socket, request))),
   );
-  const library = new ApiLibrary();
+  const library = new SchemaCache();
   const client = clientOf(server);
   const impatient = library.schema(client, AbortSignal.timeout(20));
   const patient = library.schema(client);
@@ -210,8 +210,8 @@ describe("a cache folder", () => {
   test("spares a new process the schema: it only asks whether it is still the same", async () => {
     const folder = folderWith({});
     await using server = await startRawServer(host("9.1.3", script("/version", "/nodes")));
-    await new ApiLibrary({ folder }).schema(clientOf(server));
-    const { schema } = await new ApiLibrary({ folder }).schema(clientOf(server));
+    await new SchemaCache({ folder }).schema(clientOf(server));
+    const { schema } = await new SchemaCache({ folder }).schema(clientOf(server));
     expect(schema?.templates).toEqual(["/version", "/nodes"]);
     expect(asked(server)).toEqual(["/api2/json/version", page, "/api2/json/version", `${page} since`]);
   });
@@ -219,7 +219,7 @@ describe("a cache folder", () => {
   /** A file as this server writes it, in a folder of its own. */
   async function cached(server: RawServer): Promise<{ folder: string; path: string }> {
     const folder = folderWith({});
-    await new ApiLibrary({ folder }).schema(clientOf(server));
+    await new SchemaCache({ folder }).schema(clientOf(server));
     const [name = ""] = readdirSync(folder);
     return { folder, path: join(folder, name) };
   }
@@ -227,7 +227,7 @@ describe("a cache folder", () => {
   /** What a new process asks a host for, with this folder. */
   async function asksAnew(server: RawServer, folder: string): Promise<readonly string[]> {
     const before = server.requests.length;
-    expect((await new ApiLibrary({ folder }).schema(clientOf(server))).schema?.templates).toEqual(["/version"]);
+    expect((await new SchemaCache({ folder }).schema(clientOf(server))).schema?.templates).toEqual(["/version"]);
     return asked(server).slice(before + 1);
   }
 
@@ -287,7 +287,7 @@ describe("a cache folder", () => {
     const target = join(folderWith({ precious: "stays" }), "precious");
     rmSync(path);
     symlinkSync(target, path);
-    await new ApiLibrary({ folder }).schema(clientOf(server));
+    await new SchemaCache({ folder }).schema(clientOf(server));
     expect(readFileSync(target, "utf8")).toBe("stays");
     expect(lstatSync(path).isFile()).toBe(true);
     expect(readdirSync(folder)).toHaveLength(1);
@@ -295,13 +295,13 @@ describe("a cache folder", () => {
 
   test("that is gone is as good as none", async () => {
     await using server = await startRawServer(host("9.1.3", script("/version")));
-    expect((await new ApiLibrary({ folder: "/nonexistent/folder" }).schema(clientOf(server))).schema).toBeDefined();
+    expect((await new SchemaCache({ folder: "/nonexistent/folder" }).schema(clientOf(server))).schema).toBeDefined();
   });
 
   test("holds nothing outside of it, whatever a host says its version is", async () => {
     const folder = folderWith({ "inside/x": "" });
     await using server = await startRawServer(host("9/../../escaped", script("/version")));
-    expect((await new ApiLibrary({ folder: join(folder, "inside") }).schema(clientOf(server))).schema).toBeDefined();
+    expect((await new SchemaCache({ folder: join(folder, "inside") }).schema(clientOf(server))).schema).toBeDefined();
     expect(readdirSync(folder)).toEqual(["inside"]);
     expect(readdirSync(join(folder, "inside")).toSorted()).toEqual([
       expect.stringMatching(/^apidoc-[0-9a-f]{32}\.js$/),

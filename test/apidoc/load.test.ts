@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { ApiSearch } from "../../src/apidoc/search/search.ts";
 import { ProxmoxClient } from "../../src/proxmox/client.ts";
 import { clusterAt } from "../proxmox/clusters.ts";
@@ -11,7 +11,7 @@ const sources = await loadSources();
  * How long nothing else could run while something was done, in milliseconds of this process's own CPU time: on a busy
  * machine others hold it up, too.
  */
-async function longestHold(run: () => Promise<unknown>): Promise<number> {
+async function maxHoldLength(run: () => Promise<unknown>): Promise<number> {
   let longest = 0;
   let last = cpuMs();
   const timer = setInterval(() => {
@@ -50,8 +50,8 @@ describe.each(sources.map((source) => [source.name, source] as const))("%s", (_,
     for (let round = 0; round < 3; round++) {
       const client = new ProxmoxClient(clusterAt([host.url.origin]));
       holds.push(
-        await longestHold(async () => {
-          const known = await new ApiLibrary().schema(client);
+        await maxHoldLength(async () => {
+          const known = await new SchemaCache().schema(client);
           if (known.schema === undefined) throw new Error(known.missing);
           expect(known.schema.names()).toEqual(schema.names());
           await ApiSearch.of(known.schema);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
 import { openFleet } from "../../src/cli/runtime.ts";
 import { noAudit } from "../../src/policy/audit/audit.ts";
@@ -12,7 +12,7 @@ import { Redactor } from "../../src/redact/redactor.ts";
 test("a configuration that is read anew keeps what was sent to its clusters, for a write may be under way", () => {
   const consents = new Consents(noCodeDisplay);
   const around = {
-    library: new ApiLibrary(),
+    library: new SchemaCache(),
     consents,
     audit: noAudit,
     limits: new CallLimits(() => embeddedDemo().config),

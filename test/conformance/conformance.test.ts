@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Listening, listen } from "../../src/http/listen.ts";
 import { createLog } from "../../src/log.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
-import { Seal } from "../../src/signer.ts";
+import { Signer } from "../../src/signer.ts";
 import { emptyConfig } from "../support/guarded.ts";
 import { loopback, unlimited } from "../support/listening.ts";
 import { type Product, startProduct } from "../support/product.ts";
@@ -26,7 +26,7 @@ beforeAll(async () => {
   fixtures = listen(loopback, {
     createServer: fixtureServer,
     ...unlimited,
-    seal: new Seal(emptyConfig),
+    seal: new Signer(emptyConfig),
     log: createLog({ level: "silent", format: "text" }, new Redactor()),
   });
 });

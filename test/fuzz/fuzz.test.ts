@@ -14,7 +14,7 @@ const isWhole = process.env["FUZZ"] === "all";
 const runs = isWhole ? 5_000 : 300;
 
 /** No answer is longer, in characters: what tools give, the envelope, and what JSON doubles. */
-const longestAnswer = 90_000;
+const maxAnswerLength = 90_000;
 
 type Transport = keyof typeof rawTransports;
 const transports = Object.keys(rawTransports) as Transport[];
@@ -23,7 +23,7 @@ const transports = Object.keys(rawTransports) as Transport[];
  * What may be left of memory, in MiB: code that ran for the first time, the API schemas of both clusters, and garbage
  * that the runtime keeps while it needs no memory. A twentieth of what was sent would exceed it.
  */
-const mostLeftMiB = 96;
+const maxLeftMiB = 96;
 
 let fleet: Fleet;
 let memoryAtStart: number;
@@ -54,7 +54,7 @@ async function ask(transport: Transport, members: string): Promise<RawAnswer> {
 function fault({ status, text }: RawAnswer): string | undefined {
   const answer = text.slice(0, 500);
   if (status >= 500) return `${status}: ${answer}`;
-  if (text.length > longestAnswer) return `${text.length} characters: ${answer}`;
+  if (text.length > maxAnswerLength) return `${text.length} characters: ${answer}`;
   if (text.includes("by a fault of this server") || text.includes('"code":-32603')) return answer;
   const { result, error } = JSON.parse(text) as { result?: object; error?: { message: string } };
   if (result === undefined && error === undefined) return `no answer: ${answer}`;
@@ -223,9 +223,9 @@ describe("afterwards", () => {
   test("the process is alive, logged no fault, and gave its memory back", async () => {
     await isAlive();
     expect(fleet.product.stderr()).not.toMatch(/error|fault|unexpected/i);
-    const isBack = async () => (await anonymousMiB(fleet.product.pid)) < memoryAtStart + mostLeftMiB;
+    const isBack = async () => (await anonymousMiB(fleet.product.pid)) < memoryAtStart + maxLeftMiB;
     // The runtime gives pages back some seconds after the last work.
     for (let look = 0; look < 120 && !(await isBack()); look++) await Bun.sleep(500);
-    expect(await anonymousMiB(fleet.product.pid)).toBeLessThan(memoryAtStart + mostLeftMiB);
+    expect(await anonymousMiB(fleet.product.pid)).toBeLessThan(memoryAtStart + maxLeftMiB);
   }, 600_000);
 });

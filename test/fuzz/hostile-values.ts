@@ -5,7 +5,7 @@ export interface HostileValue {
 }
 
 /** Fills a message of the largest size that is taken (1 MiB), with room for what surrounds the value. */
-const mostBytes = 1_000_000;
+const maxBytes = 1_000_000;
 
 /** The depth at which recursion over a value overflows the stack of Bun 1.4.5 many times over. */
 const depth = 100_000;
@@ -39,11 +39,11 @@ const units: Readonly<Record<string, string>> = {
 /** A text of one unit over and over, as many as fit. */
 function textOf(unit: string): string {
   const written = JSON.stringify(unit).slice(1, -1);
-  return `"${written.repeat(Math.floor(mostBytes / Buffer.byteLength(written)))}"`;
+  return `"${written.repeat(Math.floor(maxBytes / Buffer.byteLength(written)))}"`;
 }
 
 function list(element: string): string {
-  const count = Math.min(elements, Math.floor(mostBytes / (element.length + 1)));
+  const count = Math.min(elements, Math.floor(maxBytes / (element.length + 1)));
   return `[${`${element},`.repeat(count).slice(0, -1)}]`;
 }
 
@@ -53,7 +53,7 @@ function manyKeys(): string {
 }
 
 function nested(open: string, close: string): string {
-  const times = Math.min(depth, Math.floor(mostBytes / (open.length + close.length)));
+  const times = Math.min(depth, Math.floor(maxBytes / (open.length + close.length)));
   return `${open.repeat(times)}1${close.repeat(times)}`;
 }
 

@@ -9,7 +9,7 @@ import { covers } from "../../src/policy/pattern.ts";
 import { fileOf, nameText, pathText, quote, valueText } from "../../src/policy/plan/wording.ts";
 import { maskParams, showValue } from "../../src/policy/redaction/redact-parameters.ts";
 import { maskPrivateKeys } from "../../src/policy/redaction/secret-parameters.ts";
-import { explain, refusalInData } from "../../src/proxmox/errors/classify-error.ts";
+import { classifyError, refusalInData } from "../../src/proxmox/errors/classify-error.ts";
 import { failed, oneLine } from "../../src/proxmox/errors/error-messages.ts";
 import { encodeParams, parseParams } from "../../src/proxmox/params.ts";
 import { encodePath, formatPath, parsePath } from "../../src/proxmox/path.ts";
@@ -48,10 +48,10 @@ const functions: Readonly<Record<string, (text: string) => unknown>> = {
   volumesOf,
   saysYes: (text) => saysYes(text, "firewall"),
   saysNo: (text) => saysNo(text, "firewall"),
-  "explain 400": (text) => explain({ status: 400, text, errors: { a: text } }, attempted, asker),
-  "explain 401": (text) => explain({ status: 401, text, errors: undefined }, attempted, asker),
-  "explain 403": (text) => explain({ status: 403, text, errors: undefined }, attempted, asker),
-  "explain 501": (text) => explain({ status: 501, text, errors: undefined }, attempted, asker),
+  "explain 400": (text) => classifyError({ status: 400, text, errors: { a: text } }, attempted, asker),
+  "explain 401": (text) => classifyError({ status: 401, text, errors: undefined }, attempted, asker),
+  "explain 403": (text) => classifyError({ status: 403, text, errors: undefined }, attempted, asker),
+  "explain 501": (text) => classifyError({ status: 501, text, errors: undefined }, attempted, asker),
   refusalInData: (text) => refusalInData([{ t: text }], attempted),
   failed: (text) => failed(text, attempted),
   oneLine,

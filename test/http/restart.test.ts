@@ -6,7 +6,7 @@ import { type Introduction, SessionIds } from "../../src/http/sessions/session-i
 import { sessionEndpoint } from "../../src/http/sessions/sessions.ts";
 import { sseEndpoint } from "../../src/http/sse/sse.ts";
 import type { Caller } from "../../src/policy/callers/caller.ts";
-import { Seal, type SealPurpose } from "../../src/signer.ts";
+import { type SealPurpose, Signer } from "../../src/signer.ts";
 import { createDemo } from "../../src/simulator/index.ts";
 import { httpClient, modernClient, sseClient } from "../support/clients.ts";
 import { type ConfigFile, configFile } from "../support/config-file.ts";
@@ -139,7 +139,7 @@ describe("after kill -9 and a new start", () => {
       body,
       `${own}.x`,
       crypto.randomUUID(),
-      new Seal(emptyConfig).close("session", {}, ""),
+      new Signer(emptyConfig).close("session", {}, ""),
     ];
     for (const wrong of forged) expect((await send(second.url, "POST", wrong, list, another)).status).toBe(404);
   });
@@ -185,7 +185,7 @@ test("an SSE client's reconnect says what it may be asked, by the event id of it
     servers.push(server);
     return server;
   };
-  const seal = new Seal(emptyConfig);
+  const seal = new Signer(emptyConfig);
   const listening = listen(loopback, { ...unlimited, createServer, seal, log: keptLog() });
   const before = await fetch(`${listening.url}/sse`);
   const reader = (before.body as ReadableStream<Uint8Array>).getReader();
@@ -209,7 +209,7 @@ test("an SSE client's reconnect says what it may be asked, by the event id of it
 });
 
 test("an id is good for seven days, for its caller, and carries what the client may be asked", () => {
-  const seal = new Seal({ ...emptyConfig, sealKey: new Secret("k".repeat(32)) });
+  const seal = new Signer({ ...emptyConfig, sealKey: new Secret("k".repeat(32)) });
   let now = Date.now();
   const ids = new SessionIds(seal, () => now);
   const [one, other] = [
@@ -233,7 +233,7 @@ test("an id is good for seven days, for its caller, and carries what the client 
 });
 
 test("an id stays short, whatever a client says of itself", () => {
-  const ids = new SessionIds(new Seal(emptyConfig));
+  const ids = new SessionIds(new Signer(emptyConfig));
   const long = "x".repeat(900_000);
   const clientInfo = { name: "\u{1f600}".repeat(1000), version: `"${long}` };
   const said = [
@@ -271,7 +271,7 @@ describe("of two callers of one server", () => {
     { name: "one", id: "1" },
     { name: "two", id: "2" },
   ];
-  const ids = new SessionIds(new Seal(emptyConfig));
+  const ids = new SessionIds(new Signer(emptyConfig));
   const createServer = () => new Server({ name: "fixture", version: "1" }, { capabilities: { tools: {} } });
   const post = (body: unknown, path = "/mcp") =>
     new Request(`http://localhost${path}`, {
@@ -312,7 +312,7 @@ describe("of two callers of one server", () => {
 
   test("an id whose time is over is no session's, though the session is in memory", async () => {
     let now = Date.now();
-    const aging = new SessionIds(new Seal(emptyConfig), () => now);
+    const aging = new SessionIds(new Signer(emptyConfig), () => now);
     const sessions = sessionEndpoint(createServer, keptLog(), aging);
     const begun = await sessions.begin(post(initialize), initialize as InitializeRequest, one);
     const id = begun.headers.get("mcp-session-id") ?? "";
@@ -324,7 +324,7 @@ describe("of two callers of one server", () => {
 });
 
 test("a deleted session needs no room to end", async () => {
-  const sessions = listenToDemo({ sessions: { mostSessions: 1, idleMs: 60_000 } });
+  const sessions = listenToDemo({ sessions: { maxSessions: 1, idleMs: 60_000 } });
   const first = await newSession(sessions.url);
   const second = await newSession(sessions.url);
   const stop = new AbortController();
@@ -339,14 +339,14 @@ test("a deleted session needs no room to end", async () => {
 
 test("what is sealed for another purpose is no session", () => {
   const config = emptyConfig;
-  const seal = new Seal(config);
+  const seal = new Signer(config);
   const text = seal.close("other" as SealPurpose, { x: 1 }, "");
   expect(seal.open("session", text, "")).toBeUndefined();
 });
 
 test("after a reload the old key opens what it sealed for ten minutes more; a key of a file does not come from tokens", () => {
   const config = (key: string) => ({ ...emptyConfig, sealKey: new Secret(key) });
-  const seal = new Seal(config("a".repeat(32)));
+  const seal = new Signer(config("a".repeat(32)));
   const text = seal.close("session", { x: 1 }, "me");
   seal.renew(config("b".repeat(32)));
   expect(seal.open("session", text, "me")).toEqual({ x: 1 });

@@ -3,13 +3,13 @@ import type { Listening } from "../../src/http/listen.ts";
 import { httpClient } from "../support/clients.ts";
 import { type KeptLog, listenToDemo, until } from "../support/listening.ts";
 
-const mostSessions = 3;
+const maxSessions = 3;
 const idleMs = 300;
 
 let server: Listening & { readonly log: KeptLog };
 
 beforeAll(() => {
-  server = listenToDemo({ sessions: { mostSessions, idleMs } });
+  server = listenToDemo({ sessions: { maxSessions, idleMs } });
 });
 
 afterAll(async () => {
@@ -125,7 +125,7 @@ test("a session with a call under way is neither reaped nor makes room, though i
   };
   const answer = send("POST", busy?.id, call).then((response) => response.text());
   await Bun.sleep(2 * idleMs);
-  for (let i = 0; i < mostSessions + 1; i++) await initialize();
+  for (let i = 0; i < maxSessions + 1; i++) await initialize();
   expect(said(busy?.id ?? "", "freed")).toBe(0);
   expect(await answer).toContain("pve3 cannot be reached");
 });

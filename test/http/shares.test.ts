@@ -6,7 +6,7 @@ import { sessionEndpoint } from "../../src/http/sessions/sessions.ts";
 import { Subscriptions } from "../../src/http/sessions/subscriptions.ts";
 import { Reopening } from "../../src/http/sse/reopening.ts";
 import { anonymous, type Caller } from "../../src/policy/callers/caller.ts";
-import { Seal } from "../../src/signer.ts";
+import { Signer } from "../../src/signer.ts";
 import { modernClient, sseClient } from "../support/clients.ts";
 import { configFile } from "../support/config-file.ts";
 import { emptyConfig } from "../support/guarded.ts";
@@ -130,7 +130,7 @@ describe.each(kinds)("%s", (kind, things) => {
   }, 20_000);
 
   test("a caller that is the only one may take them all, and then it is the server that has no more", async () => {
-    const server = listenToDemo({ sse: { mostSessions: 8 }, sessions: { mostSubscriptions: 8 } });
+    const server = listenToDemo({ sse: { maxSessions: 8 }, sessions: { maxSubscriptions: 8 } });
     const only = caller(server.url, undefined);
     const streams = await times(8, only[kind]);
     expect(new Set(streams.map(({ status }) => status))).toEqual(new Set([200]));
@@ -141,10 +141,7 @@ describe.each(kinds)("%s", (kind, things) => {
   });
 
   test("requests that come at once do not exceed the share", async () => {
-    const server = listenToDemo(
-      { sse: { mostSessions: 12 }, sessions: { mostSubscriptions: 12 } },
-      callers("ci", "ann"),
-    );
+    const server = listenToDemo({ sse: { maxSessions: 12 }, sessions: { maxSubscriptions: 12 } }, callers("ci", "ann"));
     const ci = caller(server.url, "ci");
     const statuses = (await times(20, ci[kind])).map(({ status }) => status);
     expect(statuses.filter((status) => status === 200)).toHaveLength(3);
@@ -154,7 +151,7 @@ describe.each(kinds)("%s", (kind, things) => {
 });
 
 test("real clients of another caller are served while one caller has its share of everything", async () => {
-  const server = listenToDemo({ sse: { mostSessions: 8 }, sessions: { mostSubscriptions: 8 } }, callers("ci", "ann"));
+  const server = listenToDemo({ sse: { maxSessions: 8 }, sessions: { maxSubscriptions: 8 } }, callers("ci", "ann"));
   const ci = caller(server.url, "ci");
   const held = [...(await times(8, ci.openSse)), ...(await times(8, ci.subscribe))];
   expect(held.filter(({ status }) => status === 200)).toHaveLength(4);
@@ -168,7 +165,7 @@ test("real clients of another caller are served while one caller has its share o
 });
 
 test("a subscription whose client leaves gives its place back", async () => {
-  const server = listenToDemo({ sessions: { mostSubscriptions: 1 } });
+  const server = listenToDemo({ sessions: { maxSubscriptions: 1 } });
   const only = caller(server.url, undefined);
   for (let i = 0; i < 3; i++) {
     await served(only.subscribe);
@@ -220,7 +217,7 @@ const freed = "freed (room for another)";
 
 describe("sessions of Streamable HTTP", () => {
   test("over its share a caller's own longest unused session makes room, though another's is older", async () => {
-    const server = listenToDemo({ sessions: { mostSessions: 8 } }, callers("ann", "ci"));
+    const server = listenToDemo({ sessions: { maxSessions: 8 } }, callers("ann", "ci"));
     const [ann, ci] = [caller(server.url, "ann"), caller(server.url, "ci")];
     const other = await ann.begin();
     const own = [await ci.begin(), await ci.begin(), await ci.begin()];
@@ -231,7 +228,7 @@ describe("sessions of Streamable HTTP", () => {
 
   test("when all places are taken a caller's own session goes first, and only then the longest unused of others", async () => {
     const names = ["a", "b", "c", "d", "e", "f"];
-    const server = listenToDemo({ sessions: { mostSessions: 8 } }, callers(...names));
+    const server = listenToDemo({ sessions: { maxSessions: 8 } }, callers(...names));
     const begin = (name: string) => caller(server.url, name).begin();
     const ids: string[] = [];
     for (const name of ["a", "a", "b", "b", "c", "c", "d", "e"]) ids.push((await begin(name)).id);
@@ -246,7 +243,7 @@ describe("sessions of Streamable HTTP", () => {
   });
 
   test("with its share in use a caller gets neither a new session nor an old one, and others lose none", async () => {
-    const server = listenToDemo({ sessions: { mostSessions: 8 } }, callers("ann", "ci"));
+    const server = listenToDemo({ sessions: { maxSessions: 8 } }, callers("ann", "ci"));
     const [ann, ci] = [caller(server.url, "ann"), caller(server.url, "ci")];
     const other = await ann.begin();
     const earlier = await ci.begin();
@@ -268,7 +265,7 @@ describe("sessions of Streamable HTTP", () => {
 
   test("when all are in use by others a caller without any is told that the server is full", async () => {
     const names = ["a", "b", "c", "d", "e"];
-    const server = listenToDemo({ sessions: { mostSessions: 4 } }, callers(...names));
+    const server = listenToDemo({ sessions: { maxSessions: 4 } }, callers(...names));
     const [last, ...others] = names.map((name) => caller(server.url, name)).toReversed();
     for (const one of others) expect((await one.openStream((await one.begin()).id)).status).toBe(200);
     const answer = await last?.begin();
@@ -279,7 +276,7 @@ describe("sessions of Streamable HTTP", () => {
   });
 
   test("a caller that begins many at once has no more than its share", async () => {
-    const server = listenToDemo({ sessions: { mostSessions: 12 } }, callers("ann", "ci"));
+    const server = listenToDemo({ sessions: { maxSessions: 12 } }, callers("ann", "ci"));
     const ci = caller(server.url, "ci");
     await times(30, ci.begin);
     expect(server.sessions().streamable).toBe(3);
@@ -288,8 +285,8 @@ describe("sessions of Streamable HTTP", () => {
 
   test("a client that leaves before its GET stream is open does not keep its session in use", async () => {
     const createServer = () => new Server({ name: "fixture", version: "1" }, { capabilities: { tools: {} } });
-    const ids = new SessionIds(new Seal(emptyConfig));
-    const sessions = sessionEndpoint(createServer, keptLog(), ids, { mostSessions: 1 });
+    const ids = new SessionIds(new Signer(emptyConfig));
+    const sessions = sessionEndpoint(createServer, keptLog(), ids, { maxSessions: 1 });
     const begin = async () => {
       const request = new Request("http://localhost/mcp", { method: "POST", headers: { accept } });
       request.headers.set("content-type", "application/json");
@@ -338,7 +335,7 @@ test("the messages that wait for one caller's streams leave room for those of ot
 });
 
 test("a caller that ends many sessions makes the server forget its own ends, not those of others", () => {
-  const ids = new SessionIds(new Seal(emptyConfig), Date.now, 3);
+  const ids = new SessionIds(new Signer(emptyConfig), Date.now, 3);
   const said = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "tests", version: "1" } };
   const other = ids.mint(said, bob);
   ids.end(other, bob);

@@ -5,13 +5,13 @@ import { tools } from "../../src/tools/catalog/index.ts";
 import { sseClient } from "../support/clients.ts";
 import { type KeptLog, listenToDemo, until } from "../support/listening.ts";
 
-const mostSessions = 3;
-const mostWaitingBytes = 32 * 1024;
+const maxSessions = 3;
+const maxWaitingBytes = 32 * 1024;
 
 let server: Listening & { readonly log: KeptLog };
 
 beforeAll(() => {
-  server = listenToDemo({ sse: { mostSessions, pingMs: 100, mostWaitingBytes, holdMs: 50 } });
+  server = listenToDemo({ sse: { maxSessions, pingMs: 100, maxWaitingBytes, holdMs: 50 } });
 });
 
 afterAll(async () => {
@@ -86,12 +86,12 @@ test("a message for no stream gets 404, one that is no JSON-RPC 400, without har
 });
 
 test("over the cap a stream is refused with 503, and served again once another closed", async () => {
-  const streams = await Promise.all(Array.from({ length: mostSessions }, openStream));
+  const streams = await Promise.all(Array.from({ length: maxSessions }, openStream));
   const refused = await fetch(`${server.url}/sse`);
   expect(refused.status).toBe(503);
   expect(refused.headers.get("retry-after")).toBe("10");
   streams[0]?.close();
-  await until(() => openCount() === mostSessions - 1);
+  await until(() => openCount() === maxSessions - 1);
   await using client = await sseClient(server);
   expect(await client.listTools()).toHaveLength(tools.length);
   for (const stream of streams) stream.close();

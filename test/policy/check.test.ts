@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { CheckRefusal } from "../../src/policy/check.ts";
 import { classify } from "../../src/policy/endpoint-classes/classify.ts";
 import { parsePath } from "../../src/proxmox/path.ts";
@@ -179,7 +179,7 @@ function scriptOf(...paths: string[]): string {
 describe("a cluster's schema", () => {
   const request = { method: "GET", path: ["new"], checked: true } as const;
 
-  async function guardedServer(behaviour: Behaviour, library?: ApiLibrary) {
+  async function guardedServer(behaviour: Behaviour, library?: SchemaCache) {
     const server = await startRawServer(behaviour);
     return {
       server,
@@ -237,7 +237,7 @@ describe("a cluster's schema", () => {
         if (asked.target === page) return reply(200, "OK", script)(socket, asked);
         replyData({ version })(socket, asked);
       },
-      new ApiLibrary({ recentMs: 0 }),
+      new SchemaCache({ recentMs: 0 }),
     );
     await expect(it.proxmox.request(undefined, request)).rejects.toThrow("Proxmox VE 9.1.3 has no such path");
     [version, script] = ["9.2.0", scriptOf("/version", "/new")];

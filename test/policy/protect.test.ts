@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { classify } from "../../src/policy/endpoint-classes/classify.ts";
-import { affected, type Subject } from "../../src/policy/targets.ts";
+import { affected, type Target } from "../../src/policy/targets.ts";
 import type { Method } from "../../src/proxmox/message.ts";
 import { parseParams } from "../../src/proxmox/params.ts";
 import { parsePath } from "../../src/proxmox/path.ts";
@@ -275,7 +275,7 @@ test.each([
 ] as const)("%s %p is about %p", (text, data, wanted) => {
   const [method, path = ""] = text.split(" ");
   const request = { method: method as Method, path: parsePath(path), params: parseParams(data) };
-  expect(affected(request, classify(request))).toEqual(wanted as unknown as Subject[]);
+  expect(affected(request, classify(request))).toEqual(wanted as unknown as Target[]);
 });
 
 test("what is too long for a human to read is refused before anything is looked up for it", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { askServers } from "../../src/control/ask.ts";
 import { controlPaths, serverConsents } from "../../src/control/protocol.ts";
 import type { OpenQuestion } from "../../src/policy/consent/open-question.ts";
-import { createDemo, type DemoCluster, type World } from "../../src/simulator/index.ts";
+import { createDemo, type DemoCluster, type SimulatedCluster } from "../../src/simulator/index.ts";
 import {
   type Human,
   httpClient,
@@ -26,7 +26,7 @@ export interface Stage extends AsyncDisposable {
   /** Everything that the product sent to Proxmox. */
   readonly demo: DemoServer;
   /** The simulated cluster itself, to be changed past its API. */
-  readonly world: World;
+  readonly world: SimulatedCluster;
   /** The environment of every process of the product on this stage: they share a runtime folder of their own. */
   readonly env: Record<string, string>;
   /** The open questions of all these processes, as `proxmox-mcp consents --json` prints them. */

@@ -1,4 +1,4 @@
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import type { ClusterConfig, Config } from "../../src/config/types.ts";
 import { type Audit, noAudit } from "../../src/policy/audit/audit.ts";
@@ -23,12 +23,12 @@ export const emptyConfig: Config = configOf([]);
 export function guarded(
   clusters: readonly ClusterConfig[],
   {
-    library = new ApiLibrary(),
+    library = new SchemaCache(),
     audit = noAudit,
     call = { caller: local, client: "test", prompt: "none" },
     optionsOf,
   }: {
-    readonly library?: ApiLibrary;
+    readonly library?: SchemaCache;
     readonly audit?: Audit;
     readonly call?: Call;
     readonly optionsOf?: (cluster: string) => ProxmoxClientOptions;

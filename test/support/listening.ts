@@ -1,4 +1,4 @@
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { embeddedDemo } from "../../src/cli/demo.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import type { CallerConfig, Config, ServerConfig } from "../../src/config/types.ts";
@@ -13,7 +13,7 @@ import { Consents } from "../../src/policy/consent/consents.ts";
 import { guard } from "../../src/policy/guard.ts";
 import type { ProxmoxClientOptions } from "../../src/proxmox/client.ts";
 import { Redactor } from "../../src/redact/redactor.ts";
-import { Seal } from "../../src/signer.ts";
+import { Signer } from "../../src/signer.ts";
 import { tools } from "../../src/tools/catalog/index.ts";
 import { emptyConfig } from "./guarded.ts";
 
@@ -69,10 +69,10 @@ export function listenTo(
 ): KeptListening {
   const clusters = new ClusterManager(config.clusters, optionsOf);
   const log = keptLog();
-  const seal = new Seal(config);
+  const seal = new Signer(config);
   const consents = new Consents(noCodeDisplay);
   const limits = new CallLimits(() => config);
-  const around = guard({ clusters, config, library: new ApiLibrary(), consents, audit: noAudit, limits });
+  const around = guard({ clusters, config, library: new SchemaCache(), consents, audit: noAudit, limits });
   const { calls } = unlimited;
   const createServer = serverFactory({ tools, guard: () => around, limits, calls, version: "0.0.0", log, redactor });
   const served = { ...unlimited, callers: () => config.callers, createServer, limits, seal, log, redactor };
@@ -80,7 +80,7 @@ export function listenTo(
 }
 
 /** Waits until something holds, for at most two seconds, or as long as is said in milliseconds. */
-export async function until(holds: () => boolean, mostMs = 2000): Promise<void> {
-  for (let i = 0; i < mostMs / 10 && !holds(); i++) await Bun.sleep(10);
+export async function until(holds: () => boolean, maxMs = 2000): Promise<void> {
+  for (let i = 0; i < maxMs / 10 && !holds(); i++) await Bun.sleep(10);
   if (!holds()) throw new Error(`did not come true: ${holds}`);
 }

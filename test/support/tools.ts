@@ -1,4 +1,4 @@
-import { ApiLibrary } from "../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../src/apidoc/cache/schema-cache.ts";
 import { ClusterManager } from "../../src/clusters.ts";
 import { Secret } from "../../src/config/secret.ts";
 import type { ClusterConfig } from "../../src/config/types.ts";
@@ -40,7 +40,7 @@ export function toolsInProcess({ around, policy = {}, ...options }: Options = {}
   const redactor = new Redactor();
   const config = configOf(clusters.map((cluster) => configFor(cluster, policy)));
   redactor.add(config);
-  const library = new ApiLibrary();
+  const library = new SchemaCache();
   const limits = new CallLimits(() => config);
   const fetchOf = (name: string) => {
     const cluster = clusters.find((each) => each.name === name);

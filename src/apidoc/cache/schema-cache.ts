@@ -1,12 +1,12 @@
 import type { PageValidator, ProxmoxClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors/proxmox-error.ts";
-import { until } from "../../proxmox/transport/abortable.ts";
+import { abortable } from "../../proxmox/transport/abortable.ts";
 import { type ApiSchema, readSchema } from "../schema.ts";
 import { sha256 } from "./hash.ts";
 import { type CachedScript, SchemaDiskCache } from "./schema-disk-cache.ts";
 
 /** A cluster's schema, or why there is none: then calls go unvalidated, and nothing else is lost. */
-export type Known =
+export type SchemaLookup =
   | { readonly schema: ApiSchema; readonly missing?: never; readonly reason?: never; readonly hint?: never }
   /** `missing` is a sentence, `reason` its cause without a full stop, `hint` what the operator can do about it. */
   | { readonly missing: string; readonly reason: string; readonly hint: string | undefined; readonly schema?: never };
@@ -44,10 +44,10 @@ interface Served {
 
 /** What is known of a cluster. */
 interface Entry {
-  known: Known | undefined;
+  known: SchemaLookup | undefined;
   /** When the cluster is asked again, by the monotonic clock. */
   expires: number;
-  lookup: Promise<Known> | undefined;
+  lookup: Promise<SchemaLookup> | undefined;
   served: Served | undefined;
 }
 
@@ -70,7 +70,7 @@ export interface LibraryOptions {
  * that serve equal bytes and report the same version share one object. A version is only what a far end claims, so
  * that nothing is found by it.
  */
-export class ApiLibrary {
+export class SchemaCache {
   readonly #disk: SchemaDiskCache | undefined;
   readonly #freshMs: number;
   readonly #recentMs: number;
@@ -95,7 +95,7 @@ export class ApiLibrary {
    * or beforehand where it must be `recent` and is not. Where that fails, the old one stays. Never throws but for an
    * abort.
    */
-  async schema(client: ProxmoxClient, signal?: AbortSignal, { recent = false } = {}): Promise<Known> {
+  async schema(client: ProxmoxClient, signal?: AbortSignal, { recent = false } = {}): Promise<SchemaLookup> {
     signal?.throwIfAborted();
     const entry = this.#entryOf(client);
     const now = performance.now();
@@ -107,7 +107,7 @@ export class ApiLibrary {
       entry.lookup.catch(() => undefined);
       return entry.known;
     }
-    return signal === undefined ? await entry.lookup : await until(signal, entry.lookup);
+    return signal === undefined ? await entry.lookup : await abortable(signal, entry.lookup);
   }
 
   #entryOf(client: ProxmoxClient): Entry {
@@ -117,7 +117,7 @@ export class ApiLibrary {
   }
 
   /** Shared by all calls that wait for it, so that no single call's abort ends it. */
-  async #lookUp(client: ProxmoxClient, entry: Entry): Promise<Known> {
+  async #lookUp(client: ProxmoxClient, entry: Entry): Promise<SchemaLookup> {
     try {
       const found = await this.#read(client, entry);
       // A cluster that does not answer for a while has not lost its schema.
@@ -129,7 +129,7 @@ export class ApiLibrary {
     }
   }
 
-  async #read(client: ProxmoxClient, entry: Entry): Promise<Known> {
+  async #read(client: ProxmoxClient, entry: Entry): Promise<SchemaLookup> {
     try {
       const { data } = await client.request({ method: "GET", path: ["version"] });
       entry.served = await this.#fetch(client, versionIn(data), entry.served);

@@ -1,17 +1,17 @@
 /** So many arrays that never close are looked at; each is read to its end, and a hostile script could hold any number. */
-const mostBroken = 8;
+const maxBroken = 8;
 
 /** The deepest that brackets may stand in one another: Proxmox's own go to 23, and reading them again takes a stack. */
 const deepest = 100;
 
 /** The longest array, in characters: Proxmox's own has 1.2 million without and 4 million with its white space. */
-const mostCharacters = 8_000_000;
+const maxCharacters = 8_000_000;
 
 /** The most objects and arrays: Proxmox's own has 13,500, and each takes some 100 bytes while the schema is read. */
-const mostBrackets = 100_000;
+const maxBrackets = 100_000;
 
 /** The most strings: Proxmox's own has 74,000. */
-const mostStrings = 500_000;
+const maxStrings = 500_000;
 
 /**
  * Cuts the API's schema out of `apidoc.js`: the text of its JSON array, never evaluated. On a host it is
@@ -26,7 +26,7 @@ export function cutSchema(script: string): string | undefined {
     const array = cutArray(script, found.index);
     if (array === undefined) {
       broken += 1;
-      if (broken === mostBroken) return undefined;
+      if (broken === maxBroken) return undefined;
     } else {
       if (/"path"\s{0,99}:\s{0,99}"\//.test(array)) return array;
       beginning.lastIndex = found.index + array.length;
@@ -52,7 +52,7 @@ function cutArray(text: string, start: number): string | undefined {
       brackets += 1;
     } else if (found[0] === "]" || found[0] === "}") depth -= 1;
     else strings += 1;
-    const excessive = brackets > mostBrackets || strings > mostStrings || token.lastIndex - start > mostCharacters;
+    const excessive = brackets > maxBrackets || strings > maxStrings || token.lastIndex - start > maxCharacters;
     if (depth > deepest || excessive) return undefined;
     if (depth === 0) return text.slice(start, token.lastIndex);
   }

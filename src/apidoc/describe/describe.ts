@@ -7,16 +7,16 @@ import { describeDefault, describeParts, describeType, isOptional, names, summar
 import { ownNames, signature } from "./signature.ts";
 
 /** The most bytes of a description, about 1,500 tokens. */
-const mostBytes = 6000;
+const maxBytes = 6000;
 
 /** Above so many parameters they are told in groups, by name and type alone. */
-const mostSingly = 45;
+const maxSingly = 45;
 
 /** So many characters of a parameter's description are shown where everything is: Proxmox's longest has 1,673. */
-const mostAbout = 2000;
+const maxAbout = 2000;
 
 /** So many unknown parameters get a suggestion: each is compared with all that the endpoint has. */
-const mostSuggestions = 10;
+const maxSuggestions = 10;
 
 /** How much is said of each parameter; the first that fits into the budget is taken. */
 const levels = [
@@ -37,18 +37,18 @@ export function describeEndpoint(endpoint: ApiEndpoint, params?: string): string
   let text = "";
   for (const level of levels) {
     text = [...head(endpoint), ...parameterLines(endpoint, level), returns(endpoint)].join("\n");
-    if (Buffer.byteLength(text) <= mostBytes) return text;
+    if (Buffer.byteLength(text) <= maxBytes) return text;
   }
   // A schema with hundreds of parameters in one endpoint: their names, as far as they fit.
   return `${Buffer.from(text)
-    .subarray(0, mostBytes - 80)
+    .subarray(0, maxBytes - 80)
     .toString("utf8")}\n... Cut: get parameters with params, such as params: "a*".`;
 }
 
 /** All methods of a path; where that is too much, their signatures, and how to get each. */
 export function describeMethods(endpoints: readonly ApiEndpoint[]): string {
   const text = endpoints.map((endpoint) => describeEndpoint(endpoint)).join("\n\n");
-  if (Buffer.byteLength(text) <= mostBytes || endpoints.length === 1) return text;
+  if (Buffer.byteLength(text) <= maxBytes || endpoints.length === 1) return text;
   const lines = endpoints.map((endpoint) => `${signature(endpoint)}\n  ${summarize(endpoint.description, 150)}`);
   return [...lines, "Pass method to see one of them in full."].join("\n");
 }
@@ -65,7 +65,7 @@ function parameterLines(endpoint: ApiEndpoint, level: Level): string[] {
   const path = names(parameters).filter((name) => template.includes(`{${name}}`) && isTelling(parameters[name]));
   const inPath = path.map((name) => `{${name}}: ${describeType(parameters[name] ?? {}, level.type)}`);
   const own = ownNames(endpoint);
-  if (own.length <= mostSingly) return [...inPath, ...own.map((name) => line(endpoint, name, level))];
+  if (own.length <= maxSingly) return [...inPath, ...own.map((name) => line(endpoint, name, level))];
   const grouped = groupNames(own).flatMap(({ title, names: members, params }) => [
     `${title} (params: "${params}")`,
     `  ${members.map((name) => short(endpoint, name, level)).join("; ")}`,
@@ -132,7 +132,7 @@ function describeSlice(endpoint: ApiEndpoint, params: string): string {
   const chosen = all.filter((name) => wanted.some((pattern) => covers(pattern, name)));
   const unknown = wanted.filter((pattern) => !all.some((name) => covers(pattern, name)));
   const complaints = unknown.map((pattern, index) => {
-    const near = index < mostSuggestions ? nearest(pattern.replaceAll("*", "").slice(0, 100), all) : undefined;
+    const near = index < maxSuggestions ? nearest(pattern.replaceAll("*", "").slice(0, 100), all) : undefined;
     return `There is no parameter ${pattern}${near === undefined ? "" : `: did you mean ${near}?`}`;
   });
   const text = [`${endpoint.method} ${endpoint.template}`, ...chosen.flatMap((name) => everything(endpoint, name))];
@@ -142,7 +142,7 @@ function describeSlice(endpoint: ApiEndpoint, params: string): string {
 function everything({ parameters }: ApiEndpoint, name: string): string[] {
   const property = parameters[name] ?? {};
   const { format, description, verbose_description: verbose, requires } = property;
-  const about = summarize(verbose ?? description, mostAbout);
+  const about = summarize(verbose ?? description, maxAbout);
   const parts = typeof format === "object" ? format : undefined;
   const type = parts === undefined ? describeType(property, 1000) : "parts joined by commas";
   const optional = isOptional(parameters, name) ? "" : "*";

@@ -4,7 +4,7 @@ import type { Properties, Property } from "../types.ts";
 const deepest = 12;
 
 /** The most properties of one object: Proxmox's largest endpoint has 93. What comes after them counts as absent. */
-const mostProperties = 1000;
+const maxProperties = 1000;
 
 /** Names as all of Proxmox's are: whoever serves others could write lines of an answer with them. */
 const name = /^[\x21-\x7e]{1,100}$/;
@@ -48,7 +48,7 @@ export function toProperty(given: unknown, depth = 0): Property {
 /** Properties by name; what is none is left out. */
 export function toProperties(given: unknown, depth = 0): Properties {
   const known = Object.entries(record(given)).filter(([key, value]) => name.test(key) && isRecord(value));
-  return Object.fromEntries(known.slice(0, mostProperties).map(([key, value]) => [key, toProperty(value, depth)]));
+  return Object.fromEntries(known.slice(0, maxProperties).map(([key, value]) => [key, toProperty(value, depth)]));
 }
 
 /** An object's own entries; of anything else none. */

@@ -1,19 +1,19 @@
 import { stem } from "./words.ts";
 
 /** So many characters of one text are indexed: Proxmox's longest description has 187, its longest list of names 1,100. */
-const mostText = 2000;
+const maxText = 2000;
 
 /** So many characters of all texts are indexed: Proxmox's have 65,000. */
-const mostTexts = 500_000;
+const maxTexts = 500_000;
 
 /** The longest word that is indexed: Proxmox's longest has 16. */
-const longestWord = 32;
+const maxWordLength = 32;
 
 /** So many different words are indexed: Proxmox has 925, and each takes some 600 bytes. */
-const mostWords = 10_000;
+const maxWords = 10_000;
 
 /** So many words are indexed, the same ones counted each time: Proxmox's texts have 9,200. */
-const mostPlaces = 100_000;
+const maxPlaces = 100_000;
 
 /**
  * Bounds the memory and the time of a search index over texts of the far end: what exceeds a limit is not indexed, the
@@ -26,16 +26,16 @@ export class IndexLimits {
 
   /** As much of a text as is indexed. */
   cut(text: string): string {
-    const kept = text.slice(0, Math.min(mostText, mostTexts - this.#characters));
+    const kept = text.slice(0, Math.min(maxText, maxTexts - this.#characters));
     this.#characters += kept.length;
     return kept;
   }
 
   /** A word as it is indexed; `undefined` for one that is not. */
   admit(word: string): string | undefined {
-    if (word.length > longestWord || this.#places >= mostPlaces) return undefined;
+    if (word.length > maxWordLength || this.#places >= maxPlaces) return undefined;
     const stemmed = stem(word);
-    if (!this.#words.has(stemmed) && this.#words.size >= mostWords) return undefined;
+    if (!this.#words.has(stemmed) && this.#words.size >= maxWords) return undefined;
     this.#words.add(stemmed);
     this.#places += 1;
     return stemmed;

@@ -29,10 +29,10 @@ const boosts = { path: 2.2, leaf: 2.5, text: 1.6, idioms: 2.6, parameters: 0.4 }
 const stepMs = 5;
 
 /** So many characters of a question are read. */
-const mostQuestion = 400;
+const maxQuestion = 400;
 
 /** The longest word that is looked for with slips of the pen: the work grows with its length. */
-const longestTypo = 30;
+const maxTypoLength = 30;
 
 /** What people ask for and the API has not, where the next best word would lead astray: a screenshot is no snapshot. */
 const nowhere = new Set(["screenshot", "screenshots"]);
@@ -91,7 +91,7 @@ export class ApiSearch {
 
   /** The endpoints that answer a question, best first. */
   find(question: string, options: { readonly method?: Method | undefined; readonly limit: number }): Hit[] {
-    const intent = readIntent(question.slice(0, mostQuestion));
+    const intent = readIntent(question.slice(0, maxQuestion));
     if (intent.words.some((word) => nowhere.has(word))) return [];
     const terms = intent.words.map((word) => toTerm(word, (known) => this.#knows(known)));
     const query = { combineWith: "OR", queries: terms.map(({ query }) => query) } as const;
@@ -150,7 +150,7 @@ function toTerm(word: string, knows: (word: string) => boolean): Term {
   // The path tells the kind of thing, and the method what is done with it, better than texts do.
   const unknown = others.length === 0 && !knows(word);
   const weight = namesThing(word) ? 0.4 : namesMethod(word) ? 0.45 : unknown ? 0.4 : 1;
-  const typo = unknown && word.length > 4 && word.length <= longestTypo;
+  const typo = unknown && word.length > 4 && word.length <= maxTypoLength;
   const queries = [
     { queries: [word], ...(typo && { fuzzy: 0.25 }), boostTerm: () => weight },
     ...others.map((other) => ({ queries: [other], boostTerm: () => 0.35 * weight })),

@@ -3,18 +3,18 @@
  * character, or 16 characters of a plain comparison. 2,000,000 units are less than 0.3 s; with
  * Proxmox's own schema 31 disks take 19,000 and a description of 500 kB takes 31,000.
  */
-const mostUnits = 2_000_000;
+const maxUnits = 2_000_000;
 
 /** So many unknown names get a suggestion; a request with more has another fault than a slip of the pen. */
-const mostSuggestions = 20;
+const maxSuggestions = 20;
 
 /**
  * What is left of the work that one validation may do: the schema is text of the far end, the values come from a caller,
  * and neither may hold the event loop. What exceeds the budget is not checked here, but by Proxmox.
  */
 export class Budget {
-  #units = mostUnits;
-  #suggestions = mostSuggestions;
+  #units = maxUnits;
+  #suggestions = maxSuggestions;
 
   /** Takes units; false, and nothing taken, when fewer are left. */
   spend(units: number): boolean {

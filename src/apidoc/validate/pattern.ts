@@ -11,10 +11,10 @@ interface Compiled {
 }
 
 /** So many automata are kept, the last used ones. With the next two limits they take at most 32 MB, usually 100 kB. */
-const mostKept = 16;
+const maxKept = 16;
 
 /** The largest automaton that is kept, in instructions. */
-const mostKeptSize = 600;
+const maxKeptSize = 600;
 
 /** Characters an automaton reads before it is recompiled. */
 const keptCharacters = 1000;
@@ -61,8 +61,8 @@ function compile(pattern: string, budget: Budget): Compiled | undefined {
 function keep(pattern: string, compiled: Compiled, characters: number): void {
   kept.delete(pattern);
   compiled.left -= characters + 1;
-  if (compiled.left <= 0 || compiled.size > mostKeptSize) return;
+  if (compiled.left <= 0 || compiled.size > maxKeptSize) return;
   kept.set(pattern, compiled);
   const [oldest] = kept.keys();
-  if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest);
+  if (kept.size > maxKept && oldest !== undefined) kept.delete(oldest);
 }

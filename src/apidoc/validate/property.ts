@@ -10,7 +10,7 @@ import { validWords } from "./valid.ts";
 import type { Value } from "./value.ts";
 
 /** What is wrong with one value, in whole or in one part of it. */
-export interface Fault {
+export interface InvalidValue {
   /** The part of a property string that is meant, such as `bridge` in `net0`. */
   readonly part?: string;
   /** Completes a sentence that begins with the name: `is not in the list`. */
@@ -20,7 +20,7 @@ export interface Fault {
 }
 
 /** A fault and the parameter, or the part of one, that has it. */
-export interface NamedFault extends Fault {
+export interface NamedFault extends InvalidValue {
   readonly name: string;
 }
 
@@ -67,7 +67,7 @@ function isRequired(name: string, property: Property): boolean {
  * Checks a value the way PVE::JSONSchema::check_prop does, and in its order; the first finding ends it.
  * `type` is the value of the parameter that the schema's `type-property` names.
  */
-function checkValue(property: Property, value: Value, budget: Budget, type?: Value): readonly Fault[] {
+function checkValue(property: Property, value: Value, budget: Budget, type?: Value): readonly InvalidValue[] {
   if (typeof property.alias === "string" || !budget.spend(1)) return [];
   const wrong = checkVariants(property, value, type, budget);
   if (wrong.length > 0) return wrong;
@@ -88,7 +88,12 @@ function isList({ type, format }: Property): boolean {
   return type === "string" && typeof format === "string" && format.endsWith("-list");
 }
 
-function checkVariants(property: Property, value: Value, type: Value | undefined, budget: Budget): readonly Fault[] {
+function checkVariants(
+  property: Property,
+  value: Value,
+  type: Value | undefined,
+  budget: Budget,
+): readonly InvalidValue[] {
   const given: readonly Property[] = Array.isArray(property.oneOf) ? property.oneOf : [];
   const variants = given.filter((it): it is Property => isObject(it));
   const chosen = variants.filter(({ "instance-types": types }) => Array.isArray(types) && types.includes(type));
@@ -99,21 +104,21 @@ function checkVariants(property: Property, value: Value, type: Value | undefined
 }
 
 /** So many faults of one list are told. */
-const mostFaults = 100;
+const maxFaults = 100;
 
-function checkItems({ items }: Property, values: readonly string[], budget: Budget): readonly Fault[] {
+function checkItems({ items }: Property, values: readonly string[], budget: Budget): readonly InvalidValue[] {
   if (!isObject(items)) return [];
-  const faults: Fault[] = [];
+  const faults: InvalidValue[] = [];
   for (const [index, value] of values.entries()) {
     const found = checkValue(items, value, budget);
     const place = values.length === 1 ? "" : ` (item ${index + 1})`;
     faults.push(...found.map((fault) => ({ ...fault, problem: `${fault.problem}${place}` })));
-    if (faults.length >= mostFaults) break;
+    if (faults.length >= maxFaults) break;
   }
   return faults;
 }
 
-function checkText(property: Property, value: string, budget: Budget): readonly Fault[] {
+function checkText(property: Property, value: string, budget: Budget): readonly InvalidValue[] {
   const { type, format, pattern, minLength, maxLength, enum: values } = property;
   const choices = Array.isArray(values) ? values.length : 0;
   if (!budget.spend(Math.ceil(value.length / unitCharacters) + choices)) return [];
@@ -140,7 +145,7 @@ function checkText(property: Property, value: string, budget: Budget): readonly 
   return fault(property, `is ${quoted(value)}`, budget.suggest() ? near(value, values.map(String)) : undefined);
 }
 
-function checkParts(property: Property, format: Properties, value: string, budget: Budget): readonly Fault[] {
+function checkParts(property: Property, format: Properties, value: string, budget: Budget): readonly InvalidValue[] {
   const names = Object.keys(format);
   if (!budget.spend(names.length)) return [];
   const { parts, wrong } = parsePropertyString(format, value);
@@ -153,7 +158,7 @@ function checkParts(property: Property, format: Properties, value: string, budge
 }
 
 /** Bounds of what is no number by its type stand in no other words. */
-function outOfRange(property: Property, value: string, bound: string): readonly Fault[] {
+function outOfRange(property: Property, value: string, bound: string): readonly InvalidValue[] {
   const isNumeric = property.type === "integer" || property.type === "number";
   return isNumeric ? fault(property, `is ${quoted(value)}`) : [{ problem: `is ${quoted(value)}`, valid: bound }];
 }
@@ -177,7 +182,7 @@ function isNumber(value: string): boolean {
   return /^[+-]?(?:\p{Nd}+\.\p{Nd}+|\p{Nd}+\.|\.\p{Nd}+|\p{Nd}+)(?:[eE][+-]?\p{Nd}+)?\n?$/u.test(value);
 }
 
-function fault(property: Property, problem: string, nearest?: string): readonly Fault[] {
+function fault(property: Property, problem: string, nearest?: string): readonly InvalidValue[] {
   return [{ problem, ...validOf(property), ...(nearest === undefined ? {} : { nearest }) }];
 }
 

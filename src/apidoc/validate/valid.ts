@@ -7,7 +7,7 @@ import { formatWords } from "./formats.ts";
 const most = 40;
 
 /** So many characters of one listed word, or of a pattern, are shown: the far end writes them. */
-const mostCharacters = 300;
+const maxCharacters = 300;
 
 /** What a property takes, for people: `an integer from 1 to 128`; `undefined` when the schema does not say. */
 export function validWords(property: Property): string | undefined {
@@ -36,7 +36,7 @@ export function listed(words: readonly string[]): string {
 }
 
 function shorten(text: string): string {
-  return text.length > mostCharacters ? `${text.slice(0, mostCharacters)}...` : text;
+  return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}...` : text;
 }
 
 /** The names of a property string's parts as somebody would write them: the nameless one in brackets, no aliases. */

@@ -3,7 +3,7 @@ import type { ClusterConfig } from "../../config/types.ts";
 import type { ProxmoxAnswer } from "../../proxmox/answers/answer.ts";
 import type { ProxmoxClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors/proxmox-error.ts";
-import type { Finding, Subject, Verdict } from "./finding.ts";
+import type { CheckResult, CheckSubject, CheckVerdict } from "./finding.ts";
 import { permissionsForm, privilegesFound } from "./privileges.ts";
 
 /** From here on a clock is wrong: tasks are looked up, and tokens and certificates end, by the node's clock. */
@@ -18,7 +18,7 @@ export async function askApi(
   client: ProxmoxClient,
   endpoint: string,
   { user, tokenId }: ClusterConfig,
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   const token = `${user}!${tokenId}`;
   const answer = await ask(client, ["version"]);
   if (answer instanceof ProxmoxError) {
@@ -62,20 +62,25 @@ async function ask(client: ProxmoxClient, path: readonly string[]): Promise<Prox
 function found<T>(
   answer: ProxmoxAnswer | ProxmoxError,
   form: z.ZodType<T>,
-  judge: (data: T) => Finding,
-  otherwise: Finding,
-): Finding {
+  judge: (data: T) => CheckResult,
+  otherwise: CheckResult,
+): CheckResult {
   if (!(answer instanceof ProxmoxError)) return judged(answer.data, form, judge, otherwise);
   return errorFound(otherwise.check, answer.kind === "privilege" ? "warn" : "fail", answer);
 }
 
-function judged<T>(data: unknown, form: z.ZodType<T>, judge: (data: T) => Finding, otherwise: Finding): Finding {
+function judged<T>(
+  data: unknown,
+  form: z.ZodType<T>,
+  judge: (data: T) => CheckResult,
+  otherwise: CheckResult,
+): CheckResult {
   const { success, data: known } = form.safeParse(data);
   return success ? judge(known) : otherwise;
 }
 
 /** What to say where an answer is JSON but not of Proxmox's making. */
-function strange(check: Subject, endpoint: string, path: string): Finding {
+function strange(check: CheckSubject, endpoint: string, path: string): CheckResult {
   return {
     check,
     verdict: "fail",
@@ -85,15 +90,15 @@ function strange(check: Subject, endpoint: string, path: string): Finding {
   };
 }
 
-function errorFound(check: Subject, verdict: Verdict, { message, hint, kind }: ProxmoxError): Finding {
+function errorFound(check: CheckSubject, verdict: CheckVerdict, { message, hint, kind }: ProxmoxError): CheckResult {
   return { check, verdict, text: message, ...(hint !== undefined && { next: hint }), facts: { kind } };
 }
 
-function versionFound({ version }: z.infer<typeof versionForm>): Finding {
+function versionFound({ version }: z.infer<typeof versionForm>): CheckResult {
   return { check: "version", verdict: "ok", text: `Proxmox VE ${version}`, facts: { version } };
 }
 
-function clockFound(date: Date | undefined): Finding[] {
+function clockFound(date: Date | undefined): CheckResult[] {
   if (date === undefined) return [];
   const apart = date.getTime() - Date.now();
   const seconds = Math.round(Math.abs(apart) / 1000);
@@ -110,7 +115,7 @@ function clockFound(date: Date | undefined): Finding[] {
   ];
 }
 
-function quorumFound(rows: z.infer<typeof statusForm>): Finding {
+function quorumFound(rows: z.infer<typeof statusForm>): CheckResult {
   const check = "quorum";
   const cluster = rows.find(({ type }) => type === "cluster");
   if (cluster === undefined) {
@@ -128,7 +133,7 @@ function quorumFound(rows: z.infer<typeof statusForm>): Finding {
   };
 }
 
-function nodesFound(rows: z.infer<typeof nodesForm>): Finding {
+function nodesFound(rows: z.infer<typeof nodesForm>): CheckResult {
   const check = "nodes";
   const away = rows
     .filter(({ status }) => status !== "online")

@@ -1,7 +1,7 @@
 import type { TlsMode } from "../../config/types.ts";
 import type { Problem } from "../../proxmox/errors/proxmox-error.ts";
 import { type Certificate, day } from "../../proxmox/tls/certificate.ts";
-import type { Finding } from "./finding.ts";
+import type { CheckResult } from "./finding.ts";
 
 /**
  * Below this many days a certificate ends soon. Proxmox renews its own certificates, and those it has from ACME, on
@@ -17,7 +17,7 @@ function daysUntil(moment: Date): number {
 }
 
 /** What to say of a certificate that was accepted under a mode; `undefined` is plain http. */
-export function certificateFound(mode: TlsMode, certificate: Certificate | undefined): Finding {
+export function certificateFound(mode: TlsMode, certificate: Certificate | undefined): CheckResult {
   const check = "certificate";
   if (certificate === undefined) {
     return { check, verdict: "ok", text: "none: plain http, which only goes to this machine itself" };
@@ -30,7 +30,7 @@ export function certificateFound(mode: TlsMode, certificate: Certificate | undef
 }
 
 /** A certificate that was not accepted, or a handshake that failed. */
-export function certificateRefused(mode: TlsMode, { what, hint, details }: Problem): Finding {
+export function certificateRefused(mode: TlsMode, { what, hint, details }: Problem): CheckResult {
   const certificate = details?.certificate;
   return {
     check: "certificate",

@@ -4,7 +4,7 @@ import { inspectCertificates } from "../../proxmox/transport/probe.ts";
 import type { Redactor } from "../../redact/redactor.ts";
 import { askApi } from "./api.ts";
 import { certificateFound, certificateRefused } from "./certificate.ts";
-import { type EndpointReport, type Finding, passes, type Subject } from "./finding.ts";
+import { type CheckResult, type CheckSubject, type EndpointReport, passes } from "./finding.ts";
 import { schemaFound } from "./schema.ts";
 
 /** How long one request may take, in milliseconds: more than the 3 s after which a token is refused. */
@@ -30,7 +30,10 @@ export async function checkEndpoint(
 }
 
 /** A fault of this program's at one endpoint must not lose what was found at the others. */
-async function attempt(check: Subject, look: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
+async function attempt(
+  check: CheckSubject,
+  look: () => Promise<readonly CheckResult[]>,
+): Promise<readonly CheckResult[]> {
   try {
     return await look();
   } catch (error) {
@@ -38,14 +41,18 @@ async function attempt(check: Subject, look: () => Promise<readonly Finding[]>):
   }
 }
 
-const inProcess: readonly Finding[] = [
+const inProcess: readonly CheckResult[] = [
   { check: "reach", verdict: "ok", text: "the demo, inside this process" },
   { check: "certificate", verdict: "ok", text: "none: nothing goes over a network" },
 ];
 
-async function checkDoor({ tls, proxies }: ClusterConfig, endpoint: string, redactor: Redactor): Promise<Finding[]> {
+async function checkDoor(
+  { tls, proxies }: ClusterConfig,
+  endpoint: string,
+  redactor: Redactor,
+): Promise<CheckResult[]> {
   const { seen, problem } = await inspectCertificates(endpoint, tls, { proxy: proxies?.[endpoint], redactor });
-  const reached: Finding = { check: "reach", verdict: "ok", text: "connected" };
+  const reached: CheckResult = { check: "reach", verdict: "ok", text: "connected" };
   if (problem === undefined) return [reached, certificateFound(tls, seen[0])];
   if (problem.kind === "tls") return [reached, certificateRefused(tls, problem)];
   const { what, hint, kind } = problem;
@@ -57,7 +64,7 @@ async function checkInside(
   endpoint: string,
   fetch: InProcess,
   redactor: Redactor,
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   const alone = { ...cluster, endpoints: [endpoint], timeoutMs: requestMs };
   const client = new ProxmoxClient(alone, { redactor, ...(fetch !== undefined && { fetch }) });
   try {

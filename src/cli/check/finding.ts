@@ -1,5 +1,5 @@
 /** What is looked at, in the order in which one needs the one before. */
-export type Subject =
+export type CheckSubject =
   | "reach"
   | "certificate"
   | "token"
@@ -11,12 +11,12 @@ export type Subject =
   | "schema";
 
 /** `fail` keeps the cluster from being used as configured; `warn` an operator should know of. */
-export type Verdict = "ok" | "warn" | "fail";
+export type CheckVerdict = "ok" | "warn" | "fail";
 
 /** One thing that was looked at. */
-export interface Finding {
-  readonly check: Subject;
-  readonly verdict: Verdict;
+export interface CheckResult {
+  readonly check: CheckSubject;
+  readonly verdict: CheckVerdict;
   readonly text: string;
   /** What to do next, where something is wrong. */
   readonly next?: string;
@@ -28,10 +28,10 @@ export interface Finding {
 export interface EndpointReport {
   readonly endpoint: string;
   readonly ok: boolean;
-  readonly checks: readonly Finding[];
+  readonly checks: readonly CheckResult[];
 }
 
 /** Whether nothing failed; warnings count for nothing. */
-export function passes(findings: readonly Finding[]): boolean {
+export function passes(findings: readonly CheckResult[]): boolean {
   return findings.every(({ verdict }) => verdict !== "fail");
 }

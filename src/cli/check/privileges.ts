@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Finding } from "./finding.ts";
+import type { CheckResult } from "./finding.ts";
 
 /** `GET /access/permissions`: by path the privileges held there, each 1 when it also holds below. */
 export const permissionsForm = z.record(z.string(), z.record(z.string(), z.unknown()));
@@ -25,7 +25,7 @@ const changes: readonly (readonly [privileges: RegExp, what: string])[] = [
 ];
 
 /** What a token may do, summarized. A token without any rights gets empty lists from Proxmox, and no error. */
-export function privilegesFound(permissions: Permissions, user: string, token: string): Finding {
+export function privilegesFound(permissions: Permissions, user: string, token: string): CheckResult {
   const check = "privileges";
   if (Object.values(permissions).every((held) => Object.keys(held).length === 0)) {
     return {

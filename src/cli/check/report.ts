@@ -1,5 +1,5 @@
 import { plainLine } from "../../sanitize.ts";
-import type { EndpointReport, Finding, Verdict } from "./finding.ts";
+import type { CheckResult, CheckVerdict, EndpointReport } from "./finding.ts";
 
 /** What `check` found, in the form of its `--json`. */
 export interface Report {
@@ -12,7 +12,7 @@ export interface Report {
 }
 
 /** How a verdict stands in a line: what fails must catch the eye. */
-const words: Readonly<Record<Verdict, string>> = { ok: "ok", warn: "warn", fail: "FAIL" };
+const words: Readonly<Record<CheckVerdict, string>> = { ok: "ok", warn: "warn", fail: "FAIL" };
 
 /** A report for people: a block an endpoint, a line a finding, and below what is wrong the next step. */
 export function reportText({ source, warnings, clusters }: Report): string {
@@ -22,12 +22,12 @@ export function reportText({ source, warnings, clusters }: Report): string {
   const config =
     warnings.length === 0 ? [] : [[source, ...warnings.map((text) => `  warn  ${plainLine(text)}`)].join("\n")];
   const findings = clusters.flatMap(({ endpoints }) => endpoints.flatMap(({ checks }) => checks));
-  const count = (verdict: Verdict) => findings.filter((finding) => finding.verdict === verdict).length;
+  const count = (verdict: CheckVerdict) => findings.filter((finding) => finding.verdict === verdict).length;
   const summary = `${count("ok")} ok, ${count("warn") + warnings.length} warn, ${count("fail")} FAIL`;
   return [...config, ...blocks, summary].join("\n\n");
 }
 
-function lines({ check, verdict, text, next }: Finding): string[] {
+function lines({ check, verdict, text, next }: CheckResult): string[] {
   const found = `  ${words[verdict].padEnd(4)}  ${check.padEnd(11)}  ${plainLine(text)}`;
   return next === undefined ? [found] : [found, `        next: ${plainLine(next)}`];
 }

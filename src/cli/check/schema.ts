@@ -1,7 +1,7 @@
 import type { ClusterConfig } from "../../config/types.ts";
-import { inspectPage, type Page, type Seen } from "../../proxmox/transport/probe.ts";
+import { inspectPage, type ProbedPage, type Seen } from "../../proxmox/transport/probe.ts";
 import type { Redactor } from "../../redact/redactor.ts";
-import type { Finding } from "./finding.ts";
+import type { CheckResult } from "./finding.ts";
 
 /** Where a node describes its API; served to anybody. */
 const path = "/pve-docs/api-viewer/apidoc.js";
@@ -12,9 +12,9 @@ export async function schemaFound(
   endpoint: string,
   fetch: ((request: Request) => Promise<Response>) | undefined,
   redactor: Redactor,
-): Promise<Finding> {
+): Promise<CheckResult> {
   const check = "schema";
-  const page: Seen<Page> =
+  const page: Seen<ProbedPage> =
     fetch === undefined
       ? await inspectPage(endpoint, tls, path, { proxy: proxies?.[endpoint], redactor })
       : { seen: await fetched(fetch, `${endpoint}${path}`) };
@@ -28,7 +28,7 @@ export async function schemaFound(
   return { check, verdict: "warn", text: why, next };
 }
 
-async function fetched(fetch: (request: Request) => Promise<Response>, url: string): Promise<Page> {
+async function fetched(fetch: (request: Request) => Promise<Response>, url: string): Promise<ProbedPage> {
   const response = await fetch(new Request(url));
   return { status: response.status, text: await response.text() };
 }

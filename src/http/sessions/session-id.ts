@@ -1,7 +1,7 @@
 import type { ClientCapabilities, Implementation } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Caller } from "../../policy/callers/caller.ts";
-import type { Seal } from "../../signer.ts";
+import type { Signer } from "../../signer.ts";
 
 /** What a client said when it initialized: enough to serve its session after a restart as if nothing had happened. */
 export interface Introduction {
@@ -25,12 +25,12 @@ export interface ReadId extends Introduction {
 const validMs = 7 * 24 * 60 * 60_000;
 
 /** `2025-06-18` has 10 characters; what a client may say instead must not make the id long. */
-const longestVersion = 32;
+const maxVersionLength = 32;
 
 const empty = z.object({}).optional();
 
 /** Maximum characters of a client's name and version. */
-const longestName = 40;
+const maxNameLength = 40;
 
 /** What this server may ask of a client, and nothing else that a client may say of itself. */
 const askable = z.object({
@@ -40,7 +40,7 @@ const askable = z.object({
 });
 
 /** Ended sessions that are remembered; beyond this many the oldest of the caller that has the most is forgotten. */
-const mostEnded = 100_000;
+const maxEnded = 100_000;
 
 const content = z.object({
   /** Protocol version. */
@@ -62,14 +62,14 @@ const content = z.object({
  * served, which Gemini CLI 0.61 relies on (it never initializes again). They are sealed for their caller.
  */
 export class SessionIds {
-  readonly #seal: Seal;
+  readonly #seal: Signer;
   readonly #now: () => number;
   /** The signatures of those that their clients ended in this process, by the callers' ids, the oldest first. */
   readonly #ended = new Map<string, Set<string>>();
   readonly #mostEnded: number;
   #endedCount = 0;
 
-  constructor(seal: Seal, now: () => number = Date.now, most = mostEnded) {
+  constructor(seal: Signer, now: () => number = Date.now, most = maxEnded) {
     this.#seal = seal;
     this.#now = now;
     this.#mostEnded = most;
@@ -85,7 +85,7 @@ export class SessionIds {
     nonce: string = crypto.randomUUID(),
   ): string {
     const c = askable.safeParse(capabilities).data ?? {};
-    const v = protocolVersion.slice(0, longestVersion);
+    const v = protocolVersion.slice(0, maxVersionLength);
     const i = [shortened(clientInfo.name), shortened(clientInfo.version)];
     const issued = { v, c, t: this.#now(), w: caller.name, i, n: nonce };
     return this.#seal.close("session", issued, caller.id);
@@ -132,7 +132,7 @@ export class SessionIds {
 
 /** ASCII only: other characters take up to three bytes each, and the id goes into a header. */
 function shortened(text: string): string {
-  return text.slice(0, longestName).replaceAll(/[^\x20-\x7e]/g, "?");
+  return text.slice(0, maxNameLength).replaceAll(/[^\x20-\x7e]/g, "?");
 }
 
 function signature(id: string): string {

@@ -16,7 +16,7 @@ import { introduce } from "./session-restore.ts";
 /** Limits of 2025-era sessions. */
 export interface SessionOptions {
   /** Sessions kept at most; for one more the longest unused one without an open stream goes. Default 256. */
-  readonly mostSessions?: number;
+  readonly maxSessions?: number;
   /** How many of them one caller may have. Default: all. */
   readonly share?: CallerShare;
   /** After so many milliseconds without a request or an open stream a session's memory is freed. Default 30 minutes. */
@@ -59,10 +59,10 @@ export function sessionEndpoint(
   createServer: ServerFactory,
   log: Log,
   ids: SessionIds,
-  { mostSessions = 256, share = everything, idleMs = 30 * 60_000 }: SessionOptions = {},
+  { maxSessions = 256, share = everything, idleMs = 30 * 60_000 }: SessionOptions = {},
 ): SessionEndpoint {
   const sessions = new Map<string, Session>();
-  const limit = new OpenLimit("sessions in use", mostSessions, share);
+  const limit = new OpenLimit("sessions in use", maxSessions, share);
   const rebuilding = new Map<string, Promise<Session | Reached>>();
   const reaper = setInterval(
     () => {

@@ -22,11 +22,11 @@ export class SseTransport implements Transport {
 
   /**
    * @param messagesPath where the client shall post, without the session.
-   * @param mostWaitingBytes how much may wait for a client that does not read before it is cut off.
+   * @param maxWaitingBytes how much may wait for a client that does not read before it is cut off.
    * @param sessionId that of an earlier stream which this one continues; a new one by default.
    */
-  constructor(messagesPath: string, mostWaitingBytes: number, sessionId: string = crypto.randomUUID()) {
-    this.#mostWaitingBytes = mostWaitingBytes;
+  constructor(messagesPath: string, maxWaitingBytes: number, sessionId: string = crypto.randomUUID()) {
+    this.#mostWaitingBytes = maxWaitingBytes;
     this.sessionId = sessionId;
     this.stream = new ReadableStream<Uint8Array>(
       {

@@ -20,13 +20,13 @@ import { SseTransport } from "./sse-transport.ts";
 /** Limits of the HTTP+SSE transport. */
 export interface SseOptions {
   /** Open streams at most; one more is refused. Default 256. */
-  readonly mostSessions?: number;
+  readonly maxSessions?: number;
   /** How many of them one caller may have. Default: all. */
   readonly share?: CallerShare;
   /** Milliseconds between pings. Gemini CLI 0.61 gives a silent stream up after 300 s, proxies earlier. Default 15000. */
   readonly pingMs?: number;
   /** How much may wait for a client that does not read, in bytes, before it is cut off. Default 8 MiB. */
-  readonly mostWaitingBytes?: number;
+  readonly maxWaitingBytes?: number;
   /**
    * How long a message for a stream that is not open waits for the client to open it again, in milliseconds. Default
    * 4000: streams of older versions are reopened after EventSource's own 3 s.
@@ -96,15 +96,15 @@ export function sseEndpoint(
   ids: SessionIds,
   messagesPath: string,
   {
-    mostSessions = 256,
+    maxSessions = 256,
     share = everything,
     pingMs = 15_000,
-    mostWaitingBytes = 8 * 1024 * 1024,
+    maxWaitingBytes = 8 * 1024 * 1024,
     holdMs = 4_000,
   }: SseOptions = {},
 ): SseEndpoint {
   const sessions = new Map<string, Session>();
-  const limit = new OpenLimit("SSE streams open", mostSessions, share);
+  const limit = new OpenLimit("SSE streams open", maxSessions, share);
   const reopening = new Reopening(holdMs, (id) => sessions.get(id)?.isIntroduced === false, share);
   let isRefusing = false;
   const pings = setInterval(() => {
@@ -122,7 +122,7 @@ export function sseEndpoint(
       // A client that reconnects does not initialize again: Last-Event-ID carries what it said the first time.
       const introduction = lastEventId === null ? undefined : ids.read(lastEventId, caller);
       const isFree = introduction !== undefined && !sessions.has(introduction.nonce);
-      const transport = new SseTransport(messagesPath, mostWaitingBytes, isFree ? introduction.nonce : undefined);
+      const transport = new SseTransport(messagesPath, maxWaitingBytes, isFree ? introduction.nonce : undefined);
       const server = createServer(caller);
       const running = new RunningRequests(transport);
       sessions.set(transport.sessionId, {

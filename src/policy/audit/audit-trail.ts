@@ -1,6 +1,6 @@
 import { formatPath } from "../../proxmox/path.ts";
 import type { ProxmoxRequest } from "../../proxmox/request.ts";
-import { until } from "../../proxmox/transport/abortable.ts";
+import { abortable } from "../../proxmox/transport/abortable.ts";
 import { type Call, ConsentNeeded } from "../call.ts";
 import type { CallerCluster } from "../callers/caller-cluster.ts";
 import { CheckRefusal } from "../check.ts";
@@ -21,7 +21,7 @@ const endedMs = 2_000;
 type Line = Pick<AuditEntry, "event"> & Partial<AuditEntry>;
 
 /** The audit lines of one request; of a plain read only a refusal is written. */
-export class Record {
+export class AuditTrail {
   readonly #audit: Audit;
   readonly #entry: Omit<AuditEntry, "event">;
   readonly #client: string;
@@ -129,7 +129,7 @@ async function inTime(ms: number, signal: AbortSignal | undefined, written: Prom
   }, ms);
   try {
     const first = Promise.race([written, late.promise]);
-    await (signal === undefined ? first : until(signal, first));
+    await (signal === undefined ? first : abortable(signal, first));
   } finally {
     clearTimeout(timer);
   }

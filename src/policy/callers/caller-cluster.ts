@@ -1,4 +1,4 @@
-import type { Known } from "../../apidoc/cache/schema-cache.ts";
+import type { SchemaLookup } from "../../apidoc/cache/schema-cache.ts";
 import type { Cluster } from "../../clusters.ts";
 import type { Sender } from "../../proxmox/request.ts";
 
@@ -14,5 +14,5 @@ export interface DescribedCluster extends CallerCluster {
    * @param options `recent` wants one that was confirmed a moment ago.
    * @throws the signal's reason when that is aborted.
    */
-  schema(signal: AbortSignal, options?: { readonly recent: boolean }): Promise<Known>;
+  schema(signal: AbortSignal, options?: { readonly recent: boolean }): Promise<SchemaLookup>;
 }

@@ -1,5 +1,5 @@
 import type { ConsentMethod } from "../audit/audit.ts";
-import { type Call, ConsentNeeded, type Reply } from "../call.ts";
+import { type Call, ConsentNeeded, type HumanReply } from "../call.ts";
 import type { Caller } from "../callers/caller.ts";
 import { changesBetween } from "../plan/facts.ts";
 import { NotExecuted, PolicyRefusal } from "../refusal.ts";
@@ -103,7 +103,7 @@ export class Consents {
     throw this.#ask(asked, call, given.problem);
   }
 
-  #readReply({ state, action, confirm }: Reply, asked: Asked, call: Call): Consent {
+  #readReply({ state, action, confirm }: HumanReply, asked: Asked, call: Call): Consent {
     const question = this.#byState(state, call.caller);
     if (question !== undefined && this.#isByItself(question, action, asked)) {
       throw this.#unanswered(asked, call, question);

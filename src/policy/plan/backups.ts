@@ -12,7 +12,7 @@ export interface Backups {
 }
 
 /** So many storages are asked for a guest's backups. */
-const mostStorages = 8;
+const maxStorages = 8;
 
 /** Looks for the backups of a guest on the storages of its node; binds the consent to the newest. */
 export async function findBackups({ look, facts, now }: Context, { node, vmid }: Guest): Promise<Backups> {
@@ -27,14 +27,14 @@ export async function findBackups({ look, facts, now }: Context, { node, vmid }:
     .flatMap((row) => textIn(row["storage"]) ?? [])
     .toSorted();
   const found = await Promise.all(
-    names.slice(0, mostStorages).map(async (storage) => ({
+    names.slice(0, maxStorages).map(async (storage) => ({
       storage,
       rows: rowsIn(await look(["nodes", node, "storage", storage, "content"], { content: "backup", vmid })),
     })),
   );
   const unread = [
     ...found.flatMap((one) => (one.rows === undefined ? [one.storage] : [])),
-    ...names.slice(mostStorages),
+    ...names.slice(maxStorages),
   ];
   const backups = found
     .flatMap((one) => one.rows ?? [])

@@ -1,6 +1,6 @@
 import type { Params } from "../../proxmox/params.ts";
 import type { FactList } from "./facts.ts";
-import type { Look } from "./look.ts";
+import type { PlanReader } from "./look.ts";
 import type { NoEffect } from "./no-effect.ts";
 import type { Planned } from "./plan.ts";
 
@@ -12,7 +12,7 @@ export interface Context {
   readonly params: Params;
   /** Values of the template's variables. */
   readonly values: Readonly<Record<string, string>>;
-  readonly look: Look;
+  readonly look: PlanReader;
   /** What the consent is bound to; describers add to it. */
   readonly facts: FactList;
   /** The present time in milliseconds, for ages. */

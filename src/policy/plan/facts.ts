@@ -138,10 +138,10 @@ function sortedWords(text: string, key: string): string {
 }
 
 /** Maximum number of changes that are named; of the others only the number is. */
-const mostChanges = 8;
+const maxChanges = 8;
 
 /** The longest value in a change, in characters. */
-const longestValue = 80;
+const maxValueLength = 80;
 
 /**
  * What changed between two reads of a target, each as `memory 512 -> 1024` or `snapshot before added`; empty for equal facts
@@ -157,8 +157,8 @@ export function changesBetween(before: Facts, after: Facts): string[] {
     );
   }
   const lines = told.flatMap((label) => changesOf(label, before.get(label), after.get(label)));
-  const more = lines.length - mostChanges;
-  return more > 0 ? [...lines.slice(0, mostChanges), `and ${more} more changes`] : lines;
+  const more = lines.length - maxChanges;
+  return more > 0 ? [...lines.slice(0, maxChanges), `and ${more} more changes`] : lines;
 }
 
 function changesOf(label: string, before: string | undefined, after: string | undefined): string[] {
@@ -231,7 +231,7 @@ function shown(value: string | undefined): string {
 }
 
 function cut(value: string): string {
-  return value.length <= longestValue ? value : `${value.slice(0, longestValue).toWellFormed()}...`;
+  return value.length <= maxValueLength ? value : `${value.slice(0, maxValueLength).toWellFormed()}...`;
 }
 
 function sha256(text: string): string {

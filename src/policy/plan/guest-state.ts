@@ -238,7 +238,7 @@ export function diskOf(key: string, value: string): Disk | undefined {
 }
 
 /** Storages that are asked for the volumes of a guest. */
-const mostStorages = 8;
+const maxStorages = 8;
 
 /**
  * Binds the consent to the volumes that a call deletes: a volume that was recreated has the name and size of the old one.
@@ -250,9 +250,7 @@ export async function bindVolumes(context: Context, state: GuestState, keys?: re
   const { guest, config, running } = state;
   const wanted = keys && new Set(keys);
   const disks = disksOf(config ?? {}).filter(({ key }) => wanted?.has(key) ?? true);
-  const storages = [...new Set(disks.map(({ volume }) => volume.split(":")[0] ?? ""))]
-    .toSorted()
-    .slice(0, mostStorages);
+  const storages = [...new Set(disks.map(({ volume }) => volume.split(":")[0] ?? ""))].toSorted().slice(0, maxStorages);
   const lists = await Promise.all(
     storages.map(async (storage) =>
       rowsIn(await context.look(["nodes", guest.node, "storage", storage, "content"], { vmid: guest.vmid })),

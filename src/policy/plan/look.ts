@@ -28,17 +28,17 @@ export interface Missing {
 }
 
 /** Reads a path for a plan. */
-export type Look = (path: readonly string[], params?: ProxmoxRequest["params"]) => Promise<Seen>;
+export type PlanReader = (path: readonly string[], params?: ProxmoxRequest["params"]) => Promise<Seen>;
 
 /** How long one read for a plan may take, in milliseconds: a human waits. */
 const lookMs = 10_000;
 
 /** Reads of a plan that may be under way at a time. */
-const mostParallel = 8;
+const maxParallel = 8;
 
 /** The reads of one plan: at most eight at a time, each path once; what the settings withhold goes only into the facts. */
-export function lookAt({ cluster, request, mayRead }: Planned, facts: FactList): Look {
-  const queue = new PQueue({ concurrency: mostParallel });
+export function lookAt({ cluster, request, mayRead }: Planned, facts: FactList): PlanReader {
+  const queue = new PQueue({ concurrency: maxParallel });
   const known = new Map<string, Promise<Seen>>();
   const read = async (path: readonly string[], params: ProxmoxRequest["params"] = {}): Promise<Seen> => {
     // A plan is made before consent: what exposes secrets or connects elsewhere is not read for it.

@@ -28,16 +28,16 @@ const shortBulk = 500;
 const bulkEnd = 200;
 
 /** The longest value of one parameter that is shown to a human, in characters. */
-const longestValue = 8_000;
+const maxValueLength = 8_000;
 
 /** The longest parameters of one request together, bulk text apart, in characters. */
-const longestRequest = 20_000;
+const maxRequestLength = 20_000;
 
 /** Parameters whose values are lists or programs that must be read whole. */
 const programNames: ReadonlySet<string> = new Set(["args", "command", "content", "hookscript", "input-data", "script"]);
 
 /** The longest value that line 2 may hold beside others, in characters. */
-const longestOnLine = 100;
+const maxOnLineLength = 100;
 
 /** A parameter as the plan shows it. */
 export interface ShownParameter {
@@ -72,14 +72,16 @@ export function showParameters({
       const isBulk = bulkNames.has(name);
       const seen = readable(name, showValue(endpointOf(method, classified), name, value));
       const text = quote(seen);
-      if (name.length > longestOnLine) throw refuse("the name of a parameter has more than 100 characters");
+      if (name.length > maxOnLineLength) throw refuse("the name of a parameter has more than 100 characters");
       if (!isBulk) {
-        if (text.length > longestValue) {
-          throw refuse(`the parameter "${name}" has ${text.length} characters; at most ${longestValue} are shown`);
+        if (text.length > maxValueLength) {
+          throw refuse(`the parameter "${name}" has ${text.length} characters; at most ${maxValueLength} are shown`);
         }
         total += text.length;
-        if (total > longestRequest) {
-          throw refuse(`its parameters have more than ${longestRequest} characters together, counted up to "${name}"`);
+        if (total > maxRequestLength) {
+          throw refuse(
+            `its parameters have more than ${maxRequestLength} characters together, counted up to "${name}"`,
+          );
         }
       }
       return {
@@ -113,7 +115,7 @@ function shortForm(name: string, text: string, isBulk: boolean): string | undefi
   const value = isPlain && text !== '""' ? text.slice(1, -1) : text;
   const short = `${quoteName(name)}=${value}`;
   // A gap of spaces pushes what follows out of view.
-  if (short.length <= longestOnLine && !text.includes("   ")) return short;
+  if (short.length <= maxOnLineLength && !text.includes("   ")) return short;
   return isBulk && !programNames.has(name) ? `${name} of ${text.length} characters` : undefined;
 }
 

@@ -3,7 +3,7 @@ import type { ProxmoxRequest } from "../../proxmox/request.ts";
 import type { CallerCluster } from "../callers/caller-cluster.ts";
 import type { Classified } from "../endpoint-classes/classify.ts";
 import type { Guest } from "../guests.ts";
-import type { Subject } from "../targets.ts";
+import type { Target } from "../targets.ts";
 import type { Facts } from "./facts.ts";
 
 /** What a human is asked to agree to, and what the agreement is bound to. */
@@ -37,7 +37,7 @@ export interface Planned {
   readonly cluster: CallerCluster;
   readonly request: ProxmoxRequest;
   readonly classified: Classified;
-  readonly subjects: readonly Subject[];
+  readonly subjects: readonly Target[];
   /** The guests that the token may see. */
   guests(): Promise<readonly Guest[]>;
   /** Whether this caller may read a path: what the settings withhold binds the consent, and is not shown. */

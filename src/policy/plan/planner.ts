@@ -17,7 +17,7 @@ import { undoText } from "./undo.ts";
 import { fileOf, formLine, pathText, quote } from "./wording.ts";
 
 /** The longest of the two lines that sum a plan up, in characters; a form shows less. */
-const longestLine = 160;
+const maxLineLength = 160;
 
 /** So many guests can be judged from one line. */
 const fewGuests = 4;
@@ -89,7 +89,7 @@ function warningOf({ explains = [] }: Description, { classified: { rule, reason 
 /** Verb, object, cluster, and whether it can be undone, which is never cut. */
 function actionLine({ action, undo }: Description, { cluster, classified, request }: Planned) {
   const tail = plainLine(` on ${cluster.name}: ${undoText(request.method, classified, undo)}`);
-  const { text, whole } = cutLine(action, Math.max(longestLine - tail.length, 0));
+  const { text, whole } = cutLine(action, Math.max(maxLineLength - tail.length, 0));
   return { text: `${text}${tail}`, whole };
 }
 
@@ -111,7 +111,7 @@ function effectLine(
   if (all.length === 0) return cutLine(classified.reason.replace(/^it /, ""));
   const kept: string[] = [];
   for (const part of all) {
-    if ([...kept, part].join("; ").length > longestLine - (kept.length + 1 < all.length ? 20 : 0)) break;
+    if ([...kept, part].join("; ").length > maxLineLength - (kept.length + 1 < all.length ? 20 : 0)) break;
     kept.push(part);
   }
   const more = all.length - kept.length;
@@ -147,7 +147,7 @@ function holdsWord(text: string, word: string): boolean {
   return false;
 }
 
-function cutLine(text: string, longest = longestLine) {
+function cutLine(text: string, longest = maxLineLength) {
   const line = plainLine(text);
   const whole = line.length <= longest;
   return { text: whole ? line : `${line.slice(0, Math.max(longest - 3, 0)).toWellFormed()}...`, whole };

@@ -1,6 +1,6 @@
-import { Fault } from "../errors/proxmox-error.ts";
+import { TransportError } from "../errors/proxmox-error.ts";
 import type { Wait } from "../errors/transport-errors.ts";
-import { type AnswerWeight, mostKeys, weightOf } from "./answer-weight.ts";
+import { type AnswerWeight, maxKeys, weightOf } from "./answer-weight.ts";
 
 /** The setting that {@link AnswerMemory} is made with, for messages. */
 const setting = "MCP_ANSWER_MEMORY_MIB";
@@ -108,7 +108,7 @@ export class AnswerMemory {
   /**
    * For the lease: refuses JSON that is heavier than one answer may be, or has too many different keys.
    * @param bytes of it that were read.
-   * @throws Fault `too-large`
+   * @throws TransportError `too-large`
    */
   limit(weight: AnswerWeight, bytes: number): void {
     const most = Math.min(heaviestAnswer, this.#limit);
@@ -116,8 +116,8 @@ export class AnswerMemory {
     const isHeavy = weight.isJson && weight.total > most;
     if (!isHeavy && !weight.hasTooManyKeys) return;
     const higher = isHeavy && most < heaviestAnswer ? `, or set ${setting} higher` : "";
-    const excess = isHeavy ? `takes more than ${mib(most)} MiB of memory` : `has more than ${mostKeys} different keys`;
-    throw new Fault({
+    const excess = isHeavy ? `takes more than ${mib(most)} MiB of memory` : `has more than ${maxKeys} different keys`;
+    throw new TransportError({
       kind: "too-large",
       sent: "answered",
       what: `the answer ${excess} and was not read further: its first ${bytes} bytes hold ${weight.describe()}`,
@@ -184,13 +184,13 @@ export class AnswerMemory {
   describe({ requester, cluster, clusterShare }: AnswerOwner): Wait {
     const ofOwn = mib(this.#usedBy.get(requester) ?? 0);
     const ofCluster = mib(this.#usedByCluster.get(cluster) ?? 0);
-    const [all, limit, most, mostOfCluster] = [
+    const [all, limit, most, maxOfCluster] = [
       this.#used,
       this.#limit,
       this.#limit * shareOfRequester,
       this.#limit * clusterShare,
     ].map(mib);
-    const others = clusterShare < 1 ? `, those of cluster ${cluster} ${ofCluster} (at most ${mostOfCluster})` : "";
+    const others = clusterShare < 1 ? `, those of cluster ${cluster} ${ofCluster} (at most ${maxOfCluster})` : "";
     return {
       what: `memory: answers being read or in use take ${all} of ${limit} MiB, those of caller ${requester} ${ofOwn} (at most ${most}; ${setting})${others}`,
       hint: "Request less at a time, or retry later.",
@@ -301,7 +301,7 @@ export class AnswerLease {
     this.#silentSince = time.now();
   }
 
-  /** Aborted with a Fault when the answer must not be read further. */
+  /** Aborted with a TransportError when the answer must not be read further. */
   get ended(): AbortSignal {
     return this.#end.signal;
   }
@@ -327,7 +327,7 @@ export class AnswerLease {
   end(): void {
     const seconds = Math.floor((this.#time.now() - this.#silentSince) / 1000);
     this.#end.abort(
-      new Fault({
+      new TransportError({
         kind: "busy",
         sent: "answered",
         what: `its answer was ended after ${seconds} s of silence, because others waited for its memory`,

@@ -6,10 +6,10 @@
 export const weightOf = { byte: 4, container: 170, text: 110, otherKey: 690, value: 14 } as const;
 
 /** The most different keys of one answer: half a million held all other calls up for 2.6 s (measured). */
-export const mostKeys = 100_000;
+export const maxKeys = 100_000;
 
 /** Keys that count as known; more in one answer are no rows. */
-const mostKnownKeys = 4096;
+const maxKnownKeys = 4096;
 
 /** Begins each key's hash, so that no answer can be made whose keys have equal ones. */
 const hashSeed = crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
@@ -42,9 +42,9 @@ export class AnswerWeight {
     return this.#isJson === true;
   }
 
-  /** Whether it has more different keys than {@link mostKeys}. */
+  /** Whether it has more different keys than {@link maxKeys}. */
   get hasTooManyKeys(): boolean {
-    return this.#counts.otherKeys > mostKeys;
+    return this.#counts.otherKeys > maxKeys;
   }
 
   /** All parts so far, in bytes. */
@@ -105,7 +105,7 @@ export class AnswerWeight {
 
   #isOther(hash: number): boolean {
     if (this.#keys.has(hash)) return false;
-    if (this.#keys.size < mostKnownKeys) this.#keys.add(hash);
+    if (this.#keys.size < maxKnownKeys) this.#keys.add(hash);
     return true;
   }
 }

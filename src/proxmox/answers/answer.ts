@@ -1,8 +1,8 @@
 import type { Redactor } from "../../redact/redactor.ts";
-import { type Asker, explain, refusalInData } from "../errors/classify-error.ts";
+import { classifyError, refusalInData, type TokenIdentity } from "../errors/classify-error.ts";
 import type { Attempted, Problem } from "../errors/proxmox-error.ts";
-import { Fault } from "../errors/proxmox-error.ts";
-import type { Reply } from "../message.ts";
+import { TransportError } from "../errors/proxmox-error.ts";
+import type { HttpReply } from "../message.ts";
 
 /** What Proxmox answered: its envelope, taken apart. */
 export interface ProxmoxAnswer {
@@ -25,16 +25,16 @@ export interface ProxmoxAnswer {
 
 /** Who asked for an answer, and what must be taken out of it before anything else reads it. */
 export interface Reader {
-  readonly asker: Asker;
+  readonly asker: TokenIdentity;
   readonly redactor: Redactor;
 }
 
 /**
  * Reads a reply as Proxmox's answer. Whatever answers may echo the headers of the request, and with them the token.
- * @throws Fault for every error that Proxmox tells, and for what is no answer of Proxmox.
+ * @throws TransportError for every error that Proxmox tells, and for what is no answer of Proxmox.
  */
 export function readAnswer(
-  raw: Reply,
+  raw: HttpReply,
   endpoint: string,
   attempted: Attempted,
   { asker, redactor }: Reader,
@@ -46,7 +46,7 @@ export function readAnswer(
     if (envelope === undefined || !("data" in envelope)) throw strange(reply, endpoint, attempted);
     const { data, total, ...extra } = envelope;
     const refusal = refusalInData(data, attempted);
-    if (refusal !== undefined) throw new Fault({ ...explain(refusal, attempted, asker), endpoint });
+    if (refusal !== undefined) throw new TransportError({ ...classifyError(refusal, attempted, asker), endpoint });
     const date = new Date(reply.headers.get("date") ?? "");
     return {
       data,
@@ -58,22 +58,22 @@ export function readAnswer(
   }
   if (!speaksAsProxmox(reply, envelope)) throw strange(reply, endpoint, attempted);
   const message = typeof envelope?.["message"] === "string" ? envelope["message"].trim() : "";
-  const text = (message || reply.reason).slice(0, longestText);
+  const text = (message || reply.reason).slice(0, maxTextLength);
   const refusal = { status: reply.status, text, errors: texts(envelope?.["errors"]) };
-  throw new Fault({ ...explain(refusal, attempted, asker), endpoint });
+  throw new TransportError({ ...classifyError(refusal, attempted, asker), endpoint });
 }
 
 /**
  * What is read of an error's text, in characters. Patterns go over it whose cost grows with its square, and who
  * answers may mean harm; Proxmox's longest recorded message has some 300.
  */
-const longestText = 4096;
+const maxTextLength = 4096;
 
 /** As many complaints about parameters are read; more than any endpoint has parameters that a request could get wrong. */
-const mostComplaints = 50;
+const maxComplaints = 50;
 
 /** A reply without secrets, of which errors quote whatever part. Of an answer as expected the body is not looked at. */
-function redactedReply({ status, reason, headers, body }: Reply, redactor: Redactor): Reply {
+function redactedReply({ status, reason, headers, body }: HttpReply, redactor: Redactor): HttpReply {
   return {
     status,
     reason: redactor.incoming(reason),
@@ -85,7 +85,7 @@ function redactedReply({ status, reason, headers, body }: Reply, redactor: Redac
 }
 
 /** Proxmox's errors are JSON or have no body; it never redirects, and never says 404 or 502 to 504. */
-function speaksAsProxmox(reply: Reply, envelope: Record<string, unknown> | undefined): boolean {
+function speaksAsProxmox(reply: HttpReply, envelope: Record<string, unknown> | undefined): boolean {
   if (envelope !== undefined) return "data" in envelope || "message" in envelope || "errors" in envelope;
   return reply.body.trim() === "" && reply.status >= 400 && ![404, 405, 407, 502, 503, 504].includes(reply.status);
 }
@@ -94,13 +94,13 @@ function speaksAsProxmox(reply: Reply, envelope: Record<string, unknown> | undef
  * A download: a task's whole log (`download` with `.../log`) says so in a header, a file out of a backup
  * (`file-restore/download`) by its path alone.
  */
-function isFile({ headers }: Reply, { path }: Attempted): boolean {
+function isFile({ headers }: HttpReply, { path }: Attempted): boolean {
   if (/^attachment\b/i.test(headers.get("content-disposition") ?? "")) return true;
   return path.endsWith("/file-restore/download") && !/html|json/i.test(headers.get("content-type") ?? "");
 }
 
-function file({ status, reason, headers, body }: Reply, endpoint: string, { path }: Attempted): Fault {
-  return new Fault({
+function file({ status, reason, headers, body }: HttpReply, endpoint: string, { path }: Attempted): TransportError {
+  return new TransportError({
     kind: "file",
     sent: "answered",
     endpoint,
@@ -113,7 +113,7 @@ function file({ status, reason, headers, body }: Reply, endpoint: string, { path
   });
 }
 
-function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {
+function strange(reply: HttpReply, endpoint: string, attempted: Attempted): TransportError {
   const { status, reason, headers, body } = reply;
   const type = headers.get("content-type") ?? "no content type";
   const write = attempted.method !== "GET";
@@ -122,7 +122,7 @@ function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {
   const sent: Problem["sent"] = write && !(status >= 300 && status < 500) ? "maybe" : "answered";
   const common = { sent, endpoint, status, reason };
   if (json && status < 300 && parsed(body) === undefined) {
-    return new Fault({
+    return new TransportError({
       ...common,
       kind: "broken-answer",
       what: `${endpoint} answered ${status} with JSON that is cut off or damaged (${Buffer.byteLength(body)} bytes)`,
@@ -131,7 +131,7 @@ function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {
   }
   const location = headers.get("location");
   const redirect = location === null ? "" : `, redirecting to ${clip(location)}`;
-  return new Fault({
+  return new TransportError({
     ...common,
     kind: "not-proxmox",
     what: `${endpoint} is not answering as Proxmox VE: ${`${status} ${clip(reason)}`.trim()}, ${clip(type)}${redirect}${begins(body)}`,
@@ -142,7 +142,7 @@ function strange(reply: Reply, endpoint: string, attempted: Attempted): Fault {
 }
 
 function begins(body: string): string {
-  const start = body.slice(0, longestText);
+  const start = body.slice(0, maxTextLength);
   const title = /^<title[^>]*>([^<]*)<\/title>/i.exec(start.slice(start.search(/<title/i)))?.[1]?.trim();
   if (title !== undefined && title !== "") return `, titled "${clip(title)}"`;
   return body.trim() === "" ? ", empty" : `, beginning with "${clip(body)}"`;
@@ -151,7 +151,7 @@ function begins(body: string): string {
 /** Words of an unknown server: one line, short, plain. */
 function clip(text: string): string {
   const line = text
-    .slice(0, longestText)
+    .slice(0, maxTextLength)
     .replaceAll(/[\p{Cc}\s]+/gu, " ")
     .trim();
   return line.length > 80 ? `${line.slice(0, 80)}...` : line;
@@ -174,11 +174,11 @@ function parseObject(body: string): Record<string, unknown> | undefined {
 
 function texts(errors: unknown): Record<string, string> | undefined {
   if (typeof errors !== "object" || errors === null) return undefined;
-  const read = Object.entries(errors).slice(0, mostComplaints);
+  const read = Object.entries(errors).slice(0, maxComplaints);
   return Object.fromEntries(
     read.map(([name, text]) => [
       name.slice(0, 100),
-      typeof text === "string" ? text.slice(0, longestText) : "is wrong",
+      typeof text === "string" ? text.slice(0, maxTextLength) : "is wrong",
     ]),
   );
 }

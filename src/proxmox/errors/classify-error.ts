@@ -13,7 +13,7 @@ export interface Refusal {
 }
 
 /** Who asked: the user or token that the hints name, `mcp@pve` and `mcp@pve!agent`. */
-export interface Asker {
+export interface TokenIdentity {
   readonly user: string;
   readonly token: string;
 }
@@ -22,7 +22,7 @@ export interface Asker {
  * Turns Proxmox's answer into what an operator does next. Most failures share status 500 and differ by text alone, so
  * this file and `failures.ts` read texts; `test/recordings/alpha-errors.json` and `alpha-faults.json` hold them as real servers sent them.
  */
-export function explain(refusal: Refusal, attempted: Attempted, asker: Asker): Problem {
+export function classifyError(refusal: Refusal, attempted: Attempted, asker: TokenIdentity): Problem {
   const meaning = read(refusal, attempted, asker);
   const write = attempted.method !== "GET";
   const what = meaning.what ?? oneLine(refusal.text || "without a message");
@@ -57,7 +57,7 @@ export function refusalInData(data: unknown, { method, path }: Attempted): Refus
   return line?.t === text && more.length === 0 ? { status: 200, text, errors: { upid: "no such task" } } : undefined;
 }
 
-function read(refusal: Refusal, attempted: Attempted, asker: Asker): Meaning {
+function read(refusal: Refusal, attempted: Attempted, asker: TokenIdentity): Meaning {
   switch (refusal.status) {
     case 401:
       return unauthorized(refusal.text, asker);
@@ -78,7 +78,7 @@ function read(refusal: Refusal, attempted: Attempted, asker: Asker): Meaning {
   }
 }
 
-function unauthorized(text: string, { user, token }: Asker): Meaning {
+function unauthorized(text: string, { user, token }: TokenIdentity): Meaning {
   if (/^no ticket/i.test(text)) {
     return {
       kind: "token-refused",
@@ -95,7 +95,7 @@ function unauthorized(text: string, { user, token }: Asker): Meaning {
   };
 }
 
-function forbidden(text: string, { user, token }: Asker): Meaning {
+function forbidden(text: string, { user, token }: TokenIdentity): Meaning {
   const [, uri] = /URI '([^']{0,2048})' not available with API token/.exec(text) ?? [];
   if (uri !== undefined) {
     return {

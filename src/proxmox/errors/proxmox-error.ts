@@ -84,8 +84,8 @@ export interface Problem {
 }
 
 /** A failure on its way up to where the request is known; never leaves this folder. */
-export class Fault extends Error {
-  override readonly name = "Fault";
+export class TransportError extends Error {
+  override readonly name = "TransportError";
   readonly problem: Problem;
 
   constructor(problem: Problem) {

@@ -1,5 +1,5 @@
 import { Cancellation } from "../cancellation.ts";
-import { Fault } from "./proxmox-error.ts";
+import { TransportError } from "./proxmox-error.ts";
 
 /** How far a message has come; where its failure does not say it, this tells whether it may have been carried out. */
 export interface Progress {
@@ -18,11 +18,11 @@ export interface Wait {
 }
 
 /** The request's time is over. */
-export function timedOut(ms: number, progress: Progress): Fault {
+export function timedOut(ms: number, progress: Progress): TransportError {
   const common = { kind: "timeout", sent: sentBy(progress) } as const;
   const waited = progress.waitsFor?.();
   if (waited !== undefined) {
-    return new Fault({
+    return new TransportError({
       ...common,
       kind: "busy",
       what: `it waited ${seconds(ms)} for ${waited.what}`,
@@ -31,18 +31,18 @@ export function timedOut(ms: number, progress: Progress): Fault {
   }
   switch (progress.stage) {
     case "waiting":
-      return new Fault({
+      return new TransportError({
         ...common,
         what: `it was not sent within ${ms} ms`,
       });
     case "connecting":
-      return new Fault({
+      return new TransportError({
         ...common,
         what: `no connection within ${ms} ms; it was not sent`,
         hint: "Check that the node is up and can be reached from this machine.",
       });
     case "sent":
-      return new Fault({
+      return new TransportError({
         ...common,
         what: `no answer within ${ms} ms; it was sent`,
         hint: "The node takes connections, but is slow or hangs; a larger timeout_ms in the cluster's entry gives it more time.",
@@ -51,13 +51,13 @@ export function timedOut(ms: number, progress: Progress): Fault {
 }
 
 /** The caller gave up, or this server ended the call: `reason` is the abort signal's. */
-export function aborted(progress: Progress, reason: unknown): Fault {
+export function aborted(progress: Progress, reason: unknown): TransportError {
   const sent = sentBy(progress);
   const when = sent === "no" ? "before it was sent" : "before the answer came";
   const why = reason instanceof Cancellation ? reason.message : "given up by the caller";
   const waited = progress.waitsFor?.();
   const waiting = waited === undefined ? "" : `, while it waited for ${waited.what}`;
-  return new Fault({ kind: "aborted", sent, what: `${why} ${when}${waiting}` });
+  return new TransportError({ kind: "aborted", sent, what: `${why} ${when}${waiting}` });
 }
 
 /** `30 s`, or milliseconds where those are few. */
@@ -69,11 +69,11 @@ function seconds(ms: number): string {
  * A request that left and whose answer did not come, or not whole. `code` is the runtime's: Bun's fetch says
  * `Malformed_HTTP_Response` and `ZlibError`, node:http `HPE_...`, node:zlib `Z_...`.
  */
-export function lostAnswer(endpoint: string, code: string | undefined, status: number | undefined): Fault {
+export function lostAnswer(endpoint: string, code: string | undefined, status: number | undefined): TransportError {
   const common = { sent: "maybe", endpoint, status, details: { ...(code !== undefined && { code }) } } as const;
   if (status !== undefined) {
     const packed = code !== undefined && /^(?:Zlib|Z_)/.test(code);
-    return new Fault({
+    return new TransportError({
       ...common,
       kind: "broken-answer",
       what: `${endpoint} began to answer (${status}), but ${packed ? "what it sent is no whole gzip" : "closed the connection before the end"}`,
@@ -81,14 +81,14 @@ export function lostAnswer(endpoint: string, code: string | undefined, status: n
     });
   }
   if (code !== undefined && /^(?:Malformed_HTTP|HPE_)/.test(code)) {
-    return new Fault({
+    return new TransportError({
       ...common,
       kind: "not-proxmox",
       what: `${endpoint} answers with something that is no HTTP`,
       hint: `Check that ${new URL(endpoint).host} is Proxmox's API (port 8006 unless changed).`,
     });
   }
-  return new Fault({
+  return new TransportError({
     ...common,
     kind: "unreachable",
     what: `${endpoint} closed the connection without an answer`,
@@ -97,9 +97,9 @@ export function lostAnswer(endpoint: string, code: string | undefined, status: n
 }
 
 /** An error that nothing here foresaw. Its message stays out: the runtime's quote URLs and headers. */
-export function unexpected(error: unknown, progress: Progress, endpoint?: string): Fault {
+export function unexpected(error: unknown, progress: Progress, endpoint?: string): TransportError {
   const name = error instanceof Error && /^\w{1,40}$/.test(error.name) ? error.name : typeof error;
-  return new Fault({
+  return new TransportError({
     kind: progress.stage === "waiting" ? "invalid-request" : "unreachable",
     sent: sentBy(progress),
     what: `an unexpected ${name} stopped it${endpoint === undefined ? "" : ` at ${endpoint}`}`,

@@ -3,7 +3,7 @@ import { ProxmoxError, type ProxmoxErrorKind } from "../errors/proxmox-error.ts"
 import { isUnknownTask, readLog, readTask, type Send, type TaskId, type TaskState } from "./task.ts";
 
 /** How a task is waited for. */
-export interface Patience {
+export interface WaitOptions {
   /** Ends the waiting; the task goes on. */
   readonly signal: AbortSignal;
   /** Ends the waiting early, as if the time were over. */
@@ -15,7 +15,7 @@ export interface Patience {
 }
 
 /** What the waiting came to. */
-export type Waited =
+export type WaitOutcome =
   | (Extract<TaskState, { running: false }> & { readonly seenRunning: boolean })
   /** The time is over. `trouble` is why its state cannot be read just now. */
   | { readonly running: true; readonly date?: Date; readonly trouble?: ProxmoxError }
@@ -46,8 +46,8 @@ const passing: readonly ProxmoxErrorKind[] = [
 export async function waitForTask(
   send: Send,
   task: TaskId,
-  { signal: caller, stopping, timeoutMs, onLine }: Patience,
-): Promise<Waited> {
+  { signal: caller, stopping, timeoutMs, onLine }: WaitOptions,
+): Promise<WaitOutcome> {
   const signal = stopping === undefined ? caller : AbortSignal.any([caller, stopping]);
   try {
     return await lookUntilEnd(send, task, { signal, timeoutMs, onLine });
@@ -57,7 +57,11 @@ export async function waitForTask(
   }
 }
 
-async function lookUntilEnd(send: Send, task: TaskId, { signal, timeoutMs, onLine }: Patience): Promise<Waited> {
+async function lookUntilEnd(
+  send: Send,
+  task: TaskId,
+  { signal, timeoutMs, onLine }: WaitOptions,
+): Promise<WaitOutcome> {
   const deadline = performance.now() + timeoutMs;
   let seenRunning = false;
   let lines = 0;
@@ -81,7 +85,7 @@ async function readState(
   task: TaskId,
   within: { readonly signal: AbortSignal; readonly timeoutMs: number },
   seenRunning: boolean,
-): Promise<TaskState | Extract<Waited, { running: true | "vanished" }>> {
+): Promise<TaskState | Extract<WaitOutcome, { running: true | "vanished" }>> {
   try {
     return await readTask(send, task, within);
   } catch (error) {

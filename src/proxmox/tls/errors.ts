@@ -1,5 +1,5 @@
 import type { TlsMode } from "../../config/types.ts";
-import { Fault } from "../errors/proxmox-error.ts";
+import { TransportError } from "../errors/proxmox-error.ts";
 import { type Certificate, day, describeCertificate } from "./certificate.ts";
 
 /** Why a server's certificate was not accepted, with the certificate and the line of configuration that would trust it. */
@@ -8,9 +8,9 @@ export function untrusted(
   mode: TlsMode,
   code: string | undefined,
   certificate: Certificate | undefined,
-): Fault {
+): TransportError {
   const said = certificate === undefined ? "" : ` (${describeCertificate(certificate)})`;
-  return new Fault({
+  return new TransportError({
     kind: "tls",
     sent: "no",
     what: `${why(endpoint, mode, code, certificate)}${said}; nothing was sent to it`,

@@ -1,6 +1,6 @@
 import { type AnswerLease, unlimitedBytes } from "../answers/answer-memory.ts";
 import { AnswerWeight } from "../answers/answer-weight.ts";
-import { Fault } from "../errors/proxmox-error.ts";
+import { TransportError } from "../errors/proxmox-error.ts";
 import type { Progress } from "../errors/transport-errors.ts";
 import type { FailoverTimer } from "./failover/failover.ts";
 
@@ -18,7 +18,7 @@ export interface Reading {
 
 /**
  * Collects a body, decompressed, as long as it stays below the limit and there is memory for it.
- * @throws Fault `too-large`, the signal's reason when it is aborted during a wait for memory, and whatever the source
+ * @throws TransportError `too-large`, the signal's reason when it is aborted during a wait for memory, and whatever the source
  * throws when the connection breaks.
  */
 export async function readBody(source: AsyncIterable<Uint8Array>, reading: Reading): Promise<string> {
@@ -30,7 +30,7 @@ export async function readBody(source: AsyncIterable<Uint8Array>, reading: Readi
   for await (const chunk of source) {
     size += chunk.byteLength;
     if (size > maxBytes) {
-      throw new Fault({
+      throw new TransportError({
         kind: "too-large",
         sent: "answered",
         what: `the answer is larger than ${maxBytes} bytes and was not read further`,

@@ -1,4 +1,4 @@
-import { Fault } from "../errors/proxmox-error.ts";
+import { TransportError } from "../errors/proxmox-error.ts";
 import { type Destination, openConnection } from "./connection.ts";
 
 /**
@@ -6,9 +6,9 @@ import { type Destination, openConnection } from "./connection.ts";
  * and does not say whether it has connected, so after half of `to.connectMs` another connection is tried for the other
  * half. Only silence counts: any other failure fetch would have met itself. What fetch still tries then goes on until
  * its own signal. `deadline` is when the request's time is over, by `performance.now()`.
- * @throws Fault `unreachable`
+ * @throws TransportError `unreachable`
  */
-export async function unlessDeaf<T>(to: Destination, deadline: number, answer: Promise<T>): Promise<T> {
+export async function withConnectTimeout<T>(to: Destination, deadline: number, answer: Promise<T>): Promise<T> {
   const { promise: deaf, reject } = Promise.withResolvers<never>();
   const answered = new AbortController();
   // Both halves are over while the request still has time to say so, or to ask elsewhere.
@@ -18,7 +18,7 @@ export async function unlessDeaf<T>(to: Destination, deadline: number, answer: P
       const { socket } = await openConnection({ ...to, connectMs: halfMs }, answered.signal);
       socket.destroy();
     } catch (error) {
-      if (error instanceof Fault && error.problem.details?.code === "ETIMEDOUT") reject(error);
+      if (error instanceof TransportError && error.problem.details?.code === "ETIMEDOUT") reject(error);
     }
   };
   const patience = setTimeout(() => void knock(), halfMs);

@@ -4,7 +4,7 @@ import { bare } from "../../config/server/host.ts";
 import type { ProxyConfig, TlsMode } from "../../config/types.ts";
 import { hasDescriptors, isExhausted, moreDescriptors } from "../../descriptors.ts";
 import type { Redactor } from "../../redact/redactor.ts";
-import { Fault } from "../errors/proxmox-error.ts";
+import { TransportError } from "../errors/proxmox-error.ts";
 import { type Certificate, peerCertificate } from "../tls/certificate.ts";
 import { untrusted } from "../tls/errors.ts";
 import { connectionTrust, isTlsCode } from "../tls/modes.ts";
@@ -32,7 +32,7 @@ export interface Connection {
 
 /**
  * Opens a connection and judges the server. Whatever it throws, no byte of a request has left.
- * @throws Fault of kind `unreachable` or `tls`; the signal's reason when that aborts.
+ * @throws TransportError of kind `unreachable` or `tls`; the signal's reason when that aborts.
  */
 export async function openConnection(to: Destination, signal: AbortSignal): Promise<Connection> {
   signal.throwIfAborted();
@@ -41,7 +41,7 @@ export async function openConnection(to: Destination, signal: AbortSignal): Prom
     return await open(to, AbortSignal.any([signal, limit]));
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof Fault) throw error;
+    if (error instanceof TransportError) throw error;
     const code = limit.aborted ? "ETIMEDOUT" : codeOf(error);
     if (!isTlsCode(code)) throw unreachable(to, code);
     throw untrusted(to.endpoint, to.tls, code, await readCertificate(to, signal));
@@ -74,7 +74,7 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /** No connection could be made: which endpoint, why, and what to check. */
-export function unreachable(to: Destination, code: string | undefined): Fault {
+export function unreachable(to: Destination, code: string | undefined): TransportError {
   const { host, hostname } = new URL(to.proxy?.url ?? to.endpoint);
   const through = to.proxy === undefined ? to.endpoint : `the proxy ${host} (for ${to.endpoint})`;
   const common = {
@@ -85,7 +85,7 @@ export function unreachable(to: Destination, code: string | undefined): Fault {
   } as const;
   // The check comes after the failure: what the runtime then says of the other end is not true.
   if (isExhausted(code) || (code !== "ETIMEDOUT" && !hasDescriptors())) {
-    return new Fault({
+    return new TransportError({
       ...common,
       details: { code: code === "ENFILE" ? code : "EMFILE" },
       what: `this server has no file descriptor left for a connection to ${through}`,
@@ -94,7 +94,7 @@ export function unreachable(to: Destination, code: string | undefined): Fault {
   }
   switch (code) {
     case "ECONNREFUSED":
-      return new Fault({
+      return new TransportError({
         ...common,
         what: `${through} refused the connection`,
         hint: `Nothing listens at ${host}: check host and port, and on the node \`systemctl status pveproxy\`.`,
@@ -102,25 +102,25 @@ export function unreachable(to: Destination, code: string | undefined): Fault {
     case "ENOTFOUND":
     case "EAI_AGAIN":
     case "ESERVFAIL":
-      return new Fault({
+      return new TransportError({
         ...common,
         what: `the name ${hostname} of ${through} does not resolve (${code})`,
         hint: `Check the spelling, or write the address; \`getent hosts ${hostname}\` on this machine must find it.`,
       });
     case "ERR_PROXY_TUNNEL":
-      return new Fault({
+      return new TransportError({
         ...common,
         what: `the proxy ${host} refused a tunnel to ${to.endpoint}`,
         hint: `Let the proxy connect to ${new URL(to.endpoint).host}, or add that to NO_PROXY.`,
       });
     case "ETIMEDOUT":
-      return new Fault({
+      return new TransportError({
         ...common,
         what: `${through} did not take a connection within ${to.connectMs} ms`,
         hint: `Check that the node is up, and that no firewall between this machine and ${host} drops the packets.`,
       });
     default:
-      return new Fault({
+      return new TransportError({
         ...common,
         what: `${through} could not be connected to (${code ?? "closed"})`,
         hint: `Check that the node is up, and that ${host} can be reached from this machine.`,

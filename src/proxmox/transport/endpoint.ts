@@ -2,16 +2,16 @@ import type { ClusterConfig, ProxyConfig } from "../../config/types.ts";
 import type { Redactor } from "../../redact/redactor.ts";
 import type { AnswerLease } from "../answers/answer-memory.ts";
 import { processorTurns } from "../answers/processor-turns.ts";
-import { Fault } from "../errors/proxmox-error.ts";
+import { TransportError } from "../errors/proxmox-error.ts";
 import { lostAnswer, type Progress, unexpected } from "../errors/transport-errors.ts";
-import { headersOf, type Message, type Reply } from "../message.ts";
+import { type HttpReply, headersOf, type Message } from "../message.ts";
 import type { Requester } from "../requester.ts";
 import type { Certificate } from "../tls/certificate.ts";
 import { untrusted } from "../tls/errors.ts";
 import { isTlsCode, poolTrust, poolTrustOfLeaf } from "../tls/modes.ts";
-import { until } from "./abortable.ts";
+import { abortable } from "./abortable.ts";
 import { type Reading, readBody } from "./body.ts";
-import { unlessDeaf } from "./connect-timeout.ts";
+import { withConnectTimeout } from "./connect-timeout.ts";
 import { codeOf, type Destination, openConnection, readCertificate, unreachable } from "./connection.ts";
 import { exchange } from "./exchange.ts";
 import type { FailoverTimer } from "./failover/failover.ts";
@@ -29,7 +29,7 @@ export interface EndpointOptions {
 }
 
 /** One message on its way: for whom, with which token, until when, and how far it is. */
-export interface Passage {
+export interface RequestContext {
   readonly requester: Requester;
   /** `undefined` sends no token. */
   readonly authorization: string | undefined;
@@ -47,7 +47,7 @@ export interface Passage {
 }
 
 /** A message on its way to one endpoint. Its signal ends the attempt there, later than the passage's where that goes on. */
-interface Attempt extends Passage {
+interface Attempt extends RequestContext {
   readonly upstream: UpstreamWork;
 }
 
@@ -99,7 +99,7 @@ export class Endpoint {
   }
 
   /** Sends a read. The runtime may repeat it on a fresh connection when a used one turns out to be closed. */
-  async read(message: Message, passage: Passage): Promise<Reply> {
+  async read(message: Message, passage: RequestContext): Promise<HttpReply> {
     return await this.#inTurn(this.#readSlots, passage, async (attempt) => {
       const reply = await this.#readOnce(message, attempt);
       // In its slot, so that answers arrive no faster than they are processed.
@@ -109,7 +109,7 @@ export class Endpoint {
     });
   }
 
-  async #readOnce(message: Message, attempt: Attempt): Promise<Reply> {
+  async #readOnce(message: Message, attempt: Attempt): Promise<HttpReply> {
     if (this.#options.fetch !== undefined) return await this.#inProcess(this.#options.fetch, message, attempt);
     return this.#to.tls.mode === "fingerprint"
       ? await this.#readPinned(message, attempt)
@@ -117,7 +117,7 @@ export class Endpoint {
   }
 
   /** Sends a write once, on a connection of its own. */
-  async write(message: Message, passage: Passage): Promise<Reply> {
+  async write(message: Message, passage: RequestContext): Promise<HttpReply> {
     return await this.#inTurn(this.#writeSlots, passage, async (attempt) =>
       this.#options.fetch === undefined
         ? await this.#alone(message, attempt)
@@ -131,7 +131,11 @@ export class Endpoint {
     this.#trusted?.then(({ session }) => session.close()).catch(() => undefined);
   }
 
-  async #inTurn(slots: FairSlots, passage: Passage, run: (attempt: Attempt) => Promise<Reply>): Promise<Reply> {
+  async #inTurn(
+    slots: FairSlots,
+    passage: RequestContext,
+    run: (attempt: Attempt) => Promise<HttpReply>,
+  ): Promise<HttpReply> {
     const { requester, signal, progress, onStart, isElsewhere } = passage;
     let wait: Progress["waitsFor"];
     const onWait = (usage: () => string) => {
@@ -148,13 +152,17 @@ export class Endpoint {
         return await run({ ...passage, signal: upstream.signal, upstream });
       });
     } catch (error) {
-      if (error instanceof Fault) throw error;
+      if (error instanceof TransportError) throw error;
       signal.throwIfAborted();
       throw unexpected(error, progress, this.url);
     }
   }
 
-  async #inProcess(fetch: (request: Request) => Promise<Response>, message: Message, attempt: Attempt): Promise<Reply> {
+  async #inProcess(
+    fetch: (request: Request) => Promise<Response>,
+    message: Message,
+    attempt: Attempt,
+  ): Promise<HttpReply> {
     const { signal, progress, upstream } = attempt;
     const request = new Request(`${this.url}${message.target}`, { ...this.#init(message, attempt), signal });
     progress.stage = "sent";
@@ -175,7 +183,7 @@ export class Endpoint {
     });
   }
 
-  async #readPooled(session: Bun.FetchSession, message: Message, attempt: Attempt): Promise<Reply> {
+  async #readPooled(session: Bun.FetchSession, message: Message, attempt: Attempt): Promise<HttpReply> {
     const { signal, progress, upstream } = attempt;
     progress.stage = "sent";
     upstream.begin();
@@ -187,12 +195,16 @@ export class Endpoint {
         proxy: poolProxy(this.#to.proxy),
         redirect: "manual",
       } as const;
-      response = await unlessDeaf(this.#to, attempt.deadline, session.fetch(`${this.url}${message.target}`, init));
+      response = await withConnectTimeout(
+        this.#to,
+        attempt.deadline,
+        session.fetch(`${this.url}${message.target}`, init),
+      );
       return await this.#receive(response, message, attempt);
     } catch (error) {
       upstream.end();
       signal.throwIfAborted();
-      if (error instanceof Fault) throw error;
+      if (error instanceof TransportError) throw error;
       const code = codeOf(error);
       if (response === undefined && isTlsCode(code)) {
         throw untrusted(this.url, this.#to.tls, code, await readCertificate(this.#to, signal));
@@ -207,14 +219,14 @@ export class Endpoint {
    * the read goes alone, and the certificate is looked at anew for the next ones: another pinned one makes a new pool;
    * the same one means that the runtime can never verify it (it expired, say), and from then on all reads go alone.
    */
-  async #readPinned(message: Message, attempt: Attempt): Promise<Reply> {
+  async #readPinned(message: Message, attempt: Attempt): Promise<HttpReply> {
     attempt.progress.stage = "connecting";
     const trusted = await this.#trust(attempt.signal);
     if (trusted.verifiable) {
       try {
         return await this.#readPooled(trusted.session, message, attempt);
       } catch (error) {
-        if (!(error instanceof Fault && error.problem.kind === "tls")) throw error;
+        if (!(error instanceof TransportError && error.problem.kind === "tls")) throw error;
       }
       await this.#trustAnew(trusted, attempt.signal);
     }
@@ -239,7 +251,7 @@ export class Endpoint {
         if (this.#trusted === look) this.#trusted = undefined;
       });
     }
-    return await until(signal, this.#trusted);
+    return await abortable(signal, this.#trusted);
   }
 
   /** Reads the certificate on a connection that carries nothing else and that nobody can abort. */
@@ -250,7 +262,7 @@ export class Endpoint {
     return { leaf: certificate, session: this.#openPool(poolTrustOfLeaf(certificate)), verifiable: true };
   }
 
-  async #alone(message: Message, attempt: Attempt): Promise<Reply> {
+  async #alone(message: Message, attempt: Attempt): Promise<HttpReply> {
     const { authorization, signal, progress, upstream } = attempt;
     progress.stage = "connecting";
     const connection = await openConnection(this.#to, signal);
@@ -267,20 +279,20 @@ export class Endpoint {
     return { method: message.method, headers, ...(message.body !== undefined && { body: message.body }) };
   }
 
-  async #receive(response: Response, message: Message, attempt: Attempt): Promise<Reply> {
+  async #receive(response: Response, message: Message, attempt: Attempt): Promise<HttpReply> {
     attempt.upstream.end();
     const { status, statusText: reason, headers } = response;
     const body = response.body === null ? "" : await readBody(response.body, this.#reading(message, attempt));
     return { status, reason, headers, body };
   }
 
-  #reading({ method }: Message, { memory, signal, progress, timer }: Passage): Reading {
+  #reading({ method }: Message, { memory, signal, progress, timer }: RequestContext): Reading {
     return { maxBytes: this.#options.maxAnswerBytes, memory, waits: method === "GET", signal, progress, timer };
   }
 }
 
 /** The endpoint has answered: while the answer waits, it is this server that is slow. */
-async function processorTime(turn: Promise<void>, { requester, progress, timer }: Passage): Promise<void> {
+async function processorTime(turn: Promise<void>, { requester, progress, timer }: RequestContext): Promise<void> {
   progress.waitsFor = () => processorTurns.describe(requester.name);
   timer?.pause();
   await turn;

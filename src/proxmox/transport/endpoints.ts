@@ -1,13 +1,13 @@
 import type { ClusterConfig } from "../../config/types.ts";
 import type { ProxmoxAnswer } from "../answers/answer.ts";
-import { Fault } from "../errors/proxmox-error.ts";
-import { type Message, type Reply, writeMessage } from "../message.ts";
+import { TransportError } from "../errors/proxmox-error.ts";
+import { type HttpReply, type Message, writeMessage } from "../message.ts";
 import { ownRequests } from "../requester.ts";
-import { until } from "./abortable.ts";
-import { Endpoint, type EndpointOptions, type Passage } from "./endpoint.ts";
+import { abortable } from "./abortable.ts";
+import { Endpoint, type EndpointOptions, type RequestContext } from "./endpoint.ts";
 import { allFailed, EndpointOrder, type FailoverTimer, firstAnswer, isEndpointFault } from "./failover/failover.ts";
-import { type Tried, wordDetour } from "./failover/failover-note.ts";
-import { EndpointNodes } from "./failover/node-map.ts";
+import { type Attempts, failoverNote } from "./failover/failover-note.ts";
+import { NodeMap } from "./failover/node-map.ts";
 
 /** How the endpoints of a cluster are talked to, with every default filled in. */
 export interface EndpointsOptions extends EndpointOptions {
@@ -16,33 +16,33 @@ export interface EndpointsOptions extends EndpointOptions {
 }
 
 /** A message, how it travels, and how what comes back is judged. */
-export interface Way {
+export interface Attempt {
   readonly message: Message;
-  readonly passage: Passage;
+  readonly passage: RequestContext;
   /** The one that the path names. */
   readonly node: string | undefined;
-  /** Throws a Fault for what is no answer to the request. */
-  readonly judge: (reply: Reply, endpoint: Endpoint) => ProxmoxAnswer;
+  /** Throws a TransportError for what is no answer to the request. */
+  readonly judge: (reply: HttpReply, endpoint: Endpoint) => ProxmoxAnswer;
 }
 
 /** The endpoints of one cluster: which of them is asked, and which then. */
 export class Endpoints {
   readonly #all: readonly Endpoint[];
   readonly #order: EndpointOrder<Endpoint>;
-  readonly #nodes: EndpointNodes;
+  readonly #nodes: NodeMap;
   readonly #patienceMs: number;
 
   constructor(cluster: ClusterConfig, options: EndpointsOptions) {
     this.#all = cluster.endpoints.map((url) => new Endpoint(url, cluster, options));
     this.#order = new EndpointOrder(this.#all, options.deadMs);
-    this.#nodes = new EndpointNodes(this.#all, options.deadMs);
+    this.#nodes = new NodeMap(this.#all, options.deadMs);
     this.#patienceMs = options.patienceMs;
   }
 
-  /** Asks one endpoint after the other until one has an answer, or Proxmox's own error. Throws a Fault. */
-  async read(way: Way): Promise<ProxmoxAnswer> {
+  /** Asks one endpoint after the other until one has an answer, or Proxmox's own error. Throws a TransportError. */
+  async read(way: Attempt): Promise<ProxmoxAnswer> {
     const { message, judge, passage, node } = way;
-    const tried = new Map<Endpoint, Fault | undefined>();
+    const tried = new Map<Endpoint, TransportError | undefined>();
     const ask = async (endpoint: Endpoint, over: AbortSignal, timer: FailoverTimer) => {
       // While it waits for its turn there it is this server that is slow, not the endpoint.
       const onStart = () => void tried.set(endpoint, undefined);
@@ -52,7 +52,7 @@ export class Endpoints {
         const reply = await endpoint.read(message, { ...passage, signal, onStart, isElsewhere, timer });
         return { endpoint, result: judge(reply, endpoint) };
       } catch (error) {
-        if (!(error instanceof Fault)) throw error;
+        if (!(error instanceof TransportError)) throw error;
         if (!isEndpointFault(error)) return { endpoint, result: error };
         this.#order.failed(endpoint);
         tried.set(endpoint, error);
@@ -62,7 +62,7 @@ export class Endpoints {
     const own = node === undefined ? undefined : this.#nodes.of(node);
     const { endpoint, result } = await this.first(ask, passage, own);
     this.#order.worked(endpoint);
-    if (result instanceof Fault) return await this.#askNode(way, endpoint, result);
+    if (result instanceof TransportError) return await this.#askNode(way, endpoint, result);
     if (message.target === statusMessage.target) this.#nodes.learn(endpoint, result.data);
     return this.#withDetour(result, tried, endpoint);
   }
@@ -74,7 +74,7 @@ export class Endpoints {
    */
   async first<T>(
     ask: (endpoint: Endpoint, over: AbortSignal, timer: FailoverTimer) => Promise<T>,
-    { signal, deadline }: Pick<Passage, "signal" | "deadline">,
+    { signal, deadline }: Pick<RequestContext, "signal" | "deadline">,
     own?: Endpoint,
   ): Promise<T> {
     const order = this.#order.list(own);
@@ -82,30 +82,30 @@ export class Endpoints {
     return await firstAnswer(order, patienceMs, ask).catch((error: unknown) => {
       signal.throwIfAborted();
       if (!(error instanceof AggregateError)) throw error;
-      throw allFailed(error.errors.filter((each) => each instanceof Fault));
+      throw allFailed(error.errors.filter((each) => each instanceof TransportError));
     });
   }
 
   /** Where an endpoint did not reach the node that a read is for, that node may answer at an endpoint of its own. */
-  async #askNode(way: Way, through: Endpoint, fault: Fault): Promise<ProxmoxAnswer> {
+  async #askNode(way: Attempt, through: Endpoint, fault: TransportError): Promise<ProxmoxAnswer> {
     const { message, judge, passage, node } = way;
     if (node === undefined || !["node-offline", "node-timeout"].includes(fault.problem.kind)) throw fault;
     const look = this.#nodes.find(node, async (endpoint) => await readStatus(endpoint, way));
-    const own = await until(passage.signal, look).catch(() => undefined);
+    const own = await abortable(passage.signal, look).catch(() => undefined);
     if (own === undefined || own === through || this.#order.isDead(own)) throw fault;
     try {
       const answer = judge(await own.read(message, passage), own);
       return { ...answer, detour: `${this.#nodes.nameOf(through)} did not reach ${node}, which was then asked itself` };
     } catch (error) {
-      if (error instanceof Fault && !isEndpointFault(error)) throw error;
-      if (error instanceof Fault) this.#order.failed(own);
+      if (error instanceof TransportError && !isEndpointFault(error)) throw error;
+      if (error instanceof TransportError) this.#order.failed(own);
       throw fault;
     }
   }
 
-  /** Gives it to the next endpoint only while it surely never left. Throws a Fault. */
-  async write({ message, judge, passage }: Way): Promise<ProxmoxAnswer> {
-    const tried = new Map<Endpoint, Fault>();
+  /** Gives it to the next endpoint only while it surely never left. Throws a TransportError. */
+  async write({ message, judge, passage }: Attempt): Promise<ProxmoxAnswer> {
+    const tried = new Map<Endpoint, TransportError>();
     for (const endpoint of this.#order.list()) {
       let hasBegun = false;
       const onStart = () => {
@@ -116,7 +116,7 @@ export class Endpoints {
         this.#order.worked(endpoint);
         return this.#withDetour(answer, tried, endpoint);
       } catch (error) {
-        if (!(error instanceof Fault)) {
+        if (!(error instanceof TransportError)) {
           // Silent for the whole time; unless the caller gave up, who knows nothing against it.
           if (performance.now() >= passage.deadline && hasBegun) this.#order.failed(endpoint);
           throw error;
@@ -130,8 +130,8 @@ export class Endpoints {
     throw allFailed([...tried.values()]);
   }
 
-  #withDetour(answer: ProxmoxAnswer, tried: Tried, answeredBy: Endpoint): ProxmoxAnswer {
-    const detour = wordDetour(tried, answeredBy, this.#nodes);
+  #withDetour(answer: ProxmoxAnswer, tried: Attempts, answeredBy: Endpoint): ProxmoxAnswer {
+    const detour = failoverNote(tried, answeredBy, this.#nodes);
     return detour === undefined ? answer : { ...answer, detour };
   }
 
@@ -145,8 +145,11 @@ export class Endpoints {
 const statusMs = 3_000;
 const statusMessage = writeMessage("GET", ["cluster", "status"], {});
 
-async function readStatus(endpoint: Endpoint, { passage: { authorization, memory }, judge }: Way): Promise<unknown> {
-  const passage: Passage = {
+async function readStatus(
+  endpoint: Endpoint,
+  { passage: { authorization, memory }, judge }: Attempt,
+): Promise<unknown> {
+  const passage: RequestContext = {
     requester: ownRequests,
     memory,
     authorization,

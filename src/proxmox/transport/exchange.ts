@@ -1,9 +1,9 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { Fault } from "../errors/proxmox-error.ts";
+import { TransportError } from "../errors/proxmox-error.ts";
 import { lostAnswer } from "../errors/transport-errors.ts";
-import { headersOf, type Message, type Reply } from "../message.ts";
+import { type HttpReply, headersOf, type Message } from "../message.ts";
 import { type Reading, readBody } from "./body.ts";
 import { type Connection, codeOf } from "./connection.ts";
 
@@ -21,9 +21,9 @@ export interface Exchange {
 /**
  * Sends one message over a connection that was opened for it and takes no other. Nothing here repeats anything:
  * once this is called the message may have left, before it surely had not.
- * @throws Fault; the signal's reason when that aborts.
+ * @throws TransportError; the signal's reason when that aborts.
  */
-export async function exchange(connection: Connection, message: Message, how: Exchange): Promise<Reply> {
+export async function exchange(connection: Connection, message: Message, how: Exchange): Promise<HttpReply> {
   const { socket } = connection;
   const { signal } = how.reading;
   const giveUp = () => socket.destroy();
@@ -47,9 +47,9 @@ export async function exchange(connection: Connection, message: Message, how: Ex
     };
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof Fault)) throw lostAnswer(how.endpoint, codeOf(error), incoming?.statusCode);
+    if (!(error instanceof TransportError)) throw lostAnswer(how.endpoint, codeOf(error), incoming?.statusCode);
     // A write whose answer is not read to its end was sent all the same, and "ask for less" would be sending it again.
-    throw message.method === "GET" ? error : new Fault({ ...error.problem, sent: "maybe", hint: undefined });
+    throw message.method === "GET" ? error : new TransportError({ ...error.problem, sent: "maybe", hint: undefined });
   } finally {
     signal.removeEventListener("abort", giveUp);
     socket.destroy();

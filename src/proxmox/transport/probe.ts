@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
 import type { TlsMode } from "../../config/types.ts";
 import type { Redactor } from "../../redact/redactor.ts";
-import { Fault, type Problem } from "../errors/proxmox-error.ts";
+import { type Problem, TransportError } from "../errors/proxmox-error.ts";
 import { lostAnswer } from "../errors/transport-errors.ts";
 import { type Certificate, certificateOf } from "../tls/certificate.ts";
 import { type Connection, codeOf, type Destination, openConnection } from "./connection.ts";
@@ -37,13 +37,18 @@ export async function inspectCertificates(
 }
 
 /** The beginning of a page that a node serves to anybody. */
-export interface Page {
+export interface ProbedPage {
   readonly status: number;
   readonly text: string;
 }
 
 /** Reads a page's first bytes, without a token; `path` begins with a slash and stands below the endpoint's prefix. */
-export async function inspectPage(endpoint: string, tls: TlsMode, path: string, through: Through): Promise<Seen<Page>> {
+export async function inspectPage(
+  endpoint: string,
+  tls: TlsMode,
+  path: string,
+  through: Through,
+): Promise<Seen<ProbedPage>> {
   return await look({ endpoint, tls, ...through, connectMs: patienceMs }, async ({ socket }, signal) => {
     const giveUp = () => socket.destroy();
     signal.addEventListener("abort", giveUp, { once: true });
@@ -79,7 +84,7 @@ async function look<T>(
     connection = await openConnection(to, new AbortController().signal);
     return { seen: await see(connection, AbortSignal.timeout(patienceMs)) };
   } catch (error) {
-    if (error instanceof Fault) return { problem: error.problem };
+    if (error instanceof TransportError) return { problem: error.problem };
     throw error;
   } finally {
     connection?.socket.destroy();

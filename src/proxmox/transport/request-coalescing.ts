@@ -1,4 +1,4 @@
-import { until } from "./abortable.ts";
+import { abortable } from "./abortable.ts";
 
 /** A request under way, or answered a moment ago, and how many wait for it. */
 interface Flight<T> {
@@ -8,7 +8,7 @@ interface Flight<T> {
 }
 
 /** Reads of one cluster, each of them one request for all who ask the same thing at a time. */
-export class SharedReads<T> {
+export class RequestCoalescing<T> {
   readonly #flights = new Map<string, Flight<T>>();
   readonly #onGone: (answer: T) => void;
 
@@ -46,7 +46,7 @@ export class SharedReads<T> {
     };
     signal.addEventListener("abort", leave, { once: true });
     try {
-      return await until(leaving.signal, flight.answer);
+      return await abortable(leaving.signal, flight.answer);
     } finally {
       signal.removeEventListener("abort", leave);
     }

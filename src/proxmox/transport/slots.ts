@@ -1,4 +1,4 @@
-import { until } from "./abortable.ts";
+import { abortable } from "./abortable.ts";
 import { defaultAbandonedMs, UpstreamWork } from "./upstream-work.ts";
 
 /** How many requests of one kind may run at one endpoint at a time. */
@@ -64,7 +64,7 @@ export class FairSlots {
     }
     const working = this.#work(name, share, signal, work);
     try {
-      return await until(signal, working);
+      return await abortable(signal, working);
     } catch (error) {
       if (signal.aborted) noteAbandoned(share, working);
       throw error;
@@ -75,7 +75,7 @@ export class FairSlots {
   async #work<T>(name: string, share: Share, signal: AbortSignal, work: SlotWork<T>): Promise<T> {
     using upstream = new UpstreamWork(signal, this.#limits.abandonedMs ?? defaultAbandonedMs);
     try {
-      return await until(upstream.signal, work(upstream));
+      return await abortable(upstream.signal, work(upstream));
     } finally {
       this.#free(name, share);
     }

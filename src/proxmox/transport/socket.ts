@@ -3,7 +3,7 @@ import { setImmediate as immediate, setTimeout as sleep } from "node:timers/prom
 import type { TLSSocket } from "node:tls";
 import { bare } from "../../config/server/host.ts";
 import type { ProxyConfig } from "../../config/types.ts";
-import { Fault } from "../errors/proxmox-error.ts";
+import { TransportError } from "../errors/proxmox-error.ts";
 
 /** Asks a proxy for a tunnel: all that it learns is the host. */
 export async function openTunnel(
@@ -20,7 +20,7 @@ export async function openTunnel(
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(await readHead(socket, signal))?.[1] ?? "no HTTP";
   if (status === "200") return socket;
   socket.destroy();
-  throw new Fault({
+  throw new TransportError({
     kind: "unreachable",
     sent: "no",
     what: `the proxy ${hostname} refused a tunnel to ${endpoint} (${status})`,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { died } from "../failure.ts";
-import type { Guest } from "./state.ts";
+import type { SimulatedGuest } from "./state.ts";
 
 /**
  * SHA-1 over settings as Proxmox guards changes with: sorted `key:value` lines (`copy_list_with_digest` of
@@ -15,7 +15,7 @@ export function digest(...settings: readonly Readonly<Record<string, unknown>>[]
 }
 
 /** The digest of a guest's configuration file: pending changes and snapshots are in it, too. */
-export function guestDigest({ config, pending, snapshots }: Guest): string {
+export function guestDigest({ config, pending, snapshots }: SimulatedGuest): string {
   const waiting = Object.fromEntries([...pending].map(([key, value]) => [`pending ${key}`, value ?? ""]));
   const saved = [...snapshots].map(([name, it]) => ({ ...it.config, name, snaptime: it.snaptime }));
   return digest(config, waiting, ...saved);

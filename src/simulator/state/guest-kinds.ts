@@ -1,13 +1,13 @@
 import { may } from "../access.ts";
-import type { Call } from "../endpoint.ts";
+import type { SimulatedCall } from "../endpoint.ts";
 import { guestLoad, maxDisk, maxMemory, processors } from "../endpoints/cluster/metrics.ts";
 import { died } from "../failure.ts";
 import { guestDigest } from "./digest.ts";
-import { findGuest, type Guest, nameOf, poolOf, type World } from "./state.ts";
+import { findGuest, nameOf, poolOf, type SimulatedCluster, type SimulatedGuest } from "./state.ts";
 
 /** What differs between virtual machines and containers in names and texts. */
 export interface Kind {
-  readonly type: Guest["kind"];
+  readonly type: SimulatedGuest["kind"];
   readonly base: "/nodes/{node}/qemu" | "/nodes/{node}/lxc";
   readonly label: "VM" | "CT";
   readonly noun: "virtual machine" | "container";
@@ -40,28 +40,28 @@ export const lxc: Kind = {
 };
 
 /** The id of a guest as an HA resource, `vm:100`. */
-export const sidOf = ({ kind, vmid }: Guest): string => `${kind === "qemu" ? "vm" : "ct"}:${vmid}`;
+export const sidOf = ({ kind, vmid }: SimulatedGuest): string => `${kind === "qemu" ? "vm" : "ct"}:${vmid}`;
 
 /** The guest that the call's path names. */
-export function guestOf(call: Call, kind: Kind): Guest {
+export function guestOf(call: SimulatedCall, kind: Kind): SimulatedGuest {
   return findGuest(call.world, kind.type, call.node, call.number("vmid"));
 }
 
 /** Throws what Proxmox says when a guest's configuration is locked. */
-export function unlocked(guest: Guest): Guest {
+export function unlocked(guest: SimulatedGuest): SimulatedGuest {
   const { lock } = guest.config;
   if (lock !== undefined) throw died(`${guest.kind === "qemu" ? "VM" : "CT"} is locked (${lock})`);
   return guest;
 }
 
 /** Throws unless the digest that the caller gave, if any, is the current one. */
-export function unchanged(call: Call, guest: Guest): void {
+export function unchanged(call: SimulatedCall, guest: SimulatedGuest): void {
   const given = call.text("digest");
   if (given !== "" && given !== guestDigest(guest)) throw died("checksum mismatch (file change by other user?)");
 }
 
 /** A guest as a row of `/cluster/resources`, or undefined when the caller may not see it. */
-export function resourceRow(call: Call, guest: Guest): Record<string, unknown> | undefined {
+export function resourceRow(call: SimulatedCall, guest: SimulatedGuest): Record<string, unknown> | undefined {
   const { world, who } = call;
   if (!may(world, who, `/vms/${guest.vmid}`, "VM.Audit")) return undefined;
   const { tags, lock } = guest.config;
@@ -75,7 +75,7 @@ export function resourceRow(call: Call, guest: Guest): Record<string, unknown> |
 }
 
 /** The same row as a pool shows it: without pool, tags and lock. */
-export function memberRow(world: World, guest: Guest): Record<string, unknown> {
+export function memberRow(world: SimulatedCluster, guest: SimulatedGuest): Record<string, unknown> {
   const { kind, vmid, node, run, config } = guest;
   const id = { id: `${kind}/${vmid}`, type: kind, vmid, node };
   if (world.nodes.get(node)?.online !== true) return { ...id, status: "unknown" };
@@ -94,7 +94,7 @@ export function memberRow(world: World, guest: Guest): Record<string, unknown> {
 }
 
 /** A guest as its node lists it. */
-export function listRow(world: World, guest: Guest): Record<string, unknown> {
+export function listRow(world: SimulatedCluster, guest: SimulatedGuest): Record<string, unknown> {
   const { kind, vmid, run, config } = guest;
   const { diskread, diskwrite, ...load } = guestLoad(world, guest);
   const { tags, lock, template } = config;
@@ -121,12 +121,12 @@ export function listRow(world: World, guest: Guest): Record<string, unknown> {
 }
 
 /** What QEMU says of itself: a paused VM still counts as running elsewhere. */
-export function qmpStatus(guest: Guest): string {
+export function qmpStatus(guest: SimulatedGuest): string {
   if (guest.run === undefined) return "stopped";
   return guest.run.paused ? "paused" : "running";
 }
 
-function hostMemory(guest: Guest, used: number): number {
+function hostMemory(guest: SimulatedGuest, used: number): number {
   return guest.kind === "qemu" && used > 0 ? used + 96 * 1024 ** 2 : 0;
 }
 

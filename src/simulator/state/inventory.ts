@@ -1,4 +1,4 @@
-import type { Node, World } from "./state.ts";
+import type { Node, SimulatedCluster } from "./state.ts";
 
 const titles: Readonly<Record<string, readonly [title: string, section: string]>> = {
   "libpam-runtime": ["Runtime support for the PAM library", "admin"],
@@ -22,7 +22,7 @@ export function packages(): object[] {
 }
 
 /** The cluster's authority and the node's own certificate; only names and dates are real. */
-export function certificates(world: World, node: Node): object[] {
+export function certificates(world: SimulatedCluster, node: Node): object[] {
   const authority = "/CN=Proxmox Virtual Environment/OU=00000000-0000-4000-8000-000000000000/O=PVE Cluster Manager CA";
   const common = {
     issuer: authority,

@@ -1,5 +1,5 @@
 import { demand, on } from "../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../endpoint.ts";
 import { dropFromJobs } from "../endpoints/cluster/backup-jobs.ts";
 import { resourceOf } from "../endpoints/cluster/ha.ts";
 import {
@@ -17,31 +17,34 @@ import { logMessage, startTask } from "../endpoints/nodes/task.ts";
 import { died } from "../failure.ts";
 import { choice, flag, integer, optional, text } from "../schema.ts";
 import { guestOf, type Kind, sidOf, unlocked } from "./guest-kinds.ts";
-import { type Config, findNode, type Guest, nameOf, type World } from "./state.ts";
+import { type Config, findNode, nameOf, type SimulatedCluster, type SimulatedGuest } from "./state.ts";
 import type { Script } from "./task.ts";
 
 /** Adds a guest that is off; throws when its number is taken. */
-export function addGuest(world: World, of: Pick<Guest, "kind" | "vmid" | "node" | "config">): Guest {
+export function addGuest(
+  world: SimulatedCluster,
+  of: Pick<SimulatedGuest, "kind" | "vmid" | "node" | "config">,
+): SimulatedGuest {
   if (world.guests.has(of.vmid)) {
     const { kind, node } = world.guests.get(of.vmid) ?? of;
     throw died(
       `unable to create ${of.kind === "qemu" ? "VM" : "CT"} ${of.vmid}: config file already exists (${kind} on ${node})`,
     );
   }
-  const guest: Guest = { ...of, pending: new Map(), snapshots: new Map(), run: undefined };
+  const guest: SimulatedGuest = { ...of, pending: new Map(), snapshots: new Map(), run: undefined };
   world.guests.set(of.vmid, guest);
   return guest;
 }
 
 /** Throws the 500 for a number that is taken anywhere in the cluster. */
-export function freeVmid(world: World, vmid: number): void {
+export function freeVmid(world: SimulatedCluster, vmid: number): void {
   const taken = world.guests.get(vmid);
   if (taken === undefined) return;
   const label = taken.kind === "qemu" ? "VM" : "CT";
   throw died(`unable to create ${label} ${vmid}: ${label} ${vmid} already exists on node '${taken.node}'`);
 }
 
-function clone(call: Call, kind: Kind): string {
+function clone(call: SimulatedCall, kind: Kind): string {
   const { world } = call;
   const source = unlocked(guestOf(call, kind));
   const newid = call.number("newid");
@@ -91,7 +94,7 @@ function clone(call: Call, kind: Kind): string {
   });
 }
 
-function destroy(call: Call, kind: Kind): string {
+function destroy(call: SimulatedCall, kind: Kind): string {
   const { world } = call;
   const guest = guestOf(call, kind);
   const { vmid } = guest;
@@ -119,13 +122,13 @@ function destroy(call: Call, kind: Kind): string {
 }
 
 /** What goes with a guest even without purge: pool membership, ACL entries and firewall file (`alpha-purge.json`). */
-function forget(world: World, vmid: number): void {
+function forget(world: SimulatedCluster, vmid: number): void {
   for (const pool of world.pools.values()) pool.guests.delete(vmid);
   world.acl.splice(0, world.acl.length, ...world.acl.filter(({ path }) => path !== `/vms/${vmid}`));
   world.firewalls.delete(`guest/${vmid}`);
 }
 
-function resize(call: Call, kind: Kind): string {
+function resize(call: SimulatedCall, kind: Kind): string {
   const guest = unlocked(guestOf(call, kind));
   const key = call.text("disk");
   const disk = disksOf(guest.config).find((it) => it.key === key);
@@ -224,7 +227,7 @@ export function lifeEndpoints(kind: Kind): readonly Endpoint[] {
   ];
 }
 
-function history(world: World, guest: Guest, frame: string): object[] {
+function history(world: SimulatedCluster, guest: SimulatedGuest, frame: string): object[] {
   const most = { maxcpu: processors(world, guest), maxmem: maxMemory(guest), maxdisk: maxDisk(guest), disk: 0 };
   return moments(world, frame).map((time) => {
     if (time * 1000 < (world.nodes.get(guest.node)?.booted ?? 0)) return { time };

@@ -17,7 +17,7 @@ export interface Snapshot {
   readonly vmstate: 0 | 1;
 }
 
-export interface Guest {
+export interface SimulatedGuest {
   readonly kind: "qemu" | "lxc";
   readonly vmid: number;
   node: string;
@@ -165,7 +165,7 @@ export interface LogEntry {
 }
 
 /** One cluster: everything that its API can read or change. */
-export interface World {
+export interface SimulatedCluster {
   readonly name: string;
   readonly version: { readonly version: string; readonly release: string; readonly repoid: string };
   /** Proxmox VE 9 and newer: more fields in several answers. */
@@ -174,7 +174,7 @@ export interface World {
   readonly clustered: boolean;
   readonly options: Record<string, unknown>;
   readonly nodes: Map<string, Node>;
-  readonly guests: Map<number, Guest>;
+  readonly guests: Map<number, SimulatedGuest>;
   readonly storages: Map<string, Storage>;
   readonly pools: Map<string, Pool>;
   readonly jobs: Record<string, Value>[];
@@ -210,7 +210,12 @@ export interface World {
 }
 
 /** The guest of this kind on this node, or Proxmox's text for "no such guest here". */
-export function findGuest(world: World, kind: Guest["kind"], node: string, vmid: number): Guest {
+export function findGuest(
+  world: SimulatedCluster,
+  kind: SimulatedGuest["kind"],
+  node: string,
+  vmid: number,
+): SimulatedGuest {
   const guest = world.guests.get(vmid);
   if (guest?.kind === kind && guest.node === node) return guest;
   const folder = kind === "qemu" ? "qemu-server" : "lxc";
@@ -218,14 +223,14 @@ export function findGuest(world: World, kind: Guest["kind"], node: string, vmid:
 }
 
 /** The node of this name, offline or not. */
-export function findNode(world: World, name: string): Node {
+export function findNode(world: SimulatedCluster, name: string): Node {
   const node = world.nodes.get(name);
   if (node === undefined) throw died(`no such cluster node '${name}'`);
   return node;
 }
 
 /** Whether the nodes that are online have a majority of the votes. */
-export function quorate(world: World): boolean {
+export function quorate(world: SimulatedCluster): boolean {
   const nodes = [...world.nodes.values()];
   return !world.faults.noQuorum && nodes.filter(({ online }) => online).length * 2 > nodes.length;
 }
@@ -236,18 +241,18 @@ export function words(list: string): string[] {
 }
 
 /** The name of the pool that the guest is in. */
-export function poolOf(world: World, vmid: number): string | undefined {
+export function poolOf(world: SimulatedCluster, vmid: number): string | undefined {
   for (const [name, pool] of world.pools) if (pool.guests.has(vmid)) return name;
   return undefined;
 }
 
 /** What a guest is called; Proxmox makes up a name for one without. */
-export function nameOf(guest: Guest): string {
+export function nameOf(guest: SimulatedGuest): string {
   const fallback = guest.kind === "qemu" ? `VM ${guest.vmid}` : `CT${guest.vmid}`;
   return String(guest.config[guest.kind === "qemu" ? "name" : "hostname"] ?? fallback);
 }
 
 /** Whole seconds since 1970, as Proxmox counts. */
-export function seconds(world: World): number {
+export function seconds(world: SimulatedCluster): number {
   return Math.floor(world.now() / 1000);
 }

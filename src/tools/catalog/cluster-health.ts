@@ -1,10 +1,10 @@
-import { type Look, look } from "../health/collect.ts";
+import { type Collection, look } from "../health/collect.ts";
 import { detectors } from "../health/detectors/index.ts";
 import { findDoubles } from "../health/duplicate-guests.ts";
 import type { Finding } from "../health/finding.ts";
 import { type Placed, report } from "../health/report.ts";
 import { gapLine } from "../health/skipped-checks.ts";
-import type { Detector, View } from "../health/snapshot.ts";
+import type { Detector, HealthSnapshot } from "../health/snapshot.ts";
 import { counted, listed, quoted } from "../health/wording.ts";
 import { defineTool, readOnly } from "../tool.ts";
 
@@ -39,7 +39,7 @@ export const clusterHealth = defineTool({
 });
 
 /** What each detector finds on one cluster. One that stumbles over an answer leaves a gap, and the others as they are. */
-function detect({ view, asker }: Look): ReadonlyMap<Detector, readonly Placed[]> {
+function detect({ view, asker }: Collection): ReadonlyMap<Detector, readonly Placed[]> {
   if (view === undefined) return new Map();
   return new Map(
     detectors.map((detector) => {
@@ -54,14 +54,14 @@ function detect({ view, asker }: Look): ReadonlyMap<Detector, readonly Placed[]>
   );
 }
 
-function placed(finding: Finding, { cluster, now }: View): Placed {
+function placed(finding: Finding, { cluster, now }: HealthSnapshot): Placed {
   return { ...finding, cluster, age: finding.since === undefined ? undefined : now - finding.since };
 }
 
 /** `alpha, beta (4 nodes, 16 guests)` */
-function seen(looks: readonly Look[], compared: number | undefined): string {
+function seen(looks: readonly Collection[], compared: number | undefined): string {
   const views = looks.flatMap(({ view }) => view ?? []);
-  const sum = (count: (view: View) => number) => views.reduce((all, view) => all + count(view), 0);
+  const sum = (count: (view: HealthSnapshot) => number) => views.reduce((all, view) => all + count(view), 0);
   const nodes = counted(
     sum(({ hosts }) => hosts.length),
     "node",

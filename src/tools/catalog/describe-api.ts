@@ -5,14 +5,14 @@ import { searchHint, wordNearest } from "../../apidoc/nearest-hint.ts";
 import type { ApiEndpoint } from "../../apidoc/types.ts";
 import { namesGuest } from "../../policy/guests.ts";
 import type { Method } from "../../proxmox/message.ts";
-import { type ApiPath, formatPath, longestPath, parsePath } from "../../proxmox/path.ts";
+import { type ApiPath, formatPath, maxPathLength, parsePath } from "../../proxmox/path.ts";
 import { failureText, ToolFailure } from "../failure.ts";
 import { methodArgument, splitMethod } from "../method.ts";
-import { type Edition, openEditions } from "../schema-versions.ts";
+import { loadSchemaVersions, type SchemaVersion } from "../schema-versions.ts";
 import { defineTool, readOnly, type ToolContext } from "../tool.ts";
 
 /** Maximum parameters or patterns in `params`: an endpoint has at most 93 parameters. */
-const mostParams = 100;
+const maxParams = 100;
 
 /** `describe_api`: one endpoint, or all methods of a path. */
 export const describeApi = defineTool({
@@ -22,28 +22,26 @@ export const describeApi = defineTool({
     "Describes an API endpoint: parameters (* required) with types, defaults and choices, needed privileges, what it returns, whether it starts a task.",
   cluster: "any",
   input: {
-    path: z.string().max(longestPath).describe("With {node}, {vmid} or real values: /nodes/pve1/qemu/104/config"),
+    path: z.string().max(maxPathLength).describe("With {node}, {vmid} or real values: /nodes/pve1/qemu/104/config"),
     method: methodArgument.optional().describe("Default: all it has"),
     params: z.string().max(2000).optional().describe("Everything about these parameters only, such as `net*,scsi0`"),
   },
   annotations: readOnly,
   async run({ cluster, path: text, method: said, params: slice }, context) {
     const params = slice?.trim() === "" ? undefined : slice;
-    if (params !== undefined && patternsIn(params).length > mostParams) {
-      throw new ToolFailure(
-        `params names ${patternsIn(params).length} parameters; at most ${mostParams} are possible.`,
-      );
+    if (params !== undefined && patternsIn(params).length > maxParams) {
+      throw new ToolFailure(`params names ${patternsIn(params).length} parameters; at most ${maxParams} are possible.`);
     }
     const { written, path: bare } = splitMethod(text);
     const asked = parsePath(bare);
     const path = await kindOfGuest(asked, cluster, context);
-    const { editions, missing } = await openEditions(context, cluster);
+    const { editions, missing } = await loadSchemaVersions(context, cluster);
     const method = said ?? written;
     const found = locate(path, editions);
     if (found === undefined) {
       // Another cluster's API may have it.
       const all =
-        cluster === undefined || cluster === "*" ? editions : (await openEditions(context, undefined)).editions;
+        cluster === undefined || cluster === "*" ? editions : (await loadSchemaVersions(context, undefined)).editions;
       throw new ToolFailure(unknownPath(path, editions, locate(path, all)?.edition));
     }
     const resolved = path === asked ? [] : [`${formatPath(asked)} is ${formatPath(path)}.`];
@@ -74,7 +72,7 @@ function describe(
   { edition, template, twin }: Located,
   method: Method | undefined,
   params: string | undefined,
-  editions: readonly [Edition, ...Edition[]],
+  editions: readonly [SchemaVersion, ...SchemaVersion[]],
 ): string {
   const methods = edition.schema.methods(template).filter((one) => method === undefined || one === method);
   const all = methods.flatMap((one) => edition.schema.endpoint(one, template) ?? []);
@@ -106,8 +104,8 @@ function source(
   endpoints: readonly ApiEndpoint[],
   text: string,
   params: string | undefined,
-  own: Edition,
-  editions: readonly Edition[],
+  own: SchemaVersion,
+  editions: readonly SchemaVersion[],
 ): readonly string[] {
   const differs = editions.some(({ schema }) => {
     const there = endpoints.flatMap(({ method, template }) => schema.endpoint(method, template) ?? []);
@@ -117,14 +115,14 @@ function source(
 }
 
 interface Located {
-  readonly edition: Edition;
+  readonly edition: SchemaVersion;
   readonly template: string;
   /** The same for the other kind of guest, where `/guests/...` left it open. */
   readonly twin?: string;
 }
 
 /** In the newest version that has it. */
-function locate(path: ApiPath, editions: readonly Edition[]): Located | undefined {
+function locate(path: ApiPath, editions: readonly SchemaVersion[]): Located | undefined {
   const [first, , ...rest] = path;
   const candidates =
     first === "guests" && path.length > 1
@@ -137,7 +135,11 @@ function locate(path: ApiPath, editions: readonly Edition[]): Located | undefine
   return undefined;
 }
 
-function unknownPath(path: ApiPath, [newest]: readonly [Edition, ...Edition[]], other: Edition | undefined): string {
+function unknownPath(
+  path: ApiPath,
+  [newest]: readonly [SchemaVersion, ...SchemaVersion[]],
+  other: SchemaVersion | undefined,
+): string {
   if (other !== undefined) {
     const from = shortVersion(other.schema.version);
     return `${formatPath(path)} is there only from ${from} on: ${other.where} has it, ${newest.where} does not.`;
@@ -151,8 +153,8 @@ function unknownPath(path: ApiPath, [newest]: readonly [Edition, ...Edition[]], 
 
 function differences(
   endpoint: ApiEndpoint,
-  own: Edition,
-  editions: readonly Edition[],
+  own: SchemaVersion,
+  editions: readonly SchemaVersion[],
   slice: boolean,
 ): readonly string[] {
   const elsewhere = editions

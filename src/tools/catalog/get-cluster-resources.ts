@@ -6,7 +6,7 @@ import { askClusters } from "../ask-clusters.ts";
 import { jsonText } from "../data.ts";
 import { ToolFailure } from "../failure.ts";
 import { listed } from "../health/wording.ts";
-import { mostCharacters } from "../output/output-budget.ts";
+import { maxCharacters } from "../output/output-budget.ts";
 import { table } from "../output/table.ts";
 import { type Column, columnNames, columnOf, type Section, sectionOf, sections } from "../resources/columns.ts";
 import { readCursor, writeCursor } from "../resources/cursor.ts";
@@ -90,19 +90,19 @@ export const getClusterResources = defineTool({
 /** As many rows as an answer has room for: cut behind them, it would lose its cursor and the clusters that are missing. */
 function fitting(pageOf: (count: number) => string, most: number): string {
   const text = pageOf(most);
-  if (text.length <= mostCharacters || most <= 1) return text;
-  return fitting(pageOf, Math.max(1, Math.floor((most * mostCharacters) / text.length) - 1));
+  if (text.length <= maxCharacters || most <= 1) return text;
+  return fitting(pageOf, Math.max(1, Math.floor((most * maxCharacters) / text.length) - 1));
 }
 
 /** Maximum number of guests, and of nodes, that are named above the tables. */
-const [mostGuests, mostNodes] = [20, 20];
+const [maxGuests, maxNodes] = [20, 20];
 
 /** Guests whose name or tags are unknown at the moment, and so cannot match. */
 function unnamed(guests: readonly Resource[]): string[] {
   if (guests.length === 0) return [];
   const vmids = guests.map(({ vmid }) => String(vmid));
   const nodes = [...new Set(guests.map(({ cluster, node }) => `${node} of ${cluster}`))];
-  const which = `${listed(vmids, mostGuests)} on ${listed(nodes, mostNodes)}`;
+  const which = `${listed(vmids, maxGuests)} on ${listed(nodes, maxNodes)}`;
   return [
     plainLine(`Not searched by name, tag and pool, which are unknown while their node does not report: ${which}.`),
   ];
@@ -146,7 +146,7 @@ function summary(found: readonly Resource[], all: readonly Resource[], place: st
   const named = [...silent.values()].flatMap(([guest]) =>
     guest === undefined ? [] : [silence(guest, nodes.get(guest.node) ?? [])],
   );
-  const note = named.length === 0 ? "" : ` (${listed(named, mostNodes)})`;
+  const note = named.length === 0 ? "" : ` (${listed(named, maxNodes)})`;
   const more = others.length === 0 ? age : ` ${upper(others.join(", "))}.${age}`;
   const count = guests.length === 1 ? "1 guest" : `${guests.length} guests`;
   return plainLine(`${count}${where}: ${counts.join(", ")}${note}.${more}`);

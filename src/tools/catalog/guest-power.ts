@@ -36,14 +36,14 @@ export const guestPower = defineTool({
         `timeout: ${action} takes none, only shutdown and reboot do. Nothing was done; leave it out.`,
       );
     }
-    const press: Press = { action, timeout };
+    const press: PowerRequest = { action, timeout };
     const place = await findGuest(guest, cluster, context);
-    const answer = await pressButton(press, place, context);
+    const answer = await runAction(press, place, context);
     if (answer !== undefined) return answer;
     // Proxmox did nothing where the guest was not, so nothing is sent twice.
     const now = await findGuest(place.vmid, place.cluster, context);
     const moved = now.node !== place.node || now.type !== place.type;
-    const second = moved ? await pressButton(press, now, context) : undefined;
+    const second = moved ? await runAction(press, now, context) : undefined;
     if (second !== undefined) return `It moved from ${place.node} to ${now.node} meanwhile.\n${second}`;
     throw new ToolFailure(
       `${titleOf(now)}: ${action} was not done. The cluster lists the guest there, and the node does not have it: it is being moved or destroyed. Try again in a moment.`,
@@ -51,13 +51,13 @@ export const guestPower = defineTool({
   },
 });
 
-interface Press {
+interface PowerRequest {
   readonly action: PowerActionName;
   readonly timeout: number | undefined;
 }
 
 /** Does what is asked, and says what came of it; `undefined` when the guest is not at that place any more. */
-async function pressButton(press: Press, place: GuestPlace, context: ToolContext): Promise<string | undefined> {
+async function runAction(press: PowerRequest, place: GuestPlace, context: ToolContext): Promise<string | undefined> {
   try {
     return await attempt(press, place, context);
   } catch (error) {
@@ -71,7 +71,7 @@ async function pressButton(press: Press, place: GuestPlace, context: ToolContext
   }
 }
 
-async function attempt(press: Press, place: GuestPlace, context: ToolContext): Promise<string | undefined> {
+async function attempt(press: PowerRequest, place: GuestPlace, context: ToolContext): Promise<string | undefined> {
   const { action, timeout } = press;
   const { done, no, asks, steps } = powerActions[action];
   const lxc = place.type === "lxc" ? powerActions[action].lxc : undefined;
@@ -113,7 +113,7 @@ const unheard =
   "If the guest does not listen, action stop turns it off hard once this task is over, as pulling the plug does.";
 
 /** What the guest does after a task that went well, as the end of a sentence. */
-async function stateAfter({ action }: Press, place: GuestPlace, context: ToolContext): Promise<string> {
+async function stateAfter({ action }: PowerRequest, place: GuestPlace, context: ToolContext): Promise<string> {
   const { to, lxc } = powerActions[action];
   const done = `was told to ${action}.`;
   if (place.type === "lxc" && lxc === "experimental") return done;

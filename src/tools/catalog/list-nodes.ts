@@ -13,7 +13,7 @@ interface NodeRow extends Pick<Resource, "cpu" | "maxcpu" | "mem" | "maxmem" | "
 }
 
 /** Proxmox supports clusters of some 32 nodes; for many more than that (or an answer that claims so) versions are left out. */
-const mostVersions = 128;
+const maxVersions = 128;
 
 /** A frozen node holds its version back for 30 s; the other nodes' rows must not wait for it. */
 const versionTimeoutMs = 5000;
@@ -31,7 +31,7 @@ export const listNodes = defineTool({
     const { answers, missing } = await askClusters(context, cluster, async (name) => {
       const answer = await context.proxmox.request(name, { method: "GET", path: ["nodes"], signal: context.signal });
       const nodes = rowsOf<NodeRow>(answer, "node").toSorted((a, b) => a.node.localeCompare(b.node));
-      const withVersion = nodes.length <= mostVersions;
+      const withVersion = nodes.length <= maxVersions;
       return await Promise.all(nodes.map((node) => describe(context, answer.cluster, node, withVersion)));
     });
     const rows = answers.flatMap(({ value }) => value);

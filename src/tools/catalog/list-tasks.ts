@@ -4,7 +4,7 @@ import { plainLine } from "../../sanitize.ts";
 import { askClusters } from "../ask-clusters.ts";
 import { ToolFailure } from "../failure.ts";
 import { findGuests, guestArgument } from "../guests/find-guest.ts";
-import { fittingLines, mostCharacters } from "../output/output-budget.ts";
+import { fittingLines, maxCharacters } from "../output/output-budget.ts";
 import { type Cell, table } from "../output/table.ts";
 import { duration } from "../output/units.ts";
 import { formatHandle } from "../tasks/task-handle.ts";
@@ -14,7 +14,7 @@ import { defineTool, readOnly, type ToolContext } from "../tool.ts";
 const columns = ["status", "type", "id", "node", "user", "started", "took", "task"];
 
 /** Reasons of failures are read whole in `wait_for_task`. */
-const longestStatus = 120;
+const maxStatusLength = 120;
 
 /** `list_tasks`: tasks over one cluster or all. */
 export const listTasks = defineTool({
@@ -53,7 +53,7 @@ export const listTasks = defineTool({
     const notes = [...missing, ...pages.flatMap((page) => page.missing), ...(vmids?.missing ?? [])];
     if (read === recentTasks && status !== "running") notes.push(`Looked at ${recentOnly}.`);
     if (guest !== undefined && type === undefined && read === loggedTasks) notes.push(backupJobs);
-    const room = mostCharacters - notes.join("\n").length;
+    const room = maxCharacters - notes.join("\n").length;
     return [...listed(pages, limit, room), ...notes].join("\n");
   },
 });
@@ -82,7 +82,7 @@ async function vmidsOf(guest: string, cluster: string | undefined, context: Tool
 }
 
 /** Above the rows, in characters: how many there are, and of what states. */
-const mostSummary = 200;
+const maxSummary = 200;
 
 /** What is filtered away is not told apart from what is not there (`PVE::API2::Tasks`). */
 const ownOnly = "Without Sys.Audit a token sees its own tasks only.";
@@ -97,7 +97,7 @@ function listed(pages: readonly TaskPage[], limit: number, room: number): string
     columns,
     wanted.map(({ task, now }) => cells(task, now)),
   ).split("\n");
-  const rows = lines.slice(0, fittingLines(lines, room - header.length - mostSummary));
+  const rows = lines.slice(0, fittingLines(lines, room - header.length - maxSummary));
   const shown = wanted.slice(0, rows.length);
   const count =
     total > shown.length ? `First ${shown.length} of ${total} tasks` : `${total} task${total === 1 ? "" : "s"}`;
@@ -115,7 +115,7 @@ function cells(task: ListedTask, now: Date): Cell[] {
   const seconds = now.getTime() / 1000;
   const took = end === undefined ? `${duration(seconds - starttime)} so far` : duration(end.time - starttime);
   const status = end?.exitstatus ?? "running";
-  const short = status.length > longestStatus ? `${status.slice(0, longestStatus).toWellFormed()}...` : status;
+  const short = status.length > maxStatusLength ? `${status.slice(0, maxStatusLength).toWellFormed()}...` : status;
   const started = `${duration(seconds - starttime)} ago (${new Date(starttime * 1000).toISOString().slice(0, 16)}Z)`;
   return [short, type, id, node, user, started, took, formatHandle(task)];
 }

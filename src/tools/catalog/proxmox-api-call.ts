@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { longestPath, parsePath } from "../../proxmox/path.ts";
+import { maxPathLength, parsePath } from "../../proxmox/path.ts";
 import { dataArgument, readData } from "../data.ts";
 import { ToolFailure } from "../failure.ts";
 import { methodArgument, splitMethod } from "../method.ts";
@@ -19,7 +19,7 @@ Where a write starts a task, a moment is waited for it: the answer says how it e
   input: {
     path: z
       .string()
-      .max(longestPath)
+      .max(maxPathLength)
       .describe(
         "API path without a query string: /nodes/pve1/status. /guests/{vmid or name}/... stands for its guest's /nodes/{node}/{qemu|lxc}/{vmid}/...",
       ),

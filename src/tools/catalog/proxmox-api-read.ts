@@ -1,27 +1,27 @@
 import { z } from "zod";
 import { GuestLists } from "../../policy/guests.ts";
-import { formatPath, longestPath, parsePath } from "../../proxmox/path.ts";
+import { formatPath, maxPathLength, parsePath } from "../../proxmox/path.ts";
 import { plain } from "../../sanitize.ts";
 import { clusterArgument, listArgument } from "../arguments.ts";
 import { dataArgument, jsonText, readData } from "../data.ts";
 import { failureText, ToolFailure } from "../failure.ts";
 import { splitMethod } from "../method.ts";
 import { type AnswerBody, answerBody, notesOf, type Selection } from "../output/api-answer.ts";
-import { cutTable, cutText, fairShares, mostCharacters } from "../output/output-budget.ts";
+import { cutTable, cutText, fairShares, maxCharacters } from "../output/output-budget.ts";
 import { defineTool, readOnly, type ToolContext } from "../tool.ts";
 
 /** So many requests a call may name, and so many may come of them when `*` stands for every cluster. */
-const [mostRequests, mostParts] = [20, 100];
+const [maxRequests, maxParts] = [20, 100];
 
 /** Requests as one JSON text, in characters: as much as the largest message that is taken over HTTP. */
-const longestRequests = 1_048_576;
+const maxRequestsLength = 1_048_576;
 
 /** A model that copies "GET /nodes" whole, writes a path alone or says GET once more means what it seems to mean. */
 const readRequest = z.preprocess(
   asRequest,
   z.strictObject(
     {
-      path: z.string().max(longestPath),
+      path: z.string().max(maxPathLength),
       data: dataArgument("Its parameters"),
       cluster: clusterArgument.optional(),
     },
@@ -58,7 +58,7 @@ export const proxmoxApiRead = defineTool({
     "Reads up to 20 API paths in parallel, on any clusters (`*`: on each): GET only, so it never changes anything. A path that fails does not lose the others. Narrow long answers with fields and limit.",
   cluster: "each",
   input: {
-    requests: jsonText(listArgument(readRequest, mostRequests, asList), longestRequests),
+    requests: jsonText(listArgument(readRequest, maxRequests, asList), maxRequestsLength),
     fields: jsonText(
       listArgument(z.string().max(128), 100, (given) =>
         typeof given === "string" ? given.split(",").map((field) => field.trim()) : given,
@@ -72,9 +72,9 @@ export const proxmoxApiRead = defineTool({
   annotations: readOnly,
   async run({ requests, fields, limit }, context) {
     const wanted = requests.flatMap((request) => overClusters(request, context));
-    if (wanted.length > mostParts) {
+    if (wanted.length > maxParts) {
       throw new ToolFailure(
-        `With "*" these are ${wanted.length} requests; at most ${mostParts} are sent at once. Nothing was sent: name fewer paths, or clusters.`,
+        `With "*" these are ${wanted.length} requests; at most ${maxParts} are sent at once. Nothing was sent: name fewer paths, or clusters.`,
       );
     }
     const guests = new GuestLists();
@@ -141,7 +141,7 @@ async function read(
 
 /** Copied, because a slice keeps the whole text in memory, which may have 16 million characters. */
 function bodyOf({ text, ...body }: AnswerBody): PartBody {
-  const shown = plain(text.slice(0, mostCharacters + 1));
+  const shown = plain(text.slice(0, maxCharacters + 1));
   return { ...body, text: Buffer.from(shown).toString(), length: Math.max(text.length, shown.length) };
 }
 
@@ -150,23 +150,23 @@ function assemble(head: string, parts: readonly Part[]): string {
   const heads = parts.map(
     ({ title, body: { summary } }) => `## ${title}${summary === undefined ? "" : `: ${summary}`}`,
   );
-  const shownHeads = heads.map((line) => cutText(plain(line), mostTitle));
+  const shownHeads = heads.map((line) => cutText(plain(line), maxTitle));
   const texts = parts.map(({ body }) => body.text);
   const whole = [head, ...shownHeads.flatMap((line, index) => [line, texts[index] ?? ""])].join("\n");
-  if (whole.length <= mostCharacters) return whole;
+  if (whole.length <= maxCharacters) return whole;
   const advice = `[Cut for length. For the rest: ${parts.length > 1 ? "a cut path alone, " : ""}fields, or what the endpoint takes as data to narrow or page it (often start and limit).]`;
   // Two line ends and a note for each part.
-  const spent = [head, advice, ...shownHeads].reduce((sum, line) => sum + line.length + 2, parts.length * mostNote);
+  const spent = [head, advice, ...shownHeads].reduce((sum, line) => sum + line.length + 2, parts.length * maxNote);
   const shares = fairShares(
     parts.map(({ body }) => body.length),
-    Math.max(mostCharacters - spent, 0),
+    Math.max(maxCharacters - spent, 0),
   );
   const shown = parts.map(({ body }, index) => cutPart(body, shares[index] ?? 0));
   return [head, ...shownHeads.flatMap((line, index) => [line, shown[index] ?? ""]), advice].join("\n");
 }
 
 /** The longest heading of a part and the longest note on its cut, in characters: 100 parts must leave room for answers. */
-const [mostTitle, mostNote] = [200, 50];
+const [maxTitle, maxNote] = [200, 50];
 
 function cutPart({ rows, text, length }: PartBody, room: number): string {
   if (text.length <= room) return text;

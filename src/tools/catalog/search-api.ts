@@ -4,7 +4,7 @@ import { signature } from "../../apidoc/describe/signature.ts";
 import type { ApiSchema, EndpointName } from "../../apidoc/schema.ts";
 import { ApiSearch } from "../../apidoc/search/search.ts";
 import { methodArgument } from "../method.ts";
-import { type Edition, openEditions } from "../schema-versions.ts";
+import { loadSchemaVersions, type SchemaVersion } from "../schema-versions.ts";
 import { defineTool, readOnly } from "../tool.ts";
 
 /** So many of the best come with their parameters. */
@@ -34,7 +34,7 @@ export const searchApi = defineTool({
   },
   annotations: readOnly,
   async run({ cluster, query, method, limit }, context) {
-    const { editions, missing } = await openEditions(context, cluster);
+    const { editions, missing } = await loadSchemaVersions(context, cluster);
     const found = await Promise.all(editions.map(async (edition) => await findIn(edition, editions)));
     const matches = found
       .flat()
@@ -44,11 +44,11 @@ export const searchApi = defineTool({
     const where = method === undefined ? "" : ` among ${method} endpoints`;
     return [`Nothing found for "${query}"${where}. Try other words, or fewer.`, ...missing].join("\n");
 
-    async function findIn({ schema, where }: Edition, all: readonly Edition[]): Promise<Match[]> {
+    async function findIn({ schema, where }: SchemaVersion, all: readonly SchemaVersion[]): Promise<Match[]> {
       const search = await ApiSearch.of(schema);
       const at = all.findIndex((edition) => edition.schema === schema);
       return search.find(query, { method, limit }).flatMap(({ method: verb, template, score }) => {
-        const has = (edition: Edition) => edition.schema.methods(template).includes(verb);
+        const has = (edition: SchemaVersion) => edition.schema.methods(template).includes(verb);
         // Told of the newest version that has it.
         if (all.slice(0, at).some(has)) return [];
         const note = noteOf({ method: verb, template }, { schema, where }, all);
@@ -61,8 +61,8 @@ export const searchApi = defineTool({
 /** Where an endpoint is missing, or else whose text is shown of those that differ: each cluster writes its own. */
 function noteOf(
   { method, template }: EndpointName,
-  own: Pick<Edition, "schema" | "where">,
-  all: readonly Edition[],
+  own: Pick<SchemaVersion, "schema" | "where">,
+  all: readonly SchemaVersion[],
 ): string {
   const having = all.filter(({ schema }) => schema.methods(template).includes(method));
   const lacking = all.filter((edition) => !having.includes(edition));

@@ -4,7 +4,7 @@ import { textUnlessFailed, watchTask } from "../tasks/task-watch.ts";
 import { defineTool, readOnly } from "../tool.ts";
 
 /** Below the 60 s after which clients give a call up. */
-const mostSeconds = 45;
+const maxSeconds = 45;
 
 /** How many of the last lines of its log show what a task did. */
 const tail = 10;
@@ -18,7 +18,7 @@ export const waitForTask = defineTool({
   cluster: "found",
   input: {
     task: z.string().max(512).describe("Its handle, cluster/UPID, as other tools give it"),
-    timeout: z.coerce.number().min(0).max(mostSeconds).default(mostSeconds).describe("Seconds"),
+    timeout: z.coerce.number().min(0).max(maxSeconds).default(maxSeconds).describe("Seconds"),
   },
   annotations: readOnly,
   async run({ task, cluster, timeout }, context) {

@@ -16,7 +16,7 @@ export interface GuestPlace {
 }
 
 /** Which clusters have a guest of a VMID or name, and which did not say. */
-export interface Sightings {
+export interface GuestMatches {
   readonly places: readonly GuestPlace[];
   /** A line for each cluster that has several of that name, or gave no answer. */
   readonly open: readonly string[];
@@ -34,7 +34,11 @@ export const guestArgument = z.preprocess(
  * Looks for a guest on one cluster, or on all (`undefined`, `*`).
  * @throws {ClusterChoiceError} for a wrong cluster, and what the only cluster asked says when it has no such guest.
  */
-export async function findGuests(guest: string, cluster: string | undefined, context: ToolContext): Promise<Sightings> {
+export async function findGuests(
+  guest: string,
+  cluster: string | undefined,
+  context: ToolContext,
+): Promise<GuestMatches> {
   const { proxmox, signal } = context;
   const [only, ...others] = cluster === undefined || cluster === "*" ? proxmox.names : [cluster];
   if (only === undefined) return { places: [], open: [], unknown: [] };

@@ -13,7 +13,7 @@ export type Outcome<T> =
   | { readonly error: ProxmoxError | PolicyRefusal | ZodError };
 
 /** Asks one cluster, so many questions at a time and for so long, and remembers what it could not learn. */
-export interface Asker {
+export interface QueryRunner {
   readonly gaps: Gap[];
   /** Asks, and leaves it to the caller to say what is missing. */
   attempt<T>(reading: Pick<Reading<T>, "path" | "parse"> & { readonly params?: Params }): Promise<Outcome<T>>;
@@ -30,12 +30,12 @@ const questionMs = 8_000;
 /** How long all questions to a cluster may take, in milliseconds: clients give up on a tool after 60 s or more. */
 const allMs = 25_000;
 
-export function asker({ proxmox, signal }: ToolContext, cluster: string): Asker {
+export function asker({ proxmox, signal }: ToolContext, cluster: string): QueryRunner {
   const queue = new PQueue({ concurrency: parallel });
   const within = AbortSignal.any([signal, AbortSignal.timeout(allMs)]);
   const gaps: Gap[] = [];
 
-  const attempt: Asker["attempt"] = async ({ path, params, parse }) => {
+  const attempt: QueryRunner["attempt"] = async ({ path, params, parse }) => {
     try {
       return await queue.add(async () => {
         const request = { method: "GET", path, plain: true, signal: within, timeoutMs: questionMs } as const;

@@ -1,20 +1,20 @@
 import { z } from "zod";
-import type { Asker } from "./asker.ts";
+import type { QueryRunner } from "./asker.ts";
 import { isEnabled } from "./backup-jobs.ts";
 import { holds, holdsOnAll } from "./rights.ts";
-import type { BackupFiles, StoredBackups, View } from "./snapshot.ts";
+import type { BackupFiles, HealthSnapshot, StoredBackups } from "./snapshot.ts";
 import { listed } from "./wording.ts";
 
 /** A list of backups may be megabytes long; no cluster has that many storages for them. */
-const mostStorages = 8;
+const maxStorages = 8;
 
 const parse = (data: unknown) =>
   z.array(z.object({ vmid: z.coerce.number().optional(), ctime: z.coerce.number().optional() })).parse(data);
 
 /** Reads what backups there are on the storages that enabled jobs write to. */
 export async function readBackupFiles(
-  view: View<"jobs" | "permissions">,
-  asker: Asker,
+  view: HealthSnapshot<"jobs" | "permissions">,
+  asker: QueryRunner,
 ): Promise<BackupFiles | undefined> {
   if (view.jobs === undefined) return undefined;
   const enabled = view.jobs.filter(isEnabled);
@@ -28,7 +28,7 @@ export async function readBackupFiles(
   await Promise.all(
     [...names].map(async (name, index) => {
       const what = `backups on ${name}`;
-      const reason = index < mostStorages ? lackingRight(view, name) : `more than ${mostStorages} storages`;
+      const reason = index < maxStorages ? lackingRight(view, name) : `more than ${maxStorages} storages`;
       if (reason !== undefined) {
         asker.gaps.push({ what, reason });
         return;
@@ -40,7 +40,12 @@ export async function readBackupFiles(
   return files;
 }
 
-async function readBackups(name: string, what: string, view: View, asker: Asker): Promise<StoredBackups | undefined> {
+async function readBackups(
+  name: string,
+  what: string,
+  view: HealthSnapshot,
+  asker: QueryRunner,
+): Promise<StoredBackups | undefined> {
   const answering = new Set(view.nodes.map((node) => node.name));
   const everywhere = view.storages.filter((it) => it.name === name);
   const at = everywhere.filter((it) => it.active && answering.has(it.node));
@@ -75,7 +80,7 @@ async function readBackups(name: string, what: string, view: View, asker: Asker)
 }
 
 /** Proxmox leaves backups out of the list that the token may not restore (PVE::Storage::check_volume_access). */
-function lackingRight({ permissions }: View<"permissions">, storage: string): string | undefined {
+function lackingRight({ permissions }: HealthSnapshot<"permissions">, storage: string): string | undefined {
   if (permissions === undefined) return "unknown whether the token sees them all";
   const path = `/storage/${storage}`;
   const all = holds(permissions, path, "Datastore.Allocate");

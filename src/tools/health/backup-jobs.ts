@@ -1,8 +1,8 @@
 import { day } from "./queries.ts";
-import type { Guest, View } from "./snapshot.ts";
+import type { GuestSummary, HealthSnapshot } from "./snapshot.ts";
 
 /** A backup job, as `GET /cluster/backup` lists it. */
-type JobRow = NonNullable<View<"jobs">["jobs"]>[number];
+type JobRow = NonNullable<HealthSnapshot<"jobs">["jobs"]>[number];
 
 /** A backup job, read: its lists may be long, and are looked at for every guest. */
 export interface Job {
@@ -14,12 +14,12 @@ export interface Job {
    * Whether the job, were it enabled, backs a guest up. A guest on a node that is offline shows neither pool nor anything
    * to back up; its node is spoken of.
    */
-  covers(guest: Guest): boolean;
+  covers(guest: GuestSummary): boolean;
 }
 
 /** A guest on a storage that enabled jobs write its backups to, where those can be seen. */
-export interface Duty {
-  readonly guest: Guest;
+export interface BackupCoverage {
+  readonly guest: GuestSummary;
   readonly storage: string;
   /** When it was last backed up there, in seconds since 1970; `undefined` for never. */
   readonly last: number | undefined;
@@ -33,13 +33,17 @@ export interface Duty {
 const grace = 1;
 
 /** What enabled backup jobs have to do, and how that stands, as far as it can be seen. */
-export function dutiesOf({ guests, jobs: rows = [], backupFiles }: View<"jobs" | "backupFiles">): Duty[] {
+export function coverageOf({
+  guests,
+  jobs: rows = [],
+  backupFiles,
+}: HealthSnapshot<"jobs" | "backupFiles">): BackupCoverage[] {
   if (backupFiles === undefined) return [];
   const jobs = rows.filter(isEnabled).map(readJob);
   return [...backupFiles].flatMap(([storage, { newest, nodes }]) => {
     const own = jobs.filter((job) => job.storage === storage);
     const running = new Set(own.filter((job) => guests.some((guest) => newest.has(guest.vmid) && job.covers(guest))));
-    return guests.flatMap((guest): Duty[] => {
+    return guests.flatMap((guest): BackupCoverage[] => {
       if (!nodes.has(guest.node)) return [];
       const covering = own.filter((job) => job.covers(guest));
       if (covering.length === 0) return [];
@@ -61,7 +65,7 @@ export function readJob(job: JobRow): Job {
   return {
     isEnabled: isEnabled(job),
     storage: job.storage,
-    pause: longestPause(job.schedule ?? ""),
+    pause: maxPauseLength(job.schedule ?? ""),
     covers({ vmid, pool, node, status, template }) {
       if (status === "unknown" || template || (job.node !== undefined && job.node !== node)) return false;
       if (job.all === 1) return !excluded.has(vmid);
@@ -88,7 +92,7 @@ const named: ReadonlyMap<string, number> = new Map([
 const weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /** The longest time between two runs of a calendar event, in days; generous where it is complicated. */
-export function longestPause(schedule: string): number {
+export function maxPauseLength(schedule: string): number {
   const words = schedule.trim().toLowerCase().split(/\s+/);
   const [first = ""] = words;
   const known = named.get(first);

@@ -1,29 +1,29 @@
 import { PolicyRefusal } from "../../policy/refusal.ts";
 import { ProxmoxError } from "../../proxmox/errors/proxmox-error.ts";
 import type { ToolContext } from "../tool.ts";
-import { type Asker, asker } from "./asker.ts";
+import { asker, type QueryRunner } from "./asker.ts";
 import { readBackupFiles } from "./backup-files.ts";
 import type { Finding } from "./finding.ts";
 import { inventory } from "./inventory.ts";
 import { noteLimits } from "./limits.ts";
 import { ceph, clusterReadings, type NodeReading, nodeReadings, type Reading, resources, version } from "./queries.ts";
 import { type Gap, reasonOf } from "./skipped-checks.ts";
-import type { Host, NodeView, ReadingName, Storage, View } from "./snapshot.ts";
+import type { HealthSnapshot, NodeSnapshot, NodeStorage, NodeSummary, ReadingName } from "./snapshot.ts";
 import { quoted } from "./wording.ts";
 
 /** A look at one cluster. */
-export interface Look {
+export interface Collection {
   readonly cluster: string;
   /** What was read; `undefined` where the cluster gave nothing at all. */
-  readonly view: View | undefined;
+  readonly view: HealthSnapshot | undefined;
   /** That it gave nothing, where that needs a human. */
   readonly findings: readonly Finding[];
   /** For what else is to be asked of it; what cannot be learned stands in its gaps. */
-  readonly asker: Asker;
+  readonly asker: QueryRunner;
 }
 
 /** Proxmox supports clusters of some 32 nodes; an answer that claims many more is not followed. */
-const mostNodes = 64;
+const maxNodes = 64;
 
 /** Failures by which a node is silent, not unwilling. */
 const silences = ["unreachable", "timeout", "node-offline", "node-timeout"];
@@ -32,7 +32,11 @@ const silences = ["unreachable", "timeout", "node-offline", "node-timeout"];
  * Reads what is wanted of a cluster, all at once; what does not answer holds up nothing else.
  * @throws {ClusterChoiceError} for a wrong cluster; the signal's reason when it is aborted.
  */
-export async function look(context: ToolContext, cluster: string, wanted: ReadonlySet<ReadingName>): Promise<Look> {
+export async function look(
+  context: ToolContext,
+  cluster: string,
+  wanted: ReadonlySet<ReadingName>,
+): Promise<Collection> {
   const ask = asker(context, cluster);
   const [found, read] = await Promise.all([
     ask.attempt(resources),
@@ -45,14 +49,14 @@ export async function look(context: ToolContext, cluster: string, wanted: Readon
     readNodes(ask, known, now, wanted),
     wanted.has("ceph") ? readCeph(ask, storages) : undefined,
   ]);
-  const view = { cluster, now, guests, storages, hosts, nodes, ...read, ceph: cephStatus } as View;
+  const view = { cluster, now, guests, storages, hosts, nodes, ...read, ceph: cephStatus } as HealthSnapshot;
   const backupFiles = wanted.has("backupFiles") ? await readBackupFiles(view, ask) : undefined;
   ask.gaps.push(...noteLimits(view));
   return { cluster, view: { ...view, backupFiles }, findings: [], asker: ask };
 }
 
 /** A cluster that does not even say what it has. What the configuration withholds is no fault of the cluster's. */
-function unseen(cluster: string, ask: Asker, error: Parameters<typeof reasonOf>[0]): Look {
+function unseen(cluster: string, ask: QueryRunner, error: Parameters<typeof reasonOf>[0]): Collection {
   if (error instanceof PolicyRefusal) {
     const gaps: Gap[] = [{ what: resources.label, reason: reasonOf(error) }];
     return { cluster, view: undefined, findings: [], asker: { ...ask, gaps } };
@@ -65,13 +69,18 @@ function unseen(cluster: string, ask: Asker, error: Parameters<typeof reasonOf>[
 }
 
 /** Asks the nodes that count as online; each one's version first, so that a silent one costs one question. */
-async function readNodes(ask: Asker, known: readonly Host[], now: number, wanted: ReadonlySet<ReadingName>) {
+async function readNodes(
+  ask: QueryRunner,
+  known: readonly NodeSummary[],
+  now: number,
+  wanted: ReadonlySet<ReadingName>,
+) {
   const online = known.filter(({ status }) => status !== "offline");
-  const beyond = online.slice(mostNodes);
-  if (beyond.length > 0) ask.gaps.push({ what: `${beyond.length} nodes`, reason: `only ${mostNodes} are looked into` });
+  const beyond = online.slice(maxNodes);
+  if (beyond.length > 0) ask.gaps.push({ what: `${beyond.length} nodes`, reason: `only ${maxNodes} are looked into` });
   const silent = new Map<string, string>();
   const views = await Promise.all(
-    online.slice(0, mostNodes).map(async ({ name }): Promise<NodeView[]> => {
+    online.slice(0, maxNodes).map(async ({ name }): Promise<NodeSnapshot[]> => {
       const below = { ...version, path: ["nodes", name, ...version.path] };
       const first = await ask.attempt(below);
       if (first.error instanceof ProxmoxError && silences.includes(first.error.kind)) {
@@ -92,7 +101,7 @@ async function readNodes(ask: Asker, known: readonly Host[], now: number, wanted
 }
 
 /** Proxmox fails where Ceph is not installed, in words only; that nothing is stored on it says the same. */
-async function readCeph(ask: Asker, storages: readonly Storage[]) {
+async function readCeph(ask: QueryRunner, storages: readonly NodeStorage[]) {
   const { error, ...outcome } = await ask.attempt(ceph);
   if (error === undefined) return "value" in outcome ? outcome.value : undefined;
   const failed = error instanceof ProxmoxError && error.kind === "failed";

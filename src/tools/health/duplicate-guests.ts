@@ -1,21 +1,21 @@
 import { z } from "zod";
 import { fairShares } from "../output/output-budget.ts";
-import type { Asker } from "./asker.ts";
-import type { Look } from "./collect.ts";
+import type { QueryRunner } from "./asker.ts";
+import type { Collection } from "./collect.ts";
 import type { Placed } from "./report.ts";
 import { reasonOf } from "./skipped-checks.ts";
-import type { Guest } from "./snapshot.ts";
+import type { GuestSummary } from "./snapshot.ts";
 import { guestName, listed } from "./wording.ts";
 
 /**
  * MAC addresses stand only in the guests' configurations, a request for each: so many guests are looked at, first those
  * that are likely copies.
  */
-const mostGuests = 256;
+const maxGuests = 256;
 
-interface PlacedGuest extends Guest {
+interface PlacedGuest extends GuestSummary {
   readonly cluster: string;
-  readonly asker: Asker;
+  readonly asker: QueryRunner;
 }
 
 /** What clusters have twice, and how well that was looked at. */
@@ -41,7 +41,7 @@ interface Double {
  * Finds guests that are on two clusters: the same VMID with the same name, or the same MAC address. Templates are left
  * out, for they never run, and are often copied on purpose.
  */
-export async function findDoubles(looks: readonly Look[]): Promise<Doubles> {
+export async function findDoubles(looks: readonly Collection[]): Promise<Doubles> {
   const guests = looks.flatMap(({ cluster, view, asker }) =>
     (view?.guests ?? []).filter(({ template }) => !template).map((guest) => ({ ...guest, cluster, asker })),
   );
@@ -129,7 +129,7 @@ async function readAddresses(guests: readonly PlacedGuest[]) {
   const hands = [...Map.groupBy(visible, ({ cluster }) => cluster).values()];
   const shares = fairShares(
     hands.map(({ length }) => length),
-    mostGuests,
+    maxGuests,
   );
   const chosen = hands.flatMap((hand, index) => hand.toSorted((a, b) => rank(a) - rank(b)).slice(0, shares[index]));
   const reasons = new Set(visible.length < guests.length ? ["their nodes do not report"] : []);

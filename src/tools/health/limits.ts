@@ -1,18 +1,23 @@
-import { mostTasks, taskDays } from "./queries.ts";
+import { maxTasks, taskDays } from "./queries.ts";
 import { holdsOnAll } from "./rights.ts";
 import type { Gap } from "./skipped-checks.ts";
-import type { View } from "./snapshot.ts";
+import type { HealthSnapshot } from "./snapshot.ts";
 
 /**
  * What an answer did not show though it came: Proxmox filters lists by the token's rights without a word, and the list
  * of tasks ends somewhere.
  */
-export function noteLimits({ guests, storages, nodes, permissions }: View<"permissions" | "tasks">): readonly Gap[] {
-  const full = nodes.filter(({ tasks }) => tasks !== undefined && tasks.length >= mostTasks);
+export function noteLimits({
+  guests,
+  storages,
+  nodes,
+  permissions,
+}: HealthSnapshot<"permissions" | "tasks">): readonly Gap[] {
+  const full = nodes.filter(({ tasks }) => tasks !== undefined && tasks.length >= maxTasks);
   const early = full.map(({ name }) => ({
     what: "earlier tasks",
     node: name,
-    reason: `more than ${mostTasks} in ${taskDays} days`,
+    reason: `more than ${maxTasks} in ${taskDays} days`,
   }));
   return [...early, ...hidden()];
 

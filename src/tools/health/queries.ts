@@ -30,10 +30,10 @@ export interface NodeReading<T> extends Omit<Reading<T>, "params"> {
 export const taskDays = 3;
 
 /** So many tasks of a node are looked at, the newest; a row takes some 250 bytes. */
-export const mostTasks = 500;
+export const maxTasks = 500;
 
 /** So many backup jobs are looked at, for every guest: clusters have a few. */
-const mostJobs = 256;
+const maxJobs = 256;
 
 /** Seconds. */
 export const day = 86_400;
@@ -93,7 +93,7 @@ export const clusterReadings = {
   jobs: {
     label: "backup jobs",
     path: ["cluster", "backup"],
-    most: mostJobs,
+    most: maxJobs,
     parse: rows({
       id: text,
       enabled: number.optional(),
@@ -137,7 +137,7 @@ export const nodeReadings = {
   tasks: {
     label: "tasks",
     path: ["tasks"],
-    params: (now) => ({ since: now - taskDays * day, limit: mostTasks }),
+    params: (now) => ({ since: now - taskDays * day, limit: maxTasks }),
     parse: rows({ upid: text, type: text, id: text, starttime: number, status: text.optional() }),
   },
   replication: {

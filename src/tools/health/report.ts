@@ -1,5 +1,5 @@
 import { plainLine } from "../../sanitize.ts";
-import { fittingLines, mostCharacters } from "../output/output-budget.ts";
+import { fittingLines, maxCharacters } from "../output/output-budget.ts";
 import { table } from "../output/table.ts";
 import { type Finding, urgencies } from "./finding.ts";
 import { counted, duration, listed } from "./wording.ts";
@@ -12,24 +12,24 @@ export interface Placed extends Finding {
 }
 
 /** More than this no human acts on at once. */
-const mostRows = 80;
+const maxRows = 80;
 
 /** Longer no cell is, in characters: names and versions come from the cluster. */
-const longestCell = 800;
+const maxCellLength = 800;
 
 /** Nor what was not looked at on one cluster, and on all of them together. */
-const longestGap = 4000;
-const mostGaps = 12_000;
+const maxGapLength = 4000;
+const maxGaps = 12_000;
 
 /** Above and below the rows, in characters: what was seen, and how many rows are left out. */
-const mostFrame = 2000;
+const maxFrame = 2000;
 
 /**
  * The whole answer. `seen` says what was looked at (`2 clusters, 3 nodes, 16 guests`), `gaps` what was not, a line each, also
  * where a node's or storage's name would break it.
  */
 export function report(findings: readonly Placed[], seen: string, missed: readonly string[]): string {
-  const longest = Math.min(longestGap, Math.floor(mostGaps / missed.length));
+  const longest = Math.min(maxGapLength, Math.floor(maxGaps / missed.length));
   const gaps = missed.map((gap) => cut(plainLine(gap), longest));
   if (findings.length === 0) {
     const head = gaps.length === 0 ? "All well" : "Nothing found, as far as could be looked";
@@ -40,23 +40,23 @@ export function report(findings: readonly Placed[], seen: string, missed: readon
     count: findings.filter((finding) => finding.urgency === urgency).length,
   }));
   const shown = counts.filter(({ count }) => count > 0).map(({ urgency, count }) => `${count} ${urgency}`);
-  const room = mostCharacters - mostFrame - gaps.join("\n").length;
+  const room = maxCharacters - maxFrame - gaps.join("\n").length;
   const ranked = urgencies.map((urgency) => findings.filter((finding) => finding.urgency === urgency));
   const all = fitted(ranked.flat(), room);
   const { lines, left } = all.left.length === 0 ? all : fitted(ranked.flatMap(dealt), room);
   return [
-    `${counted(findings.length, "finding")} (${shown.join(", ")}) on ${cut(seen, longestCell)}.`,
+    `${counted(findings.length, "finding")} (${shown.join(", ")}) on ${cut(seen, maxCellLength)}.`,
     ...lines,
-    ...(left.length > 0 ? [cut(`And ${left.length} more: ${whichAre(left)}.`, longestCell)] : []),
+    ...(left.length > 0 ? [cut(`And ${left.length} more: ${whichAre(left)}.`, maxCellLength)] : []),
     ...gaps,
   ].join("\n");
 }
 
 /** The table of as many findings as there is room for, and those that are left. */
 function fitted(findings: readonly Placed[], room: number): { lines: readonly string[]; left: readonly Placed[] } {
-  const rows = findings.slice(0, mostRows).map(({ urgency, cluster, object, what, age, next }) => {
+  const rows = findings.slice(0, maxRows).map(({ urgency, cluster, object, what, age, next }) => {
     const ago = age === undefined ? "" : `${duration(age)} ago`;
-    return [urgency, cluster, ...[object, what, ago, next].map((text) => cut(text, longestCell))];
+    return [urgency, cluster, ...[object, what, ago, next].map((text) => cut(text, maxCellLength))];
   });
   const lines = table(["urgency", "cluster", "object", "what is wrong", "since", "next step"], rows).split("\n");
   const fitting = lines.slice(0, fittingLines(lines, room));

@@ -1,7 +1,7 @@
 import type { Finding } from "./finding.ts";
 import type { ceph, clusterReadings, nodeReadings, version } from "./queries.ts";
 
-export interface Guest {
+export interface GuestSummary {
   readonly vmid: number;
   readonly type: "qemu" | "lxc";
   /** Absent on a node that is offline. */
@@ -16,7 +16,7 @@ export interface Guest {
 }
 
 /** A storage as one node has it. */
-export interface Storage {
+export interface NodeStorage {
   readonly name: string;
   readonly node: string;
   /** False where the node sends no figures of it. */
@@ -29,7 +29,7 @@ export interface Storage {
   readonly total: number;
 }
 
-export interface Host {
+export interface NodeSummary {
   readonly name: string;
   /** `online`, `offline`, or `unknown` while it sends no figures. */
   readonly status: string;
@@ -56,20 +56,20 @@ type NodeValues = {
 export type ReadingName = keyof ClusterValues | keyof NodeValues;
 
 /** What was read of a node that answers; what could not be read is `undefined`, and said elsewhere. */
-export type NodeView<Name extends ReadingName = ReadingName> = { readonly name: string } & {
+export type NodeSnapshot<Name extends ReadingName = ReadingName> = { readonly name: string } & {
   readonly [Each in Name & keyof NodeValues]?: NodeValues[Each] | undefined;
 };
 
 /** What was read of a cluster; what could not be read is `undefined`, and said elsewhere. */
-export type View<Name extends ReadingName = ReadingName> = {
+export type HealthSnapshot<Name extends ReadingName = ReadingName> = {
   readonly cluster: string;
   /** The cluster's clock, in seconds since 1970. */
   readonly now: number;
-  readonly guests: readonly Guest[];
-  readonly storages: readonly Storage[];
-  readonly hosts: readonly Host[];
+  readonly guests: readonly GuestSummary[];
+  readonly storages: readonly NodeStorage[];
+  readonly hosts: readonly NodeSummary[];
   /** The nodes that answer. */
-  readonly nodes: readonly NodeView<Name>[];
+  readonly nodes: readonly NodeSnapshot<Name>[];
 } & { readonly [Each in Name & keyof ClusterValues]?: ClusterValues[Each] | undefined };
 
 /** Finds one kind of trouble in what was read of a cluster. */
@@ -77,14 +77,14 @@ export interface Detector {
   readonly name: string;
   /** Beside guests, storages and hosts, which are always there. */
   readonly reads: readonly ReadingName[];
-  find(view: View): readonly Finding[];
+  find(view: HealthSnapshot): readonly Finding[];
 }
 
 /** Makes a detector of its definition: `find` sees what it says that it reads, and no more. */
 export function defineDetector<const Name extends ReadingName = never>(detector: {
   readonly name: string;
   readonly reads: readonly Name[];
-  find(view: View<Name>): readonly Finding[];
+  find(view: HealthSnapshot<Name>): readonly Finding[];
 }): Detector {
   return detector;
 }

@@ -2,7 +2,7 @@ import { uptime } from "../output/units.ts";
 import { day } from "./queries.ts";
 
 /** The longest text of Proxmox's that is quoted, in characters. */
-const longestQuote = 140;
+const maxQuoteLength = 140;
 
 /** Things in a row, the first few by name: `a, b, c and 4 more`. The last one is named rather than counted. */
 export function listed(things: readonly string[], most = 8): string {
@@ -19,7 +19,7 @@ export function counted(count: number, thing: string): string {
 /** A text of Proxmox's on one line, cut where it gets long. */
 export function quoted(text: string): string {
   const line = text.replaceAll(/\s+/g, " ").trim();
-  return line.length > longestQuote ? `${line.slice(0, longestQuote)}...` : line;
+  return line.length > maxQuoteLength ? `${line.slice(0, maxQuoteLength)}...` : line;
 }
 
 /** How long something takes or has lasted, in seconds, as people say it: `3h 12m`, `52d`. */
@@ -29,12 +29,12 @@ export function duration(seconds: number): string {
 }
 
 /** A name of Proxmox's has some 60 characters at the most; whatever is longer must not crowd out others. */
-const longestName = 80;
+const maxNameLength = 80;
 
 /** `104 web-02`; a guest on a node that is offline has no name. */
 export function guestName({ vmid, name }: { readonly vmid: number; readonly name?: string | undefined }): string {
   if (name === undefined) return String(vmid);
-  return `${vmid} ${name.length > longestName ? `${name.slice(0, longestName).toWellFormed()}...` : name}`;
+  return `${vmid} ${name.length > maxNameLength ? `${name.slice(0, maxNameLength).toWellFormed()}...` : name}`;
 }
 
 /** `0.914` -> `91%`; `100%` only of what is full. */

@@ -1,7 +1,7 @@
 import type { GuardedAnswer } from "../../policy/guarded-request.ts";
 import { formatPath } from "../../proxmox/path.ts";
 import { stableOrder, stableRows, stableValue } from "../../proxmox/stable-order.ts";
-import { cutTable, mostCharacters } from "./output-budget.ts";
+import { cutTable, maxCharacters } from "./output-budget.ts";
 import { type Cell, tableLine } from "./table.ts";
 
 /** What of an answer is wanted. */
@@ -24,10 +24,10 @@ export interface AnswerBody {
 type Row = Readonly<Record<string, unknown>>;
 
 /** Rows that share few keys make a table of empty cells; Proxmox's widest lists have some 40. */
-const mostColumns = 100;
+const maxColumns = 100;
 
 /** The longest note on rows that are left out, in characters. */
-const mostCutNote = 200;
+const maxCutNote = 200;
 
 /** A whole answer of Proxmox, with what stands beside its data: `total` where it pages, `changes` of a pending network. */
 export function answerText(given: GuardedAnswer): string {
@@ -44,14 +44,14 @@ export function answerText(given: GuardedAnswer): string {
   const head = `${body.summary} on ${cluster}${at}${ofAll(answer)}\n`;
   const tail = `${beside(extra)}${lines(notes)}`;
   // What stands beside the rows must not displace them.
-  const room = mostCharacters - head.length - Math.min(tail.length, mostCharacters / 2);
+  const room = maxCharacters - head.length - Math.min(tail.length, maxCharacters / 2);
   return `${head}${cutRows(body, room)}${tail}`;
 }
 
 function cutRows({ text, rows = 0 }: AnswerBody, room: number): string {
   if (text.length <= room) return text;
   const advice = "Ask for less: a narrower path, or what the endpoint takes as data to narrow or page it";
-  const { kept, rows: whole } = cutTable(text, room - mostCutNote);
+  const { kept, rows: whole } = cutTable(text, room - maxCutNote);
   return `${kept}\n[Cut here: ${whole} of ${rows} rows. ${advice} (often start and limit).]`;
 }
 
@@ -100,9 +100,9 @@ function tableOf({ data }: GuardedAnswer, { fields, limit }: Selection): AnswerB
   if (!isRows(data)) return undefined;
   const keys = keysOf(data);
   const header = fields === undefined ? [...keys].sort() : fields.filter((field) => keys.has(field));
-  if (header.length > mostColumns) return undefined;
+  if (header.length > maxColumns) return undefined;
   if (header.length === 0 && keys.size > 0) {
-    const known = [...keys].sort().slice(0, mostColumns).join(", ");
+    const known = [...keys].sort().slice(0, maxColumns).join(", ");
     return { summary: `${data.length} rows, none with these fields; they have`, text: known };
   }
   const rows = limit === undefined ? data.length : Math.min(limit, data.length);
@@ -119,7 +119,7 @@ function keysOf(rows: readonly Row[]): ReadonlySet<string> {
 function linesOf(header: readonly string[], data: readonly Row[], rows: number): string {
   const lines = [tableLine(header)];
   let length = lines[0]?.length ?? 0;
-  for (let at = 0; at < rows && length <= mostCharacters; at++) {
+  for (let at = 0; at < rows && length <= maxCharacters; at++) {
     const row = data[at] ?? {};
     const line = tableLine(header.map((key) => cell(stableValue(row, key))));
     lines.push(line);

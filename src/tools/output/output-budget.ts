@@ -2,10 +2,10 @@
  * The characters that an answer may have. Gemini CLI 0.61 cuts results at about 40,000, without telling the model where
  * to go on.
  */
-export const mostCharacters = 36_000;
+export const maxCharacters = 36_000;
 
 /** What may stand behind an answer that has as much, in characters: how it came. */
-export const mostNotes = 1_000;
+export const maxNotes = 1_000;
 
 /**
  * The beginning of a text, as much as there is room for. A row is not cut in two, unless that would lose most of the

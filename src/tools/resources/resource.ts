@@ -45,7 +45,7 @@ const numbers = [
 ];
 
 /** Far above all that a row may hold: bytes of the largest Ceph. */
-const mostNumber = 1e20;
+const maxNumber = 1e20;
 
 /**
  * The rows that a cluster answered.
@@ -71,7 +71,7 @@ export function resourceOf(row: ResourceRow, cluster: string): Resource {
   const content = typeof row["content"] === "string" ? { content: row["content"].split(",").sort().join(",") } : {};
   const number = (key: string) => {
     const value = typeof row[key] === "string" && row[key] !== "" ? Number(row[key]) : row[key];
-    const isSound = typeof value === "number" && Math.abs(value) < mostNumber;
+    const isSound = typeof value === "number" && Math.abs(value) < maxNumber;
     return isSound && (key !== "vmid" || Number.isSafeInteger(value)) ? [[key, value]] : [];
   };
   return {

@@ -40,12 +40,12 @@ export interface TaskPage {
 }
 
 /** Proxmox supports clusters of some 32 nodes; an answer that claims many more is not followed. */
-const mostNodes = 64;
+const maxNodes = 64;
 
 /** A frozen node holds its list back for 30 s; the other nodes' must not wait for it. In milliseconds. */
 const listMs = 8000;
 
-interface Row {
+interface TaskRow {
   readonly upid: string;
   readonly endtime?: unknown;
   readonly status?: unknown;
@@ -55,7 +55,7 @@ interface Row {
 export async function recentTasks(cluster: string, wanted: Wanted, context: ToolContext): Promise<TaskPage> {
   const { proxmox, signal } = context;
   const answer = await proxmox.request(cluster, { method: "GET", path: ["cluster", "tasks"], signal });
-  const tasks = rowsOf<Row>(answer, "upid").flatMap((row) => readRow(answer.cluster, row) ?? []);
+  const tasks = rowsOf<TaskRow>(answer, "upid").flatMap((row) => readRow(answer.cluster, row) ?? []);
   const found = tasks.filter((task) => isWanted(task, wanted));
   return { tasks: found, total: found.length, now: answer.date ?? new Date(), nodes: [], missing: [] };
 }
@@ -66,10 +66,10 @@ export async function loggedTasks(cluster: string, wanted: Wanted, context: Tool
   const answer = await proxmox.request(cluster, { method: "GET", path: ["nodes"], signal });
   const nodes = stableRows(rowsOf<{ readonly node: string; readonly status?: string }>(answer, "node"));
   const asked = nodes.filter(({ node }) => wanted.node === undefined || node === wanted.node);
-  const beyond = asked.length - mostNodes;
+  const beyond = asked.length - maxNodes;
   const lists = await Promise.all(
     asked
-      .slice(0, mostNodes)
+      .slice(0, maxNodes)
       .map(async ({ node, status }) =>
         status === "offline"
           ? { ...none, missing: `${node} of ${answer.cluster} is offline: its tasks were not looked at.` }
@@ -113,7 +113,7 @@ async function tasksOf(cluster: string, node: string, wanted: Wanted, context: T
     const path = ["nodes", node, "tasks"];
     const within = { signal: context.signal, timeoutMs: listMs };
     const answer = await context.proxmox.request(cluster, { method: "GET", path, params, ...within });
-    const tasks = rowsOf<Row>(answer, "upid").flatMap((row) => readRow(cluster, row) ?? []);
+    const tasks = rowsOf<TaskRow>(answer, "upid").flatMap((row) => readRow(cluster, row) ?? []);
     return { tasks, total: Math.max(answer.total ?? 0, tasks.length) };
   } catch (error) {
     const reason = failureText(error);
@@ -123,7 +123,7 @@ async function tasksOf(cluster: string, node: string, wanted: Wanted, context: T
 }
 
 /** Running tasks have no `endtime` in either list, and `status` is missing in one and `RUNNING` in the other. */
-function readRow(cluster: string, { upid, endtime, status }: Row): ListedTask | undefined {
+function readRow(cluster: string, { upid, endtime, status }: TaskRow): ListedTask | undefined {
   const task = parseUpid(upid);
   if (task === undefined) return undefined;
   const time = Number(endtime ?? Number.NaN);

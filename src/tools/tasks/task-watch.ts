@@ -1,6 +1,6 @@
 import { Cancellation } from "../../proxmox/cancellation.ts";
 import { decisiveLines, explainTask, readLog } from "../../proxmox/tasks/task.ts";
-import { type Waited, waitForTask } from "../../proxmox/tasks/wait-for-task.ts";
+import { type WaitOutcome, waitForTask } from "../../proxmox/tasks/wait-for-task.ts";
 import { plainLine } from "../../sanitize.ts";
 import { failureText, ToolFailure } from "../failure.ts";
 import { duration } from "../output/units.ts";
@@ -37,7 +37,7 @@ const searchedLines = 500;
 const logMs = 4000;
 
 /** The longest line of a log that is shown whole, in characters. */
-const longestLine = 300;
+const maxLineLength = 300;
 
 /**
  * Waits for a task, telling the client how it gets on, and words what became of it.
@@ -87,7 +87,7 @@ export function textUnlessFailed({ outcome, text }: TaskNews): string {
 
 function ended(
   handle: TaskHandle,
-  { result, exitstatus, seenRunning, date }: Extract<Waited, { running: false }>,
+  { result, exitstatus, seenRunning, date }: Extract<WaitOutcome, { running: false }>,
   log: readonly string[],
 ): TaskNews {
   const age = ageOf(handle, date);
@@ -110,7 +110,7 @@ function ended(
 
 function stillRunning(
   handle: TaskHandle,
-  { date, trouble }: Extract<Waited, { running: true }>,
+  { date, trouble }: Extract<WaitOutcome, { running: true }>,
   [last]: readonly string[],
 ): TaskNews {
   const state =
@@ -162,5 +162,5 @@ async function lastLines(handle: TaskHandle, context: ToolContext, last: number)
 
 function shortened(text: string): string {
   const line = plainLine(text);
-  return line.length > longestLine ? `${line.slice(0, longestLine).toWellFormed()}...` : line;
+  return line.length > maxLineLength ? `${line.slice(0, maxLineLength).toWellFormed()}...` : line;
 }

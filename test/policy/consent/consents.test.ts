@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { type Call, ConsentNeeded, type Reply } from "../../../src/policy/call.ts";
+import { type Call, ConsentNeeded, type HumanReply } from "../../../src/policy/call.ts";
 import type { CodeDisplay } from "../../../src/policy/consent/code-display.ts";
 import { Consents } from "../../../src/policy/consent/consents.ts";
 import type { OpenQuestion } from "../../../src/policy/consent/open-question.ts";
@@ -90,7 +90,7 @@ function askForm(what = asked, call = form): string {
 }
 
 /** The answer of a human, who needs a moment to read. */
-function answer(state: string, reply: Partial<Reply> = {}, call = form): Call {
+function answer(state: string, reply: Partial<HumanReply> = {}, call = form): Call {
   now += 1000;
   return { ...call, reply: { state, action: "accept", confirm: "web-01", ...reply } };
 }
@@ -245,7 +245,7 @@ describe("a form that nobody answers", () => {
 });
 
 describe("an answer that comes faster than a human reads", () => {
-  const reply = (state: string, given: Partial<Reply>): Call => ({
+  const reply = (state: string, given: Partial<HumanReply>): Call => ({
     ...form,
     reply: { state, action: "accept", confirm: undefined, ...given },
   });

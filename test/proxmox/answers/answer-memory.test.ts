@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-import { ApiLibrary } from "../../../src/apidoc/cache/schema-cache.ts";
+import { SchemaCache } from "../../../src/apidoc/cache/schema-cache.ts";
 import { AnswerMemory, type Timing, UsedAnswers } from "../../../src/proxmox/answers/answer-memory.ts";
 import { AnswerWeight } from "../../../src/proxmox/answers/answer-weight.ts";
 import { ProxmoxClient } from "../../../src/proxmox/client.ts";
@@ -237,7 +237,7 @@ test("the download of an API schema takes memory, and gives it back", async () =
     fetch: async (request) =>
       request.url.endsWith("/version") ? Response.json({ data: { version: "9.1" } }) : await alpha.fetch(request),
   });
-  const library = new ApiLibrary();
+  const library = new SchemaCache();
   const loading = library.schema(client);
   await until(() => !answerMemory.describe(owner).what.includes("take 0 of 1 MiB"));
   expect((await loading).schema).toBeDefined();

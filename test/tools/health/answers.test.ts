@@ -1,6 +1,6 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import type { DemoCluster } from "../../../src/simulator/index.ts";
-import { longestPause } from "../../../src/tools/health/backup-jobs.ts";
+import { maxPauseLength } from "../../../src/tools/health/backup-jobs.ts";
 import { ceph } from "../../../src/tools/health/detectors/ceph.ts";
 import { healthOf, healthyDemo, instead, membersOf } from "./fleet.ts";
 
@@ -443,7 +443,7 @@ test.each([
   ["*-*-* 02:00", 1],
   ["sat *-*-* 02:00", 7],
 ])("a job that runs at %s pauses for %p days at the longest", (schedule, days) => {
-  expect(longestPause(schedule)).toBe(days);
+  expect(maxPauseLength(schedule)).toBe(days);
 });
 
 describe("a backup counts as missing", () => {

@@ -3,7 +3,7 @@ import { formatPath } from "../../../proxmox/path.ts";
 import { isOff } from "../../endpoint-classes/values.ts";
 import { type Guest, guestListPath, poolsOf } from "../../guests.ts";
 import { covers } from "../../pattern.ts";
-import type { Subject } from "../../targets.ts";
+import type { Target } from "../../targets.ts";
 import type { Context, Describer, UndoNotes } from "../describer.ts";
 import { guestLabel, listGuests } from "../guest-state.ts";
 import { rowsIn, textIn } from "../look.ts";
@@ -24,7 +24,7 @@ const bulkCalls = [
 ];
 
 /** Nodes whose guests are asked for their state. */
-const mostNodes = 16;
+const maxNodes = 16;
 
 /** The guests beside the one of the path that a request is about. */
 export interface OtherGuests {
@@ -91,7 +91,7 @@ export async function otherGuests(context: Context): Promise<OtherGuests> {
 }
 
 /** Tells whether subjects are about a guest. A request may name thousands, and a cluster have as many. */
-function isAmong(subjects: readonly Subject[]): (guest: Guest) => boolean {
+function isAmong(subjects: readonly Target[]): (guest: Guest) => boolean {
   const [vmids, nodes, pools] = [new Set<string>(), new Set<string>(), new Set<string>()];
   for (const subject of subjects) {
     if (subject.type === "all-guests") return () => true;
@@ -105,7 +105,7 @@ function isAmong(subjects: readonly Subject[]): (guest: Guest) => boolean {
 
 /** Names and states as their nodes tell them: those of /cluster/resources are up to 17 s old. */
 async function withState({ look }: Context, guests: readonly Guest[]): Promise<readonly Guest[]> {
-  const lists = [...new Set(guests.map(({ node, type }) => `${node} ${type}`))].toSorted().slice(0, mostNodes);
+  const lists = [...new Set(guests.map(({ node, type }) => `${node} ${type}`))].toSorted().slice(0, maxNodes);
   const known = new Map<string, { readonly name: string | undefined; readonly status: string }>();
   await Promise.all(
     lists.map(async (list) => {

@@ -9,7 +9,7 @@ import { changeOf, nowLine, type Omitted, objectDescriber } from "./object.ts";
 const live = ["active", "exists", "priority", "families"];
 
 /** The longest diff of pending changes that is shown, in lines. */
-const mostDiffLines = 60;
+const maxDiffLines = 60;
 
 /** `/nodes/{node}/network/{iface}`: the interface as it is; it changes only when the network is applied. */
 export const describeInterface: Describer = async (context) => {
@@ -146,10 +146,10 @@ function pendingLines(seen: Parameters<typeof objectIn>[0]): string[] {
   const text = "data" in seen ? textIn(seen.changes) : undefined;
   if (text === undefined) return [];
   const lines = text.split("\n").filter((line) => /^[+-](?![+-]{2})/.test(line));
-  const more = lines.length - mostDiffLines;
+  const more = lines.length - maxDiffLines;
   return [
     "Pending changes of /etc/network/interfaces:",
-    ...lines.slice(0, mostDiffLines).map((line) => `  ${quote(line.slice(0, 400))}`),
+    ...lines.slice(0, maxDiffLines).map((line) => `  ${quote(line.slice(0, 400))}`),
     ...(more > 0 ? [`  and ${more} more lines`] : []),
   ];
 }

@@ -34,10 +34,10 @@ export const describeStorage = objectDescriber({
 });
 
 /** Guests whose configuration is read where the storage itself cannot list its volumes. */
-const mostConfigs = 60;
+const maxConfigs = 60;
 
 /** Nodes that are asked for a storage's volumes. */
-const mostNodes = 16;
+const maxNodes = 16;
 
 /** What a storage holds beside disks, as GET .../content names the kinds. */
 const kinds = [
@@ -117,7 +117,7 @@ async function contentOf(row: Row | undefined, { look, values }: Context): Promi
     .flatMap((one) => textIn(one["node"]) ?? [])
     .filter((name) => allowed?.has(name) ?? true)
     .toSorted();
-  if (names.length > mostNodes) return undefined;
+  if (names.length > maxNodes) return undefined;
   const lists = await Promise.all(
     names.map(async (node) => rowsIn(await look(["nodes", node, "storage", storage, "content"]))),
   );
@@ -142,7 +142,7 @@ function ownersOf(volumes: readonly Row[]): Found {
 async function fromConfigs(storage: string, { look, planned }: Context): Promise<Found> {
   const all = await listGuests(planned);
   if (typeof all === "string") return { vmids: [], gap: `The guests could not be listed: ${all}.` };
-  const read = all.slice(0, mostConfigs);
+  const read = all.slice(0, maxConfigs);
   const users = await Promise.all(
     read.map(async ({ vmid, node, type }) => {
       const config = objectIn(await look(["nodes", node, type, vmid, "config"]));

@@ -1,12 +1,12 @@
-import type { Fault, ProxmoxErrorKind } from "../../errors/proxmox-error.ts";
+import type { ProxmoxErrorKind, TransportError } from "../../errors/proxmox-error.ts";
 import type { Endpoint } from "../endpoint.ts";
-import type { EndpointNodes } from "./node-map.ts";
+import type { NodeMap } from "./node-map.ts";
 
 /** The endpoints that a request was given to, in this order, each with what it failed with, if it did. */
-export type Tried = ReadonlyMap<Endpoint, Fault | undefined>;
+export type Attempts = ReadonlyMap<Endpoint, TransportError | undefined>;
 
 /** Why not the first one answered, `pve1 did not answer, pve2 did`; `undefined` where it did. */
-export function wordDetour(tried: Tried, answeredBy: Endpoint, nodes: EndpointNodes): string | undefined {
+export function failoverNote(tried: Attempts, answeredBy: Endpoint, nodes: NodeMap): string | undefined {
   const order = [...tried];
   const place = order.findIndex(([endpoint]) => endpoint === answeredBy);
   const before = place < 0 ? order : order.slice(0, place);

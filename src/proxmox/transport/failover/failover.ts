@@ -1,5 +1,5 @@
 import { Cancellation } from "../../cancellation.ts";
-import { Fault, type Sent } from "../../errors/proxmox-error.ts";
+import { type Sent, TransportError } from "../../errors/proxmox-error.ts";
 import { invalid } from "../../message.ts";
 
 /** The endpoints of one cluster, in the order in which they are worth asking. */
@@ -45,7 +45,7 @@ export class EndpointOrder<Endpoint> {
 }
 
 /** Whether the fault lies with the endpoint, so that another may do better; Proxmox's own errors do not. */
-export function isEndpointFault({ problem }: Fault): boolean {
+export function isEndpointFault({ problem }: TransportError): boolean {
   return ["unreachable", "tls", "not-proxmox", "broken-answer"].includes(problem.kind);
 }
 
@@ -108,13 +108,13 @@ export async function firstAnswer<E, T>(
 }
 
 /** What several endpoints' failures come to, in the order in which they were asked. */
-export function allFailed(faults: readonly Fault[]): Fault {
+export function allFailed(faults: readonly TransportError[]): TransportError {
   const problems = faults.map(({ problem }) => problem);
   const [first, ...others] = problems;
   if (first === undefined) return invalid("the cluster has no endpoint");
-  if (others.length === 0) return new Fault(first);
+  if (others.length === 0) return new TransportError(first);
   const has = (sent: Sent) => problems.some((problem) => problem.sent === sent);
-  return new Fault({
+  return new TransportError({
     ...first,
     kind: others.every(({ kind }) => kind === first.kind) ? first.kind : "unreachable",
     sent: has("maybe") ? "maybe" : has("answered") ? "answered" : "no",

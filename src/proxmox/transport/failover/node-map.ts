@@ -14,7 +14,7 @@ interface NodeRow {
  * pve1), or by `GET /cluster/status`, whose rows tell every node's address and which one answered. A wrong name costs a
  * request to another node of the same cluster, and no more.
  */
-export class EndpointNodes {
+export class NodeMap {
   readonly #endpoints: readonly Endpoint[];
   readonly #lookEveryMs: number;
   readonly #names = new Map<Endpoint, string>();

@@ -1,12 +1,12 @@
 import { anyone, demand, identityOf, knownPaths, may, mayAny, on, privileges } from "../../access.ts";
-import { type Call, type Endpoint, get, put } from "../../endpoint.ts";
+import { type Endpoint, get, put, type SimulatedCall } from "../../endpoint.ts";
 import { died, refused } from "../../failure.ts";
 import { flag, list, optional, text } from "../../schema.ts";
 import { words } from "../../state/state.ts";
 import { guarded } from "./user.ts";
 
 /** Every known path on which the user or token holds anything; a path that is named is shown also without. */
-function permissions(call: Call): object {
+function permissions(call: SimulatedCall): object {
   const { world, who } = call;
   const userid = call.text("userid") || who.id;
   if (userid !== who.id) demand(world, who, "/access", "Sys.Audit");
@@ -27,7 +27,7 @@ function modifiers(path: string): string[] {
 }
 
 /** All entries with Sys.Audit on /access, else only those that the caller may change. */
-function entries({ world, who }: Call): object[] {
+function entries({ world, who }: SimulatedCall): object[] {
   const all = may(world, who, "/access", "Sys.Audit");
   return world.acl.filter(({ path }) => all || mayAny(world, who, path, ...modifiers(path)));
 }
@@ -55,7 +55,7 @@ const deepest: ReadonlyMap<string, number> = new Map([
   ["vms", 1],
 ]);
 
-function change(call: Call): void {
+function change(call: SimulatedCall): void {
   const { acl, roles } = call.world;
   const holders = ["users", "groups", "tokens"] as const;
   if (holders.every((name) => call.text(name) === ""))
@@ -78,14 +78,14 @@ function change(call: Call): void {
   }
 }
 
-function exists({ world }: Call, type: "user" | "group" | "token", ugid: string): boolean {
+function exists({ world }: SimulatedCall, type: "user" | "group" | "token", ugid: string): boolean {
   if (type === "group") return world.groups.has(ugid);
   if (type === "user") return world.users.has(ugid);
   const [user = "", token = ""] = ugid.split("!");
   return world.users.get(user)?.tokens.has(token) ?? false;
 }
 
-function missing({ world }: Call, type: "user" | "group" | "token", ugid: string): string {
+function missing({ world }: SimulatedCall, type: "user" | "group" | "token", ugid: string): string {
   const [user = "", token] = ugid.split("!");
   if (type === "token" && !world.users.has(user)) return `no such user ('${user}')`;
   return type === "token" ? `no such token '${token}' for user '${user}'` : `${type} '${ugid}' does not exist`;

@@ -1,11 +1,11 @@
 import { anyone, mayAny, on, onAny } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { text } from "../../schema.ts";
 import type { Group } from "../../state/state.ts";
 import { guarded } from "./user.ts";
 
-function find(call: Call, failure = ""): Group {
+function find(call: SimulatedCall, failure = ""): Group {
   const group = call.world.groups.get(call.text("groupid"));
   if (group === undefined) throw died(`${failure}group '${call.text("groupid")}' does not exist`);
   return group;

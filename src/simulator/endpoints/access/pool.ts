@@ -1,5 +1,5 @@
 import { anyone, may, on } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { died, refused } from "../../failure.ts";
 import { choice, flag, list, optional, text } from "../../schema.ts";
 import { memberRow } from "../../state/guest-kinds.ts";
@@ -7,13 +7,13 @@ import { type Pool, poolOf, words } from "../../state/state.ts";
 import { storageResources } from "../nodes/storage.ts";
 import { guarded } from "./user.ts";
 
-function find(call: Call, failure = ""): Pool {
+function find(call: SimulatedCall, failure = ""): Pool {
   const pool = call.world.pools.get(call.text("poolid"));
   if (pool === undefined) throw died(`${failure}pool '${call.text("poolid")}' does not exist`);
   return pool;
 }
 
-function detail(call: Call): object {
+function detail(call: SimulatedCall): object {
   const { world, node } = call;
   const pool = find(call);
   const type = call.text("type");
@@ -31,7 +31,7 @@ function detail(call: Call): object {
 }
 
 /** A guest that does not exist is taken, too (recorded, `alpha-pools.json`). */
-function change(call: Call): void {
+function change(call: SimulatedCall): void {
   const { world } = call;
   const pool = find(call, "update pools failed: ");
   const gone = call.params["delete"] === 1;
@@ -59,7 +59,7 @@ const changes = optional({
   vms: list("Guests to add."),
 });
 
-function create(call: Call): void {
+function create(call: SimulatedCall): void {
   const { pools } = call.world;
   const name = call.text("poolid");
   const failure = "create pool failed";
@@ -73,7 +73,7 @@ function create(call: Call): void {
   pools.set(name, { comment, guests: new Set(), storages: new Set() });
 }
 
-function remove(call: Call): void {
+function remove(call: SimulatedCall): void {
   const name = call.text("poolid");
   const { guests, storages } = find(call, "delete pool failed: ");
   const child = [...call.world.pools.keys()].sort().find((other) => other.startsWith(`${name}/`));

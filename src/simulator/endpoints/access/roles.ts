@@ -1,12 +1,12 @@
 import { anyone, on } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { died, refused } from "../../failure.ts";
 import { flag, list, text } from "../../schema.ts";
 import { words } from "../../state/state.ts";
 import { guarded } from "./user.ts";
 
 /** The privileges that the call names; throws for one that Proxmox does not know. */
-function named(call: Call, failure: string): string[] {
+function named(call: SimulatedCall, failure: string): string[] {
   const known = call.world.roles.get("Administrator")?.privileges ?? [];
   const privileges = words(call.text("privs"));
   const wrong = privileges.find((it) => !known.includes(it));
@@ -14,7 +14,7 @@ function named(call: Call, failure: string): string[] {
   return privileges;
 }
 
-function create(call: Call): void {
+function create(call: SimulatedCall): void {
   const { roles } = call.world;
   const roleid = call.text("roleid");
   if (/^PVE/i.test(roleid))
@@ -24,7 +24,7 @@ function create(call: Call): void {
 }
 
 /** The privileges of a role that may be changed. */
-function own(call: Call, verb: "modified" | "deleted", failure: string): readonly string[] {
+function own(call: SimulatedCall, verb: "modified" | "deleted", failure: string): readonly string[] {
   const roleid = call.text("roleid");
   const role = call.world.roles.get(roleid);
   if (role?.special === 1) throw died(`auto-generated role '${roleid}' cannot be ${verb}`);
@@ -32,7 +32,7 @@ function own(call: Call, verb: "modified" | "deleted", failure: string): readonl
   return role.privileges;
 }
 
-function update(call: Call): void {
+function update(call: SimulatedCall): void {
   const old = own(call, "modified", "update role failed");
   const added = named(call, "update role failed");
   const privileges = call.params["append"] === 1 ? [...new Set([...old, ...added])] : added;

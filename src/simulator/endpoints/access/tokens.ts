@@ -1,17 +1,17 @@
 import type { Permission } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { died, refused } from "../../failure.ts";
 import { flag, integer, list, optional, text } from "../../schema.ts";
 import { type Token, words } from "../../state/state.ts";
 import { findUser, guarded, tokenRow } from "./user.ts";
 
-function find(call: Call): Token {
+function find(call: SimulatedCall): Token {
   const token = findUser(call).tokens.get(call.text("tokenid"));
   if (token === undefined) throw died(`no such token '${call.text("tokenid")}' for user '${call.text("userid")}'`);
   return token;
 }
 
-function create(call: Call): object {
+function create(call: SimulatedCall): object {
   const { tokens } = findUser(call);
   const { tokenid, userid, comment, expire, privsep } = call.params;
   const id = String(tokenid);
@@ -29,7 +29,7 @@ function create(call: Call): object {
   return { "full-tokenid": `${userid}!${id}`, info, value: token.secret };
 }
 
-function update(call: Call): object {
+function update(call: SimulatedCall): object {
   const token = find(call);
   const { params } = call;
   const gone = words(call.text("delete"));

@@ -1,4 +1,4 @@
-import type { Call } from "../../endpoint.ts";
+import type { SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import type { Token, User } from "../../state/state.ts";
 
@@ -6,7 +6,7 @@ import type { Token, User } from "../../state/state.ts";
 export const guarded = (failure: string) => ({ file: "user_cfg", failure });
 
 /** The user that the call's path names, or Proxmox's text for one that does not exist. */
-export function findUser(call: Call): User {
+export function findUser(call: SimulatedCall): User {
   const user = call.world.users.get(call.text("userid"));
   if (user === undefined) throw died(`no such user ('${call.text("userid")}')`);
   return user;

@@ -1,5 +1,5 @@
 import { anyone, type Check, mayAny, type Permission } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { flag, integer, list, optional, text } from "../../schema.ts";
 import { type User, words } from "../../state/state.ts";
@@ -9,7 +9,7 @@ function details({ tokens: _, ...user }: User): object {
   return user;
 }
 
-function groupsOf(call: Call, userid: string): string[] {
+function groupsOf(call: SimulatedCall, userid: string): string[] {
   return [...call.world.groups]
     .filter(([, group]) => group.users.has(userid))
     .map(([name]) => name)
@@ -17,7 +17,7 @@ function groupsOf(call: Call, userid: string): string[] {
 }
 
 /** Puts the user into the groups that the call names; throws for one that does not exist. */
-function join(call: Call, userid: string, failure: string): void {
+function join(call: SimulatedCall, userid: string, failure: string): void {
   for (const name of words(call.text("groups"))) {
     const group = call.world.groups.get(name);
     if (group === undefined) throw died(`${failure}: no such group '${name}'`);
@@ -25,7 +25,7 @@ function join(call: Call, userid: string, failure: string): void {
   }
 }
 
-function create(call: Call): void {
+function create(call: SimulatedCall): void {
   const { users } = call.world;
   const userid = call.text("userid");
   const failure = "create user failed";
@@ -35,7 +35,7 @@ function create(call: Call): void {
   users.set(userid, set(call, made));
 }
 
-function set(call: Call, user: User): User {
+function set(call: SimulatedCall, user: User): User {
   const { params } = call;
   for (const key of ["comment", "email", "firstname", "lastname"] as const)
     if (params[key] !== undefined) user[key] = call.text(key);
@@ -44,7 +44,7 @@ function set(call: Call, user: User): User {
   return user;
 }
 
-function update(call: Call): void {
+function update(call: SimulatedCall): void {
   const userid = call.text("userid");
   const user = findUser(call);
   if (call.params["groups"] !== undefined && call.params["append"] !== 1)
@@ -54,7 +54,7 @@ function update(call: Call): void {
 }
 
 /** A user goes with membership, ACL entries and tokens. */
-function remove({ world, text: param }: Call): void {
+function remove({ world, text: param }: SimulatedCall): void {
   const userid = param("userid");
   world.users.delete(userid);
   for (const group of world.groups.values()) group.users.delete(userid);

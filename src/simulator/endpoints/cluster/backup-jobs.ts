@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { demand, on } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { died, type Failure, forbidden, refused } from "../../failure.ts";
 import { choice, flag, list, optional, type Parameters, text, type Value } from "../../schema.ts";
-import { seconds, type World, words } from "../../state/state.ts";
+import { type SimulatedCluster, seconds, words } from "../../state/state.ts";
 
 type Job = Record<string, Value>;
 
@@ -18,28 +18,29 @@ function shown(job: Job): Record<string, unknown> {
 }
 
 /** When the job runs next: every day at the hour of its schedule, UTC. */
-function nextRun(world: World, job: Job): number {
+function nextRun(world: SimulatedCluster, job: Job): number {
   const day = 86400;
   const [, hour = 0, minute = 0] = /(\d{1,2}):(\d\d)$/.exec(String(job["schedule"])) ?? [];
   const at = Math.floor(seconds(world) / day) * day + Number(hour) * 3600 + Number(minute) * 60;
   return at > seconds(world) ? at : at + day;
 }
 
-const indexOf = ({ world, text: param }: Call): number => world.jobs.findIndex((job) => job["id"] === param("id"));
+const indexOf = ({ world, text: param }: SimulatedCall): number =>
+  world.jobs.findIndex((job) => job["id"] === param("id"));
 
-function find(call: Call): Job {
+function find(call: SimulatedCall): Job {
   const job = call.world.jobs[indexOf(call)];
   if (job === undefined) throw refused({ id: `No such job '${call.text("id")}'` });
   return job;
 }
 
-function given(call: Call): Job {
+function given(call: SimulatedCall): Job {
   const { id: _, delete: __, vmid, ...rest } = call.params;
   return vmid === undefined ? rest : { ...rest, vmid: words(String(vmid)).join(",") };
 }
 
 /** The pool that the call names exists, and the caller may back its guests up. */
-function checkPool({ world, who, text: param }: Call): void {
+function checkPool({ world, who, text: param }: SimulatedCall): void {
   const pool = param("pool");
   if (pool === "") return;
   if (!world.pools.has(pool)) throw forbidden(`(pool '${pool}' does not exist)`);
@@ -60,7 +61,7 @@ function verified(job: Job): Job {
 const inLock = (parameter: string, text: string): Failure =>
   died(`400 Parameter verification failed.\n${parameter}: ${text}`);
 
-function create(call: Call): void {
+function create(call: SimulatedCall): void {
   const { world } = call;
   checkPool(call);
   const id = call.text("id") || `backup-${randomUUID()}`;
@@ -69,7 +70,7 @@ function create(call: Call): void {
   world.jobs.push(verified({ id, enabled: 1, ...given(call) }));
 }
 
-function update(call: Call): void {
+function update(call: SimulatedCall): void {
   checkPool(call);
   const gone = words(call.text("delete"));
   const wanted = given(call);
@@ -86,7 +87,7 @@ function update(call: Call): void {
 }
 
 /** Takes a guest out of all jobs; a job that named only this guest is gone (recorded, `alpha-purge.json`). */
-export function dropFromJobs({ jobs }: World, vmid: number): void {
+export function dropFromJobs({ jobs }: SimulatedCluster, vmid: number): void {
   for (const job of [...jobs]) {
     const named = words(String(job["vmid"] ?? ""));
     if (!named.includes(String(vmid))) continue;

@@ -1,19 +1,19 @@
 import { anyone, may, mayAny, on } from "../../access.ts";
-import { type Call, type Endpoint, get } from "../../endpoint.ts";
+import { type Endpoint, get, type SimulatedCall } from "../../endpoint.ts";
 import { refused } from "../../failure.ts";
 import { choice, integer, optional } from "../../schema.ts";
 import { resourceRow } from "../../state/guest-kinds.ts";
-import { quorate, type World } from "../../state/state.ts";
+import { quorate, type SimulatedCluster } from "../../state/state.ts";
 import { nodeRow, seen } from "../nodes/node.ts";
 import { storageResources } from "../nodes/storage.ts";
 
-function pools({ world, who }: Call): object[] {
+function pools({ world, who }: SimulatedCall): object[] {
   const visible = [...world.pools.keys()].filter((pool) => may(world, who, `/pool/${pool}`, "Pool.Audit"));
   return visible.map((pool) => ({ id: `/pool/${pool}`, type: "pool", pool }));
 }
 
 /** Proxmox VE 9 calls them networks, 8 calls them sdn. */
-function zones({ world, who }: Call): object[] {
+function zones({ world, who }: SimulatedCall): object[] {
   if (!mayAny(world, who, "/sdn/zones/localnetwork", "SDN.Audit", "SDN.Use", "SDN.Allocate")) return [];
   return [...world.nodes.keys()].map((node) =>
     world.modern
@@ -29,7 +29,7 @@ function zones({ world, who }: Call): object[] {
   );
 }
 
-function resources(call: Call): object[] {
+function resources(call: SimulatedCall): object[] {
   const { world } = call;
   const type = call.text("type");
   const guests = [...world.guests.values()].sort((a, b) => a.vmid - b.vmid);
@@ -47,7 +47,7 @@ function resources(call: Call): object[] {
   return type === "" ? Object.values(parts).flatMap((part) => part()) : (parts[type]?.() ?? []);
 }
 
-function status({ world, node: from }: Call): object[] {
+function status({ world, node: from }: SimulatedCall): object[] {
   const nodes = [...world.nodes.values()].map((node) => ({
     id: `node/${node.name}`,
     type: "node",
@@ -72,7 +72,7 @@ function status({ world, node: from }: Call): object[] {
   ];
 }
 
-function nextId(world: World): string {
+function nextId(world: SimulatedCluster): string {
   for (let vmid = 100; ; vmid++) if (!world.guests.has(vmid)) return String(vmid);
 }
 

@@ -1,16 +1,17 @@
 import { on } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { choice, integer, list, optional, text } from "../../schema.ts";
 import { digest, unmodified } from "../../state/digest.ts";
 import { sidOf } from "../../state/guest-kinds.ts";
-import { type Guest, type HaResource, type World, words } from "../../state/state.ts";
+import { type HaResource, type SimulatedCluster, type SimulatedGuest, words } from "../../state/state.ts";
 
 /** How high availability manages the guest; undefined when it does not. */
-export const resourceOf = (world: World, guest: Guest): HaResource | undefined => world.ha.get(sidOf(guest));
+export const resourceOf = (world: SimulatedCluster, guest: SimulatedGuest): HaResource | undefined =>
+  world.ha.get(sidOf(guest));
 
 /** The resource id that the call gives, which may leave out the type. */
-function sid(call: Call): string {
+function sid(call: SimulatedCall): string {
   const given = call.text("sid");
   if (!/^\d+$/.test(given)) return given;
   const guest = call.world.guests.get(Number(given));
@@ -25,23 +26,23 @@ const row = (name: string, resource: HaResource): HaResource => ({
 });
 
 /** One digest for the whole of `resources.cfg`. */
-function fileDigest({ ha }: World): string {
+function fileDigest({ ha }: SimulatedCluster): string {
   return digest(...[...ha].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, it]) => row(name, it)));
 }
 
-function find(call: Call, failure = ""): HaResource {
+function find(call: SimulatedCall, failure = ""): HaResource {
   const resource = call.world.ha.get(sid(call));
   if (resource === undefined) throw died(`${failure}no such resource '${sid(call)}'`);
   return resource;
 }
 
 /** What the call says about the resource itself. */
-function given(call: Call): HaResource {
+function given(call: SimulatedCall): HaResource {
   const { sid: _, type: __, digest: ___, delete: ____, ...rest } = call.params;
   return rest;
 }
 
-function create(call: Call): void {
+function create(call: SimulatedCall): void {
   const { world } = call;
   const name = sid(call);
   const guest = world.guests.get(Number(name.split(":")[1]));
@@ -50,7 +51,7 @@ function create(call: Call): void {
   world.ha.set(name, given(call));
 }
 
-function update(call: Call): void {
+function update(call: SimulatedCall): void {
   const failure = "update resources config failed: ";
   unmodified(call.text("digest"), fileDigest(call.world), failure);
   const old = find(call, failure);

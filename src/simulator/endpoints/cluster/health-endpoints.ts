@@ -1,11 +1,11 @@
 import { anyone, may, on, onAny } from "../../access.ts";
-import { type Call, type Endpoint, get } from "../../endpoint.ts";
+import { type Endpoint, get, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { integer, optional } from "../../schema.ts";
 import { quorate, seconds } from "../../state/state.ts";
 
 /** What watches over guests: the manager, each node's own part, and the guests themselves. */
-function highAvailability({ world, node }: Call): object[] {
+function highAvailability({ world, node }: SimulatedCall): object[] {
   const lost = !quorate(world);
   const quorum = {
     id: "quorum",
@@ -35,7 +35,7 @@ function highAvailability({ world, node }: Call): object[] {
 }
 
 /** Replication jobs of the guests that are on the node, with how they went. */
-function replication(call: Call): object[] {
+function replication(call: SimulatedCall): object[] {
   const { world, node, who } = call;
   const nodes = [...world.nodes.keys()];
   return Object.entries(world.faults.replication).flatMap(([id, error]) => {
@@ -51,7 +51,7 @@ function replication(call: Call): object[] {
   });
 }
 
-function disks({ world, node }: Call): object[] {
+function disks({ world, node }: SimulatedCall): object[] {
   return Object.entries(world.faults.nodes[node]?.disks ?? {}).map(([devpath, { health, wearout }]) => ({
     devpath,
     health,
@@ -70,7 +70,7 @@ function disks({ world, node }: Call): object[] {
   }));
 }
 
-function pools({ world, node }: Call): object[] {
+function pools({ world, node }: SimulatedCall): object[] {
   return Object.entries(world.faults.nodes[node]?.pools ?? {}).map(([name, health]) => ({
     name,
     health,
@@ -82,7 +82,7 @@ function pools({ world, node }: Call): object[] {
   }));
 }
 
-function ceph({ world }: Call): object {
+function ceph({ world }: SimulatedCall): object {
   const { ceph: state } = world.faults;
   if (state === undefined) throw died("binary not installed: /usr/bin/ceph-mon");
   const checks = Object.entries(state.checks).map(([name, message]) => [
@@ -101,7 +101,7 @@ const subscriptions = {
   serverid: "0123456789ABCDEF0123456789ABCDEF",
 };
 
-function subscription({ world, node }: Call): object {
+function subscription({ world, node }: SimulatedCall): object {
   const { none, ...common } = subscriptions;
   const status = world.faults.nodes[node]?.subscription;
   if (status === undefined) return { ...common, ...none };

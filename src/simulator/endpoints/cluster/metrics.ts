@@ -1,4 +1,4 @@
-import type { Guest, Node, World } from "../../state/state.ts";
+import type { Node, SimulatedCluster, SimulatedGuest } from "../../state/state.ts";
 
 /** Numbers that move with the clock and differ per guest, yet are the same for everybody who asks at one moment. */
 export interface Load {
@@ -26,14 +26,14 @@ function wave(time: number, period: number, seed: number): number {
  * The moment whose figures are shown: they move with every answer, also where the clock stands still. What started a
  * short while ago drifts little, so that its uptime stays close to the truth.
  */
-function drifted(world: World, since: number, at: number | undefined): number {
+function drifted(world: SimulatedCluster, since: number, at: number | undefined): number {
   if (at !== undefined) return at;
   const now = world.now();
   return now + Math.min(world.answers * 1000, Math.max(0, now - since) / 100);
 }
 
 /** A guest's load, at a moment of its past or now. */
-export function guestLoad(world: World, guest: Guest, past?: number): Load {
+export function guestLoad(world: SimulatedCluster, guest: SimulatedGuest, past?: number): Load {
   const { run, vmid } = guest;
   const at = drifted(world, run?.since ?? 0, past);
   if (run === undefined || at < run.since)
@@ -58,7 +58,7 @@ export function guestLoad(world: World, guest: Guest, past?: number): Load {
 }
 
 /** A node's load, at a moment of its past or now. */
-export function nodeLoad(world: World, node: Node, past?: number): Load {
+export function nodeLoad(world: SimulatedCluster, node: Node, past?: number): Load {
   const at = drifted(world, node.booted, past);
   const guests = [...world.guests.values()].filter((guest) => guest.node === node.name);
   const loads = guests.map((guest) => ({ guest, load: guestLoad(world, guest, past) }));
@@ -77,18 +77,18 @@ export function nodeLoad(world: World, node: Node, past?: number): Load {
 }
 
 /** A guest never shows more processors than its node has. */
-export function processors(world: World, guest: Guest): number {
+export function processors(world: SimulatedCluster, guest: SimulatedGuest): number {
   const cores = Number(guest.config["cores"] ?? 1) * Number(guest.config["sockets"] ?? 1);
   return Math.min(cores, world.nodes.get(guest.node)?.cpus ?? cores);
 }
 
 /** Bytes. */
-export function maxMemory(guest: Guest): number {
+export function maxMemory(guest: SimulatedGuest): number {
   return Number.parseInt(String(guest.config["memory"] ?? 512), 10) * 1024 ** 2;
 }
 
 /** Bytes of the boot disk, 0 without one. */
-export function maxDisk(guest: Guest): number {
+export function maxDisk(guest: SimulatedGuest): number {
   const boot = /order=([^;,]+)/.exec(String(guest.config["boot"] ?? ""))?.[1] ?? "scsi0";
   return sizeOf(String(guest.config[guest.kind === "lxc" ? "rootfs" : boot] ?? ""));
 }
@@ -104,7 +104,7 @@ export type Frame = keyof typeof frames;
 export const frameNames = Object.keys(frames);
 
 /** The moments of an RRD answer, oldest first, in seconds. */
-export function moments(world: World, frame: string): number[] {
+export function moments(world: SimulatedCluster, frame: string): number[] {
   const width = frames[frame as Frame] ?? frames.hour;
   const last = Math.floor(world.now() / 1000 / width) * width;
   return Array.from({ length: 59 }, (_, index) => last - (58 - index) * width);

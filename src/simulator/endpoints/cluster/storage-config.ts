@@ -1,19 +1,19 @@
 import { anyone, on } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { choice, flag, list, optional, type Parameters, text } from "../../schema.ts";
 import { digest, unmodified } from "../../state/digest.ts";
-import { type Config, type Storage, type World, words } from "../../state/state.ts";
+import { type Config, type SimulatedCluster, type Storage, words } from "../../state/state.ts";
 import { findStorage, visible } from "../nodes/storage.ts";
 
 /** One digest for the whole file, and another after every write: Perl writes its sets in another order each time. */
-function fileDigest({ storages, storageWrites }: World): string {
+function fileDigest({ storages, storageWrites }: SimulatedCluster): string {
   const rows = [...storages].sort(([a], [b]) => (a < b ? -1 : 1)).map(([storage, it]) => ({ ...it.config, storage }));
   return digest(...rows, { written: storageWrites });
 }
 
 /** What the call says about the storage itself; sets keep each word once. */
-function given(call: Call): Config {
+function given(call: SimulatedCall): Config {
   const { storage: _, digest: __, delete: ___, ...params } = call.params;
   const rest: Config = { ...params };
   for (const key of ["content", "nodes"] as const)
@@ -21,7 +21,7 @@ function given(call: Call): Config {
   return rest;
 }
 
-function create(call: Call): object {
+function create(call: SimulatedCall): object {
   const { world } = call;
   const name = call.text("storage");
   const failure = "create storage failed";
@@ -37,13 +37,13 @@ function create(call: Call): object {
   return { storage: name, type: config["type"] };
 }
 
-function existing(call: Call, failure: string): Storage {
+function existing(call: SimulatedCall, failure: string): Storage {
   const storage = call.world.storages.get(call.text("storage"));
   if (storage === undefined) throw died(`${failure}: storage '${call.text("storage")}' does not exist`);
   return storage;
 }
 
-function update(call: Call): object {
+function update(call: SimulatedCall): object {
   const { world } = call;
   unmodified(call.text("digest"), fileDigest(world), "update storage failed: ");
   const storage = existing(call, "update storage failed");

@@ -1,11 +1,11 @@
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { refused } from "../../failure.ts";
 import { optional, text } from "../../schema.ts";
 import { digest, unmodified } from "../../state/digest.ts";
 import type { Rule } from "../../state/firewall.ts";
 import { changedFirewall, firewallAt, type Place } from "./rules.ts";
 
-function made(call: Call, name: string): Rule {
+function made(call: SimulatedCall, name: string): Rule {
   const cidr = call.text("cidr");
   const comment = call.text("comment");
   return { name, cidr, ipversion: cidr.includes(":") ? 6 : 4, ...(comment !== "" && { comment }) };
@@ -14,14 +14,14 @@ function made(call: Call, name: string): Rule {
 /** Names for addresses in one place; a name counts in any case and is shown as it was written. */
 export function aliasEndpoints({ path: base, audit, modify, key }: Place): readonly Endpoint[] {
   const path = `${base}/aliases`;
-  const rows = (call: Call): Rule[] =>
+  const rows = (call: SimulatedCall): Rule[] =>
     [...firewallAt(call.world, key(call)).aliases].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, alias]) => alias);
-  const find = (call: Call): Rule => {
+  const find = (call: SimulatedCall): Rule => {
     const alias = firewallAt(call.world, key(call)).aliases.get(call.text("name").toLowerCase());
     if (alias === undefined) throw refused({ name: "no such alias" });
     return alias;
   };
-  const guarded = (call: Call): void => unmodified(call.text("digest"), digest(...rows(call)));
+  const guarded = (call: SimulatedCall): void => unmodified(call.text("digest"), digest(...rows(call)));
   const name = text("The alias.", { pattern: /^[A-Za-z][A-Za-z0-9\-_]+$/, minLength: 2, maxLength: 64 });
   const cidr = text("An address or a network.");
   const guard = { digest: text("Refuse when the aliases have another digest.", { maxLength: 64 }) };

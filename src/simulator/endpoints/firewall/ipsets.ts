@@ -1,4 +1,4 @@
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { died, refused } from "../../failure.ts";
 import { flag, optional, text } from "../../schema.ts";
 import { digest, unmodified } from "../../state/digest.ts";
@@ -22,7 +22,7 @@ function network(cidr: string): string {
 }
 
 /** An entry as its line in the file holds it: without an empty comment, and `nomatch` only where it is set. */
-function entryOf(call: Call, cidr: string): Rule {
+function entryOf(call: SimulatedCall, cidr: string): Rule {
   const comment = call.text("comment");
   return { cidr, ...(call.params["nomatch"] === 1 && { nomatch: 1 }), ...(comment !== "" && { comment }) };
 }
@@ -30,25 +30,25 @@ function entryOf(call: Call, cidr: string): Rule {
 /** The sets of addresses of one place, and what is in them. */
 export function ipsetEndpoints({ path: base, audit, modify, key }: Place): readonly Endpoint[] {
   const path = `${base}/ipset`;
-  const listed = (call: Call) =>
+  const listed = (call: SimulatedCall) =>
     byName(firewallAt(call.world, key(call)).ipsets).map(([id, { comment }]) => named(id, comment));
-  const find = (call: Call): IpSet => {
+  const find = (call: SimulatedCall): IpSet => {
     const set = firewallAt(call.world, key(call)).ipsets.get(call.text("name"));
     if (set === undefined) throw died(`no such IPSet '${call.text("name")}'`);
     return set;
   };
-  const index = (call: Call): number => {
+  const index = (call: SimulatedCall): number => {
     const { entries } = find(call);
     unmodified(call.text("digest"), digest(...entries));
     // As it is written: `192.0.2.1/24` does not find `192.0.2.0/24`.
     return entries.findIndex(({ cidr }) => cidr === call.text("cidr"));
   };
   // The file holds the entries by address.
-  const save = (call: Call, entries: IpSet["entries"]): void => {
+  const save = (call: SimulatedCall, entries: IpSet["entries"]): void => {
     const sorted = entries.toSorted((a, b) => (String(a["cidr"]) < String(b["cidr"]) ? -1 : 1));
     changedFirewall(call.world, key(call)).ipsets.set(call.text("name"), { ...find(call), entries: sorted });
   };
-  const create = (call: Call): void => {
+  const create = (call: SimulatedCall): void => {
     const { ipsets } = changedFirewall(call.world, key(call));
     const name = call.text("name");
     const from = call.params["rename"];

@@ -1,10 +1,10 @@
 import type { Permission } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { died, refused } from "../../failure.ts";
 import { choice, integer, list, optional, type Parameters, text } from "../../schema.ts";
 import { digest, unmodified } from "../../state/digest.ts";
 import { emptyFirewall, type Firewall, type Rule } from "../../state/firewall.ts";
-import { type World, words } from "../../state/state.ts";
+import { type SimulatedCluster, words } from "../../state/state.ts";
 
 /** Where a firewall file belongs, and what reading and changing it needs. */
 export interface Place {
@@ -14,26 +14,27 @@ export interface Place {
   /** The parameters that change its options. */
   readonly options: Parameters;
   /** The key of its file among the world's. */
-  key(call: Call): string;
+  key(call: SimulatedCall): string;
 }
 
 /** The place's file to read; an empty one where none was ever written. */
-export const firewallAt = (world: World, key: string): Firewall => world.firewalls.get(key) ?? emptyFirewall();
+export const firewallAt = (world: SimulatedCluster, key: string): Firewall =>
+  world.firewalls.get(key) ?? emptyFirewall();
 
 /** The place's file to change, made when it is not there. */
-export function changedFirewall(world: World, key: string): Firewall {
+export function changedFirewall(world: SimulatedCluster, key: string): Firewall {
   const found = firewallAt(world, key);
   world.firewalls.set(key, found);
   return found;
 }
 
 /** The names of the sets that rules of this place may use: its own and the cluster's. */
-function knownSets(call: Call, key: string): string[] {
+function knownSets(call: SimulatedCall, key: string): string[] {
   return [key, "cluster"].flatMap((it) => [...firewallAt(call.world, it).ipsets.keys()]);
 }
 
 /** What is wrong with a rule, by property, in Proxmox's words. */
-function faults(call: Call, key: string, rule: Rule): Record<string, string> {
+function faults(call: SimulatedCall, key: string, rule: Rule): Record<string, string> {
   const errors: Record<string, string> = {};
   for (const side of ["source", "dest"] as const) {
     const name = /^\+(?:dc\/|guest\/)?(.+)$/.exec(String(rule[side] ?? ""))?.[1];
@@ -50,19 +51,19 @@ function faults(call: Call, key: string, rule: Rule): Record<string, string> {
   return errors;
 }
 
-function verified(call: Call, key: string, rule: Rule): Rule {
+function verified(call: SimulatedCall, key: string, rule: Rule): Rule {
   const errors = faults(call, key, rule);
   if (Object.keys(errors).length > 0) throw refused(errors);
   return rule;
 }
 
-function given(call: Call): Rule {
+function given(call: SimulatedCall): Rule {
   const { node: _, vmid: __, pos: ___, digest: ____, delete: _____, moveto: ______, ...rest } = call.params;
   return rest;
 }
 
 /** The place's rules, the digest that guards them, and the position that the call names. */
-function open(call: Call, key: string): { rules: readonly Rule[]; pos: number; rule: Rule } {
+function open(call: SimulatedCall, key: string): { rules: readonly Rule[]; pos: number; rule: Rule } {
   const { rules } = firewallAt(call.world, key);
   unmodified(call.text("digest"), digest(...rules));
   const pos = call.number("pos");
@@ -78,7 +79,7 @@ function moved(rules: readonly Rule[], pos: number, moveto: number): Rule[] {
   return [...before, rules[pos] as Rule, ...after];
 }
 
-function update(call: Call, key: string): void {
+function update(call: SimulatedCall, key: string): void {
   const { rules, pos, rule } = open(call, key);
   const moveto = call.params["moveto"];
   const file = changedFirewall(call.world, key);
@@ -117,7 +118,7 @@ const type = choice("The direction.", ["in", "out", "forward", "group"]);
 /** The rules of one place; all carry one digest. */
 export function ruleEndpoints({ path: base, audit, modify, key }: Place): readonly Endpoint[] {
   const path = `${base}/rules`;
-  const row = (call: Call, rule: Rule, pos: number | string): object => {
+  const row = (call: SimulatedCall, rule: Rule, pos: number | string): object => {
     const errors = faults(call, key(call), rule);
     const guard = digest(...firewallAt(call.world, key(call)).rules);
     return { ...rule, pos, digest: guard, ...(Object.keys(errors).length > 0 && { errors }) };

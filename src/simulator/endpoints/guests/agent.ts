@@ -1,19 +1,19 @@
 import { on, onAny } from "../../access.ts";
-import { type Call, type Endpoint, get, post } from "../../endpoint.ts";
+import { type Endpoint, get, post, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { integer, text } from "../../schema.ts";
 import { guestOf, qemu } from "../../state/guest-kinds.ts";
-import { type Guest, nameOf, seconds } from "../../state/state.ts";
+import { nameOf, type SimulatedGuest, seconds } from "../../state/state.ts";
 
 /** The guest whose agent answers; throws what Proxmox says when there is none to answer. */
-function reached(call: Call): Guest {
+function reached(call: SimulatedCall): SimulatedGuest {
   const guest = guestOf(call, qemu);
   if (guest.run === undefined) throw died(`VM ${guest.vmid} is not running`);
   if (!/^(1|enabled=1)/.test(String(guest.config["agent"] ?? ""))) throw died("No QEMU guest agent configured");
   return guest;
 }
 
-function exec(call: Call): object {
+function exec(call: SimulatedCall): object {
   const { commands } = call.world;
   const { vmid } = reached(call);
   const pid = 1000 + (seconds(call.world) % 1000) + commands.size;
@@ -22,7 +22,7 @@ function exec(call: Call): object {
 }
 
 /** A command of the simulated guest has always ended, and its output is what it was. */
-function execStatus(call: Call): object {
+function execStatus(call: SimulatedCall): object {
   const pid = call.number("pid");
   const command = call.world.commands.get(`${reached(call).vmid}/${pid}`);
   if (command === undefined) throw died(`Agent error: PID ${pid} does not exist`);

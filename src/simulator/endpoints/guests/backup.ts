@@ -1,16 +1,16 @@
 import { anyone, demand, may, on } from "../../access.ts";
-import { type Call, type Endpoint, get, post } from "../../endpoint.ts";
+import { type Endpoint, get, post, type SimulatedCall } from "../../endpoint.ts";
 import { died, refused } from "../../failure.ts";
 import { choice, flag, list, optional, text, type Value } from "../../schema.ts";
 import { type Kind, unlocked } from "../../state/guest-kinds.ts";
 import { addGuest, freeVmid } from "../../state/lifecycle.ts";
-import { type Guest, nameOf, poolOf, seconds, type Volume } from "../../state/state.ts";
+import { nameOf, poolOf, type SimulatedGuest, seconds, type Volume } from "../../state/state.ts";
 import type { Script } from "../../state/task.ts";
 import { startTask } from "../nodes/task.ts";
 import { disksOf, recordDisk, usableStorage } from "./disk.ts";
 import { locked } from "./snapshot.ts";
 
-function chosen(call: Call): Guest[] {
+function chosen(call: SimulatedCall): SimulatedGuest[] {
   const { world, node } = call;
   const here = [...world.guests.values()].filter((guest) => guest.node === node);
   const wanted = call
@@ -25,7 +25,7 @@ function chosen(call: Call): Guest[] {
 }
 
 /** Backs up one guest into a volume of the storage, line by line as vzdump reports it. */
-function* dump(call: Call, guest: Guest, storage: string): Script {
+function* dump(call: SimulatedCall, guest: SimulatedGuest, storage: string): Script {
   const { world } = call;
   const { vmid, kind } = guest;
   const now = (): string => new Date(world.now()).toISOString().slice(0, 19).replace("T", " ");
@@ -58,7 +58,7 @@ function* dump(call: Call, guest: Guest, storage: string): Script {
   yield `INFO: Backup finished at ${now()}`;
 }
 
-function vzdump(call: Call): string {
+function vzdump(call: SimulatedCall): string {
   const { world, node } = call;
   const storage = call.text("storage") || "local";
   usableStorage(world, storage, node, "backup");
@@ -78,7 +78,7 @@ function vzdump(call: Call): string {
 }
 
 /** Makes a guest from a backup; over one that exists only with `force`, and only while it is off. */
-export function restore(call: Call, kind: Kind, archive: string): string {
+export function restore(call: SimulatedCall, kind: Kind, archive: string): string {
   const { world, node } = call;
   const vmid = call.number("vmid");
   const volume = findVolume(call, archive);
@@ -104,7 +104,7 @@ export function restore(call: Call, kind: Kind, archive: string): string {
   });
 }
 
-function findVolume(call: Call, volid: string): Volume {
+function findVolume(call: SimulatedCall, volid: string): Volume {
   const storage = call.world.storages.get(volid.split(":")[0] ?? "");
   if (storage === undefined) throw died(`storage '${volid.split(":")[0]}' does not exist`);
   const volume = storage.volumes.find((it) => it.volid === volid);
@@ -135,7 +135,7 @@ export const backupEndpoints: readonly Endpoint[] = [
     needs: on("/", "Sys.Audit"),
     gives: "array",
     run: ({ world, who }) => {
-      const covered = (guest: Guest): boolean =>
+      const covered = (guest: SimulatedGuest): boolean =>
         world.jobs.some(
           (job) =>
             job["all"] === 1 ||

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { on, onAny } from "../../access.ts";
-import { type Call, type Endpoint, get, put } from "../../endpoint.ts";
+import { type Endpoint, get, put, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { flag, list, optional, type Parameters, text, type Value } from "../../schema.ts";
 import { guestDigest } from "../../state/digest.ts";
 import { guestOf, type Kind, qemu, unchanged, unlocked } from "../../state/guest-kinds.ts";
-import { type Config, type Guest, type World, words } from "../../state/state.ts";
+import { type Config, type SimulatedCluster, type SimulatedGuest, words } from "../../state/state.ts";
 import { logMessage } from "../nodes/task.ts";
 import { allocate, isDisk } from "./disk.ts";
 
@@ -15,7 +15,11 @@ const steering = ["node", "vmid", "delete", "digest", "revert", "force", "skiplo
 const cold = /^(memory|cores|sockets|vcpus|cpu|bios|machine|ostype|scsihw|numa|kvm|args|balloon)$/;
 
 /** Writes new settings into a configuration, making the disks and MAC addresses they ask for; gives the log's lines. */
-export function write(world: World, guest: Pick<Guest, "kind" | "vmid" | "node" | "config">, wanted: Config): string[] {
+export function write(
+  world: SimulatedCluster,
+  guest: Pick<SimulatedGuest, "kind" | "vmid" | "node" | "config">,
+  wanted: Config,
+): string[] {
   const log: string[] = [];
   for (const [key, value] of Object.entries(wanted)) {
     const fresh = /^([\w.-]+):(\d+(?:\.\d+)?)$/.exec(String(value).split(",")[0] ?? "");
@@ -43,7 +47,7 @@ function tidy(key: string, value: Value): Value {
   return [...new Set(tags.filter((tag) => tag !== ""))].sort().join(";");
 }
 
-function withAddress(kind: Guest["kind"], net: string): string {
+function withAddress(kind: SimulatedGuest["kind"], net: string): string {
   if (/([0-9A-F]{2}:){5}/i.test(net)) return net;
   const mac = ["BC:24:11", ...[...randomBytes(3)].map((it) => it.toString(16).toUpperCase().padStart(2, "0"))].join(
     ":",
@@ -53,7 +57,7 @@ function withAddress(kind: Guest["kind"], net: string): string {
 }
 
 /** What a request says about the configuration itself. */
-export function settings(call: Call, ...besides: string[]): Config {
+export function settings(call: SimulatedCall, ...besides: string[]): Config {
   const given = Object.entries(call.params).filter(([key]) => ![...steering, ...besides].includes(key));
   const { cdrom, ...rest } = Object.fromEntries(given);
   // An alias that wins over `ide2` when both are sent (recorded, `alpha-pending.json`).
@@ -65,7 +69,7 @@ function withMedia(drive: string): string {
 }
 
 /** Changes that waited for a start take effect. */
-export function applyPending(guest: Guest): void {
+export function applyPending(guest: SimulatedGuest): void {
   for (const [key, value] of guest.pending) {
     if (value === null) delete guest.config[key];
     else guest.config[key] = value;
@@ -73,7 +77,7 @@ export function applyPending(guest: Guest): void {
   guest.pending.clear();
 }
 
-function change(call: Call, kind: Kind): null {
+function change(call: SimulatedCall, kind: Kind): null {
   const guest = unlocked(guestOf(call, kind));
   unchanged(call, guest);
   const gone = words(call.text("delete")).map((key) => (key === "cdrom" ? "ide2" : key));
@@ -107,19 +111,19 @@ function change(call: Call, kind: Kind): null {
 }
 
 /** Whether a disk that is taken out stays as `unused0`: not with `force`, and no CD-ROM. */
-function becomesUnused(call: Call, key: string, value: Value | undefined): value is Value {
+function becomesUnused(call: SimulatedCall, key: string, value: Value | undefined): value is Value {
   if (value === undefined || !isDisk(key) || key.startsWith("unused")) return false;
   return call.params["force"] !== 1 && !String(value).split(",").includes("media=cdrom");
 }
 
 /** The parameters in the words of the cluster log. */
-function asLogged({ params }: Call): string {
+function asLogged({ params }: SimulatedCall): string {
   const given = Object.entries(params).filter(([name]) => !["node", "vmid", "digest"].includes(name));
   const shown = given.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `-${name} ${value}`);
   return shown.join(" ");
 }
 
-function pendingRows(guest: Guest): object[] {
+function pendingRows(guest: SimulatedGuest): object[] {
   const keys = new Set([...Object.keys(guest.config), ...guest.pending.keys()]);
   const rows = [...keys].map((key) => {
     const value = guest.config[key];
@@ -187,7 +191,7 @@ export function configEndpoints(kind: Kind, known: Parameters): readonly Endpoin
           if (snapshot === undefined) throw died(`snapshot '${name}' does not exist`);
           return { ...snapshot.config, digest: guestDigest(guest) };
         }
-        const shown: Guest = { ...guest, config: { ...guest.config }, pending: new Map(guest.pending) };
+        const shown: SimulatedGuest = { ...guest, config: { ...guest.config }, pending: new Map(guest.pending) };
         if (call.number("current") !== 1) applyPending(shown);
         return { ...shown.config, digest: guestDigest(guest) };
       },

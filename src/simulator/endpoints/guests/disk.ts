@@ -1,5 +1,5 @@
 import { died } from "../../failure.ts";
-import { type Config, type Guest, type Storage, seconds, type World } from "../../state/state.ts";
+import { type Config, type SimulatedCluster, type SimulatedGuest, type Storage, seconds } from "../../state/state.ts";
 import { sizeOf } from "../cluster/metrics.ts";
 
 /** A disk as a guest's configuration names it. */
@@ -27,7 +27,7 @@ export function disksOf(config: Config): Disk[] {
 }
 
 /** The storage, if it can hold `content` on the node; else Proxmox's text for what is wrong. */
-export function usableStorage(world: World, name: string, node: string, content: string): Storage {
+export function usableStorage(world: SimulatedCluster, name: string, node: string, content: string): Storage {
   const storage = world.storages.get(name);
   if (storage === undefined) throw died(`storage '${name}' does not exist`);
   if (!available(storage, node)) throw died(`storage '${name}' is not available on node '${node}'`);
@@ -44,8 +44,8 @@ export function available(storage: Storage, node: string): boolean {
 
 /** Makes a disk of `gib` GiB for the guest: its configuration value, and the lines that its task writes. */
 export function allocate(
-  world: World,
-  guest: Pick<Guest, "kind" | "vmid" | "node" | "config">,
+  world: SimulatedCluster,
+  guest: Pick<SimulatedGuest, "kind" | "vmid" | "node" | "config">,
   of: { key: string; storage: string; size: number; format?: string; options?: readonly string[] },
 ): { value: string; volid: string; lines: string[] } {
   const { vmid } = guest;
@@ -66,7 +66,7 @@ export function allocate(
 }
 
 /** Remembers that a disk was made now: a second later at least than one of the same name before it. */
-export function recordDisk(world: World, volid: string): void {
+export function recordDisk(world: SimulatedCluster, volid: string): void {
   world.disks.set(volid, Math.max(seconds(world), (world.disks.get(volid) ?? 0) + 1));
 }
 
@@ -74,14 +74,14 @@ export function recordDisk(world: World, volid: string): void {
  * The creation time of a guest's disk in seconds. That of a file is its inode's ctime, which moves while the guest writes
  * (PVE::Storage::Plugin, file_size_info).
  */
-export function diskTime(world: World, guest: Guest, { volid, storage }: Disk): number {
+export function diskTime(world: SimulatedCluster, guest: SimulatedGuest, { volid, storage }: Disk): number {
   const booted = Math.floor((world.nodes.get(guest.node)?.booted ?? 0) / 1000);
   const isWritten = guest.run !== undefined && world.storages.get(storage)?.config["path"] !== undefined;
   return (world.disks.get(volid) ?? booted) + (isWritten ? world.answers : 0);
 }
 
 /** Whether every disk can be snapshotted: qcow2 files can, raw files cannot, volumes of ZFS and LVM-thin can. */
-export function snapshotable(world: World, config: Config): boolean {
+export function snapshotable(world: SimulatedCluster, config: Config): boolean {
   return disksOf(config).every(({ volid, storage }) => {
     const type = String(world.storages.get(storage)?.config["type"]);
     return volid.endsWith(".qcow2") || type === "zfspool" || type === "lvmthin";

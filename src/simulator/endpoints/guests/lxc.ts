@@ -1,5 +1,5 @@
 import { anyone, demand, may, on } from "../../access.ts";
-import { type Call, type Endpoint, get, post } from "../../endpoint.ts";
+import { type Endpoint, get, post, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { choice, flag, integer, number, optional, type Parameters, text } from "../../schema.ts";
 import { guestOf, listRow, lxc } from "../../state/guest-kinds.ts";
@@ -47,7 +47,7 @@ const known: Parameters = {
   "unused[n]": text("A volume that is not mounted."),
 };
 
-function create(call: Call): string {
+function create(call: SimulatedCall): string {
   const { world, node } = call;
   const vmid = call.number("vmid");
   if (!may(world, call.who, `/vms/${vmid}`, "VM.Allocate"))

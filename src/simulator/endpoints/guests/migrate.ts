@@ -1,5 +1,5 @@
 import { on } from "../../access.ts";
-import { type Call, type Endpoint, get, post } from "../../endpoint.ts";
+import { type Endpoint, get, post, type SimulatedCall } from "../../endpoint.ts";
 import { died, refused } from "../../failure.ts";
 import { flag, integer, optional, text } from "../../schema.ts";
 import { guestOf, type Kind, qemu, unlocked } from "../../state/guest-kinds.ts";
@@ -9,7 +9,7 @@ import { startTask } from "../nodes/task.ts";
 import { disksOf, gib } from "./disk.ts";
 import { locked } from "./snapshot.ts";
 
-function migrate(call: Call, kind: Kind): string {
+function migrate(call: SimulatedCall, kind: Kind): string {
   const { world } = call;
   const guest = unlocked(guestOf(call, kind));
   const { vmid } = guest;

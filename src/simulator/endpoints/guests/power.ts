@@ -1,9 +1,9 @@
 import { on } from "../../access.ts";
-import { type Call, type Endpoint, get, post } from "../../endpoint.ts";
+import { type Endpoint, get, post, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { flag, integer, type Parameters } from "../../schema.ts";
 import { guestOf, type Kind, listRow, qmpStatus, unlocked } from "../../state/guest-kinds.ts";
-import { findNode, type Guest, type World } from "../../state/state.ts";
+import { findNode, type SimulatedCluster, type SimulatedGuest } from "../../state/state.ts";
 import type { Script } from "../../state/task.ts";
 import { resourceOf } from "../cluster/ha.ts";
 import { guestLoad } from "../cluster/metrics.ts";
@@ -11,13 +11,13 @@ import { startTask } from "../nodes/task.ts";
 import { applyPending } from "./config.ts";
 
 /** Turns a guest on, as the node can; throws what its start task would fail with. */
-export function turnOn(world: World, guest: Guest): void {
+export function turnOn(world: SimulatedCluster, guest: SimulatedGuest): void {
   const node = findNode(world, guest.node);
   node.pid += 12;
   guest.run = { since: world.now(), pid: node.pid, paused: false };
 }
 
-function* start(world: World, guest: Guest, kind: Kind): Script {
+function* start(world: SimulatedCluster, guest: SimulatedGuest, kind: Kind): Script {
   if (guest.run !== undefined) throw new Error(`${kind.label} ${guest.vmid} already running`);
   if (isOnDisk(guest)) delete guest.config["lock"];
   unlocked(guest);
@@ -31,13 +31,13 @@ function* start(world: World, guest: Guest, kind: Kind): Script {
   turnOn(world, guest);
 }
 
-function* stop(guest: Guest, part: number): Script {
+function* stop(guest: SimulatedGuest, part: number): Script {
   yield part;
   guest.run = undefined;
 }
 
 /** What a guest does that is asked to shut down: one that hears neither agent nor ACPI goes on until the time is over. */
-function* shutDown(guest: Guest, part: number, force = false): Script {
+function* shutDown(guest: SimulatedGuest, part: number, force = false): Script {
   if (guest.run?.paused) throw new Error("VM is paused - cannot shutdown");
   const deaf = guest.config["acpi"] === 0 && !hasAgent(guest);
   yield* deaf ? ignore(force) : stop(guest, part);
@@ -50,27 +50,27 @@ function* ignore(force: boolean): Script {
   yield "VM still running - terminating now with SIGTERM";
 }
 
-function hasAgent({ config }: Guest): boolean {
+function hasAgent({ config }: SimulatedGuest): boolean {
   return /^(1|enabled=1)/.test(String(config["agent"] ?? ""));
 }
 
 /** Suspended to disk, a guest is off and locked until it is started or resumed. */
-function isOnDisk({ config }: Guest): boolean {
+function isOnDisk({ config }: SimulatedGuest): boolean {
   return config["lock"] === "suspended";
 }
 
-function* toDisk(guest: Guest): Script {
+function* toDisk(guest: SimulatedGuest): Script {
   yield* stop(guest, 1);
   guest.config["lock"] = "suspended";
 }
 
-function* reboot(world: World, guest: Guest, kind: Kind): Script {
+function* reboot(world: SimulatedCluster, guest: SimulatedGuest, kind: Kind): Script {
   yield* shutDown(guest, 0.8);
   yield* start(world, guest, kind);
 }
 
 // biome-ignore lint/correctness/useYield: a script may end at once
-function* pause(guest: Guest, paused: boolean): Script {
+function* pause(guest: SimulatedGuest, paused: boolean): Script {
   if (guest.run !== undefined) guest.run.paused = paused;
 }
 
@@ -82,7 +82,7 @@ interface Action {
   readonly takes?: Parameters;
   /** Refused at once, not in the task, when the guest is off. */
   readonly running?: true;
-  readonly script: (world: World, guest: Guest, kind: Kind, call: Call) => Script;
+  readonly script: (world: SimulatedCluster, guest: SimulatedGuest, kind: Kind, call: SimulatedCall) => Script;
 }
 
 const timeout = integer("Seconds to wait.", { minimum: 0, optional: 1 });
@@ -117,7 +117,7 @@ const actions: readonly Action[] = [
 ];
 
 // biome-ignore lint/correctness/useYield: a script may end at once
-function* reset(world: World, guest: Guest): Script {
+function* reset(world: SimulatedCluster, guest: SimulatedGuest): Script {
   if (guest.run !== undefined) guest.run = { ...guest.run, since: world.now() };
 }
 
@@ -161,7 +161,7 @@ export function powerEndpoints(kind: Kind): readonly Endpoint[] {
 
 const pressures = ["cpusome", "cpufull", "iosome", "iofull", "memorysome", "memoryfull"];
 
-function virtualHardware(world: World, guest: Guest): Record<string, unknown> {
+function virtualHardware(world: SimulatedCluster, guest: SimulatedGuest): Record<string, unknown> {
   const { run, config } = guest;
   const state = { qmpstatus: qmpStatus(guest), ...(hasAgent(guest) ? { agent: 1 } : {}) };
   if (run === undefined) return state;

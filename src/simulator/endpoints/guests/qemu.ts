@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { anyone, demand, may } from "../../access.ts";
-import { type Call, type Endpoint, get, post } from "../../endpoint.ts";
+import { type Endpoint, get, post, type SimulatedCall } from "../../endpoint.ts";
 import { choice, flag, integer, number, optional, type Parameters, text } from "../../schema.ts";
 import { listRow, qemu, qmpStatus } from "../../state/guest-kinds.ts";
 import { addGuest, freeVmid, lifeEndpoints } from "../../state/lifecycle.ts";
@@ -92,7 +92,7 @@ const known: Parameters = {
   vmgenid: text("The generation id."),
 };
 
-function create(call: Call): string {
+function create(call: SimulatedCall): string {
   const { world, node } = call;
   const vmid = call.number("vmid");
   if (!may(world, call.who, `/vms/${vmid}`, "VM.Allocate"))

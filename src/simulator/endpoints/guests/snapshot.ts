@@ -1,17 +1,17 @@
 import { on, onAny } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { flag, optional, type Parameters, text } from "../../schema.ts";
 import { guestDigest } from "../../state/digest.ts";
 import { guestOf, type Kind, unlocked } from "../../state/guest-kinds.ts";
-import { type Config, type Guest, type Snapshot, seconds } from "../../state/state.ts";
+import { type Config, type SimulatedGuest, type Snapshot, seconds } from "../../state/state.ts";
 import type { Script } from "../../state/task.ts";
 import { logMessage, startTask } from "../nodes/task.ts";
 import { snapshotable } from "./disk.ts";
 import { turnOn } from "./power.ts";
 
 /** Holds a lock on the guest's configuration while the script runs, as Proxmox does. */
-export function* locked(guest: Guest, lock: string, script: Script): Script {
+export function* locked(guest: SimulatedGuest, lock: string, script: Script): Script {
   guest.config["lock"] = lock;
   try {
     yield* script;
@@ -20,7 +20,7 @@ export function* locked(guest: Guest, lock: string, script: Script): Script {
   }
 }
 
-function find(guest: Guest, name: string): Snapshot {
+function find(guest: SimulatedGuest, name: string): Snapshot {
   const snapshot = guest.snapshots.get(name);
   if (snapshot === undefined) throw died(`snapshot '${name}' does not exist`);
   return snapshot;
@@ -36,7 +36,7 @@ function kept({ lock: _, parent: __, ...config }: Config): Config {
   return config;
 }
 
-function take(call: Call, kind: Kind): string {
+function take(call: SimulatedCall, kind: Kind): string {
   const guest = guestOf(call, kind);
   const name = call.text("snapname");
   const body = function* (): Script {
@@ -60,7 +60,7 @@ function take(call: Call, kind: Kind): string {
   });
 }
 
-function rollBack(call: Call, kind: Kind): string {
+function rollBack(call: SimulatedCall, kind: Kind): string {
   const guest = guestOf(call, kind);
   const name = call.text("snapname");
   return startTask(call, `${kind.task}rollback`, guest.vmid, function* () {
@@ -78,7 +78,7 @@ function rollBack(call: Call, kind: Kind): string {
   });
 }
 
-function remove(call: Call, kind: Kind): string {
+function remove(call: SimulatedCall, kind: Kind): string {
   const guest = guestOf(call, kind);
   const name = call.text("snapname");
   return startTask(call, `${kind.task}delsnapshot`, guest.vmid, function* () {

@@ -1,22 +1,22 @@
 import { anyone, mayAny, on } from "../../access.ts";
-import { type Call, del, type Endpoint, get, post, put } from "../../endpoint.ts";
+import { del, type Endpoint, get, post, put, type SimulatedCall } from "../../endpoint.ts";
 import { refused } from "../../failure.ts";
 import { choice, flag, integer, list, optional, type Parameters, text } from "../../schema.ts";
 import type { Interface, Interfaces } from "../../state/network.ts";
 import { findNode, words } from "../../state/state.ts";
 import { startTask } from "./task.ts";
 
-const networkOf = (call: Call): Interfaces => findNode(call.world, call.node).network;
+const networkOf = (call: SimulatedCall): Interfaces => findNode(call.world, call.node).network;
 
 /** A copy of the interfaces as they are to be, for a change; what is written waits until it is applied. */
-function draft(call: Call): Map<string, Interface> {
+function draft(call: SimulatedCall): Map<string, Interface> {
   const network = networkOf(call);
   const changed = new Map(network.changed ?? network.active);
   network.changed = changed;
   return changed;
 }
 
-function find(call: Call): Interface {
+function find(call: SimulatedCall): Interface {
   const { active, changed } = networkOf(call);
   const found = (changed ?? active).get(call.text("iface"));
   if (found === undefined) throw refused({ iface: "interface does not exist" });
@@ -24,12 +24,12 @@ function find(call: Call): Interface {
 }
 
 /** What the call says about an interface, with `cidr` split as Proxmox stores it. */
-function given(call: Call): Interface {
+function given(call: SimulatedCall): Interface {
   const { node: _, iface: __, delete: ___, ...rest } = call.params;
   return { ...rest, ...split(call, ""), ...split(call, "6") };
 }
 
-function split(call: Call, suffix: "" | "6"): Interface {
+function split(call: SimulatedCall, suffix: "" | "6"): Interface {
   const [cidr, address, netmask] = /^([^/]+)\/(\d+)$/.exec(call.text(`cidr${suffix}`)) ?? [];
   if (cidr === undefined || address === undefined || netmask === undefined) return {};
   return { [`cidr${suffix}`]: cidr, [`address${suffix}`]: address, [`netmask${suffix}`]: netmask };
@@ -51,7 +51,7 @@ function withFamilies(old: Interface, wanted: Interface): Interface {
 }
 
 /** Throws the 400 for a second gateway, and for a port that another bridge or bond has. */
-function verify(call: Call, wanted: Interface): void {
+function verify(call: SimulatedCall, wanted: Interface): void {
   const { active, changed } = networkOf(call);
   const ports = (of: Interface): string[] => words(`${of["bridge_ports"] ?? ""} ${of["slaves"] ?? ""}`);
   for (const [name, other] of changed ?? active) {
@@ -64,7 +64,7 @@ function verify(call: Call, wanted: Interface): void {
   }
 }
 
-function create(call: Call): void {
+function create(call: SimulatedCall): void {
   const { active, changed } = networkOf(call);
   const iface = call.text("iface");
   if ((changed ?? active).has(iface)) throw refused({ iface: "interface already exists" });
@@ -73,7 +73,7 @@ function create(call: Call): void {
   draft(call).set(iface, { ...withFamilies({}, wanted), priority: 5 });
 }
 
-function update(call: Call): void {
+function update(call: SimulatedCall): void {
   const old = find(call);
   const wanted = given(call);
   verify(call, wanted);
@@ -97,7 +97,7 @@ function difference({ active, changed }: Interfaces): string | undefined {
 }
 
 /** Bridges are listed to those who may use them only (`can_access_vnet` of pve-manager). */
-function shown({ world, who }: Call, name: string, { type }: Interface): boolean {
+function shown({ world, who }: SimulatedCall, name: string, { type }: Interface): boolean {
   if (type !== "bridge" && type !== "OVSBridge") return true;
   return mayAny(world, who, `/sdn/zones/localnetwork/${name}`, "SDN.Audit", "SDN.Use");
 }

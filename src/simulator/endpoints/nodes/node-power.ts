@@ -1,12 +1,12 @@
 import { anyone, demand, may, on } from "../../access.ts";
-import { type Call, type Endpoint, post } from "../../endpoint.ts";
+import { type Endpoint, post, type SimulatedCall } from "../../endpoint.ts";
 import { choice, flag, integer, list, optional } from "../../schema.ts";
-import { findNode, type Guest, words } from "../../state/state.ts";
+import { findNode, type SimulatedGuest, words } from "../../state/state.ts";
 import { turnOn } from "../guests/power.ts";
 import { startTask } from "./task.ts";
 
 /** The node goes with its guests; after a reboot it is back, and with it those that start at boot. */
-function command(call: Call): void {
+function command(call: SimulatedCall): void {
   const { world } = call;
   const node = findNode(world, call.node);
   for (const guest of world.guests.values()) if (guest.node === node.name) guest.run = undefined;
@@ -15,7 +15,7 @@ function command(call: Call): void {
 }
 
 /** VM.PowerMgmt on `/` is enough, propagated or not; else on each guest that is named (`alpha-privsep.json`). */
-function allowed(call: Call): void {
+function allowed(call: SimulatedCall): void {
   const { world, who } = call;
   if (may(world, who, "/", "VM.PowerMgmt")) return;
   const named = words(call.text("vms"));
@@ -24,7 +24,11 @@ function allowed(call: Call): void {
 }
 
 /** A task over the node's guests, or those of them that the call names. */
-function all(call: Call, type: "startall" | "stopall", done: (guest: Guest) => string | undefined): string {
+function all(
+  call: SimulatedCall,
+  type: "startall" | "stopall",
+  done: (guest: SimulatedGuest) => string | undefined,
+): string {
   allowed(call);
   const named = words(call.text("vms"));
   const here = [...call.world.guests.values()].filter(
@@ -40,13 +44,13 @@ function all(call: Call, type: "startall" | "stopall", done: (guest: Guest) => s
   });
 }
 
-function stop(guest: Guest): string | undefined {
+function stop(guest: SimulatedGuest): string | undefined {
   if (guest.run === undefined) return undefined;
   guest.run = undefined;
   return `Stopping ${guest.kind === "qemu" ? "VM" : "CT"} ${guest.vmid}`;
 }
 
-function start(call: Call, guest: Guest): string | undefined {
+function start(call: SimulatedCall, guest: SimulatedGuest): string | undefined {
   const wanted = guest.config["onboot"] === 1 || call.params["force"] === 1;
   if (guest.run !== undefined || guest.config["template"] === 1 || !wanted) return undefined;
   turnOn(call.world, guest);

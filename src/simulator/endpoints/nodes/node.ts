@@ -1,8 +1,8 @@
 import { anyone, may, on } from "../../access.ts";
-import { type Call, type Endpoint, get } from "../../endpoint.ts";
+import { type Endpoint, get, type SimulatedCall } from "../../endpoint.ts";
 import { choice } from "../../schema.ts";
 import { certificates, packages } from "../../state/inventory.ts";
-import { findNode, type Node, quorate, seconds, type World } from "../../state/state.ts";
+import { findNode, type Node, quorate, type SimulatedCluster, seconds } from "../../state/state.ts";
 import { frameNames, moments, nodeLoad } from "../cluster/metrics.ts";
 import { beginTask } from "./task.ts";
 
@@ -10,12 +10,12 @@ const audit = on("/nodes/{node}", "Sys.Audit");
 const disk = 270553174016;
 
 /** Whether the node in front sees this one: without quorum it sees only itself. */
-export function seen(world: World, node: Node, from: string): boolean {
+export function seen(world: SimulatedCluster, node: Node, from: string): boolean {
   return node.online && (quorate(world) || node.name === from);
 }
 
 /** A node as `/cluster/resources` and `/nodes` show it; load only with the right to see it. */
-export function nodeRow(call: Call, node: Node): Record<string, unknown> {
+export function nodeRow(call: SimulatedCall, node: Node): Record<string, unknown> {
   const { world, who } = call;
   const row = { id: `node/${node.name}`, type: "node", node: node.name };
   if (!node.online) return { ...row, status: "offline" };
@@ -27,7 +27,7 @@ export function nodeRow(call: Call, node: Node): Record<string, unknown> {
   return { ...online, ...size, cpu, mem, disk: used, uptime };
 }
 
-function status(world: World, node: Node): object {
+function status(world: SimulatedCluster, node: Node): object {
   const { cpu, mem, disk: used } = nodeLoad(world, node);
   const total = node.memory;
   const available = world.modern ? { available: total - mem } : {};
@@ -60,7 +60,7 @@ function status(world: World, node: Node): object {
   };
 }
 
-function history(world: World, node: Node, frame: string): object[] {
+function history(world: SimulatedCluster, node: Node, frame: string): object[] {
   return moments(world, frame).map((time) => {
     if (time * 1000 < node.booted) return { time };
     const { disk: used, netin, netout, ...load } = nodeLoad(world, node, time * 1000);
@@ -81,7 +81,7 @@ function history(world: World, node: Node, frame: string): object[] {
   });
 }
 
-const own = (call: Call): Node => findNode(call.world, call.node);
+const own = (call: SimulatedCall): Node => findNode(call.world, call.node);
 
 export const nodeEndpoints: readonly Endpoint[] = [
   get("/version", {
@@ -171,7 +171,7 @@ export const nodeEndpoints: readonly Endpoint[] = [
 ];
 
 /** Gives a demo that looks lived in its first tasks: a backup that went well, and one that did not. */
-export function livedIn(world: World, node: string): void {
+export function livedIn(world: SimulatedCluster, node: string): void {
   beginTask(world, { node, type: "vzdump", id: "", user: "root@pam" }, function* () {
     yield "INFO: starting new backup job: vzdump 100 101 200 --mode snapshot --storage backups";
     yield "ERROR: Backup of VM 101 failed - no space left on device";

@@ -1,5 +1,5 @@
 import { on } from "../../access.ts";
-import { type Call, type Endpoint, get, post } from "../../endpoint.ts";
+import { type Endpoint, get, post, type SimulatedCall } from "../../endpoint.ts";
 import { choice, integer, optional, text } from "../../schema.ts";
 import { findNode, type Node, seconds } from "../../state/state.ts";
 import { startTask } from "./task.ts";
@@ -22,10 +22,10 @@ function row(node: Node, name: string): object {
   };
 }
 
-const own = (call: Call): Node => findNode(call.world, call.node);
+const own = (call: SimulatedCall): Node => findNode(call.world, call.node);
 
 /** Runs a command on a service in a task, as systemd would. */
-function command(call: Call, name: "start" | "stop" | "restart" | "reload"): string {
+function command(call: SimulatedCall, name: "start" | "stop" | "restart" | "reload"): string {
   const service = call.text("service");
   return startTask(call, `srv${name}`, service, function* () {
     if (name === "stop" && essential.includes(service))
@@ -39,7 +39,7 @@ function command(call: Call, name: "start" | "stop" | "restart" | "reload"): str
 const line = (t: string, index: number): object => ({ n: index + 1, t });
 
 /** What the node's journal holds: that its proxy started, and what services wrote since. */
-function journal(call: Call): string[] {
+function journal(call: SimulatedCall): string[] {
   const booted = `${call.node} systemd[1]: Started pveproxy.service - PVE API Proxy Server.`;
   return [booted, ...own(call).journal];
 }

@@ -1,20 +1,20 @@
 import { anyone, may, mayAny, on, onAny } from "../../access.ts";
-import { type Call, del, type Endpoint, get } from "../../endpoint.ts";
+import { del, type Endpoint, get, type SimulatedCall } from "../../endpoint.ts";
 import { died } from "../../failure.ts";
 import { flag, list, optional, text } from "../../schema.ts";
-import type { Config, Storage, World } from "../../state/state.ts";
+import type { Config, SimulatedCluster, Storage } from "../../state/state.ts";
 import { available, disksOf, diskTime } from "../guests/disk.ts";
 import { startTask } from "./task.ts";
 
 const users = ["Datastore.Audit", "Datastore.AllocateSpace"];
 
 /** Storages that the caller may see, by name. */
-export function visible({ world, who }: Call): [string, Storage][] {
+export function visible({ world, who }: SimulatedCall): [string, Storage][] {
   return [...world.storages].filter(([name]) => mayAny(world, who, `/storage/${name}`, ...users));
 }
 
 /** A storage's bytes in use: what its volumes take, and what else is on the disk. */
-function usedBytes(world: World, name: string, storage: Storage): number {
+function usedBytes(world: SimulatedCluster, name: string, storage: Storage): number {
   const guests = [...world.guests.values()].flatMap((guest) =>
     disksOf(guest.config).filter((it) => it.storage === name),
   );
@@ -23,7 +23,7 @@ function usedBytes(world: World, name: string, storage: Storage): number {
 }
 
 /** The rows of `/cluster/resources` for storages. */
-export function storageResources(call: Call): object[] {
+export function storageResources(call: SimulatedCall): object[] {
   return visible(call).flatMap(([storage, it]) => {
     const { content, type, shared = 0, nodes, disable } = it.config;
     if (disable === 1) return [];
@@ -44,7 +44,7 @@ export function storageResources(call: Call): object[] {
   });
 }
 
-function status(world: World, name: string, storage: Storage, node: string): Record<string, unknown> {
+function status(world: SimulatedCluster, name: string, storage: Storage, node: string): Record<string, unknown> {
   const { content, type, shared = 0 } = storage.config;
   const enabled = available(storage, node) ? 1 : 0;
   const active = enabled === 1 && !world.faults.inactive.includes(name) ? 1 : 0;
@@ -55,13 +55,13 @@ function status(world: World, name: string, storage: Storage, node: string): Rec
 }
 
 /** The storage that the call names, or the text for one that does not exist. */
-export function findStorage(call: Call): Storage {
+export function findStorage(call: SimulatedCall): Storage {
   const storage = call.world.storages.get(call.text("storage"));
   if (storage === undefined) throw died(`storage '${call.text("storage")}' does not exist`);
   return storage;
 }
 
-function content(call: Call): Record<string, unknown>[] {
+function content(call: SimulatedCall): Record<string, unknown>[] {
   const { world, node, who } = call;
   const name = call.text("storage");
   const storage = findStorage(call);
@@ -104,7 +104,7 @@ function content(call: Call): Record<string, unknown>[] {
 }
 
 /** The volume id of the path's last part, which may leave out the storage. */
-function volid(call: Call): string {
+function volid(call: SimulatedCall): string {
   const volume = call.text("volume");
   return volume.includes(":") ? volume : `${call.text("storage")}:${volume}`;
 }

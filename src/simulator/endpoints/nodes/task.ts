@@ -1,12 +1,12 @@
 import { anyone, demand, may } from "../../access.ts";
-import { type Call, del, type Endpoint, get } from "../../endpoint.ts";
+import { del, type Endpoint, get, type SimulatedCall } from "../../endpoint.ts";
 import { refused } from "../../failure.ts";
 import { choice, flag, integer, optional, text } from "../../schema.ts";
-import { findNode, type Node, seconds, type World } from "../../state/state.ts";
+import { findNode, type Node, type SimulatedCluster, seconds } from "../../state/state.ts";
 import type { Script, Task } from "../../state/task.ts";
 
 /** Starts a task on the call's node and returns its UPID. */
-export function startTask(call: Call, type: string, id: string | number, script: () => Script): string {
+export function startTask(call: SimulatedCall, type: string, id: string | number, script: () => Script): string {
   return beginTask(call.world, { node: call.node, type, id: String(id), user: call.who.id }, script).upid;
 }
 
@@ -14,13 +14,17 @@ export function startTask(call: Call, type: string, id: string | number, script:
 const maxLogEntries = 1_000;
 
 /** Writes to the cluster log, as the process that was started last on the call's node. */
-export function logMessage({ world, node, who }: Call, msg: string): void {
+export function logMessage({ world, node, who }: SimulatedCall, msg: string): void {
   world.log.push({ time: seconds(world), node, pid: findNode(world, node).pid, user: who.id, msg });
   if (world.log.length > maxLogEntries) world.log.shift();
 }
 
 /** Starts a task without an API request. */
-export function beginTask(world: World, of: Pick<Task, "node" | "type" | "id" | "user">, script: () => Script): Task {
+export function beginTask(
+  world: SimulatedCluster,
+  of: Pick<Task, "node" | "type" | "id" | "user">,
+  script: () => Script,
+): Task {
   const node = findNode(world, of.node);
   node.pid += 1 + (node.pid % 7);
   const pstart = Math.floor((world.now() - node.booted) / 10);
@@ -35,7 +39,7 @@ export function beginTask(world: World, of: Pick<Task, "node" | "type" | "id" | 
 }
 
 /** Lets everything happen that was due until now, in order of time. */
-export function settle(world: World): void {
+export function settle(world: SimulatedCluster): void {
   const now = world.now();
   for (const node of world.nodes.values()) if (node.returns !== undefined && node.returns <= now) boot(world, node);
   for (;;) {
@@ -48,7 +52,7 @@ export function settle(world: World): void {
 }
 
 /** A node is back after its reboot, and starts the guests that are to start with it. */
-function boot(world: World, node: Node): void {
+function boot(world: SimulatedCluster, node: Node): void {
   const booted = node.returns ?? world.now();
   node.booted = booted;
   node.online = true;
@@ -58,7 +62,7 @@ function boot(world: World, node: Node): void {
       guest.run = { since: booted, pid: ++node.pid, paused: false };
 }
 
-function step(world: World, task: Task): void {
+function step(world: SimulatedCluster, task: Task): void {
   try {
     for (;;) {
       const { done, value } = task.script.next();
@@ -77,13 +81,13 @@ function step(world: World, task: Task): void {
   }
 }
 
-function finish(world: World, task: Task, status: string): void {
+function finish(world: SimulatedCluster, task: Task, status: string): void {
   task.end = seconds(world);
   task.status = status;
   task.log.push(status === "OK" ? "TASK OK" : `TASK ERROR: ${status}`);
 }
 
-function owned(task: Task, call: Call): boolean {
+function owned(task: Task, call: SimulatedCall): boolean {
   return task.user.split("!")[0] === call.who.user;
 }
 
@@ -93,7 +97,7 @@ function who(task: Task): { user: string; tokenid?: string } {
   return tokenid === undefined ? { user } : { user, tokenid };
 }
 
-function findTask(call: Call, privilege: string): Task | undefined {
+function findTask(call: SimulatedCall, privilege: string): Task | undefined {
   const upid = call.text("upid");
   if (!/^UPID:[^:]+(:[0-9A-Fa-f]{8,9}){3}:[^:]+:[^:]*:[^:]+:$/.test(upid))
     throw refused({ upid: "unable to parse worker upid" });
@@ -102,7 +106,7 @@ function findTask(call: Call, privilege: string): Task | undefined {
   return task;
 }
 
-function page(call: Call, rows: readonly object[], limit = 50): readonly object[] {
+function page(call: SimulatedCall, rows: readonly object[], limit = 50): readonly object[] {
   if (rows.length > 0) call.extra["total"] = rows.length;
   const start = call.number("start");
   const count = call.number("limit", limit);
@@ -127,7 +131,7 @@ const filters = optional({
   vmid: integer("Only tasks of this guest.", { minimum: 100 }),
 });
 
-function listed(call: Call, task: Task): boolean {
+function listed(call: SimulatedCall, task: Task): boolean {
   const { params } = call;
   const source = call.text("source") || "archive";
   return (

@@ -1,8 +1,8 @@
-import { type Duty, dutiesOf, readJob } from "../backup-jobs.ts";
+import { type BackupCoverage, coverageOf, readJob } from "../backup-jobs.ts";
 import type { Finding } from "../finding.ts";
-import { day, mostTasks, taskDays } from "../queries.ts";
+import { day, maxTasks, taskDays } from "../queries.ts";
 import { holdsOnAll } from "../rights.ts";
-import { defineDetector, type Guest, type View } from "../snapshot.ts";
+import { defineDetector, type GuestSummary, type HealthSnapshot } from "../snapshot.ts";
 import { counted, duration, guestName, listed } from "../wording.ts";
 
 /** Guests of a backup job whose last backup is older than the job's schedule allows, or that have none. */
@@ -12,8 +12,8 @@ export const missingBackups = defineDetector({
   find(view) {
     const { now } = view;
     const ages = agesOf(view);
-    const duties = dutiesOf(view);
-    const judge = ({ guest, last, allowed, hasRun }: Duty) => {
+    const duties = coverageOf(view);
+    const judge = ({ guest, last, allowed, hasRun }: BackupCoverage) => {
       if (last !== undefined && now - last <= allowed) return "kept";
       const age = ages(guest, allowed);
       // An older backup of a guest that was made since is of another one, which had its VMID before.
@@ -24,7 +24,7 @@ export const missingBackups = defineDetector({
     const kept = new Set(done.map(({ guest }) => guest));
     const dated = missing.flatMap(({ last, ...duty }) => (last === undefined ? [] : [{ ...duty, last }]));
     dated.sort((a, b) => a.last - b.last);
-    const where = ({ guest, storage }: Duty) => (kept.has(guest) ? ` on ${storage}` : "");
+    const where = ({ guest, storage }: BackupCoverage) => (kept.has(guest) ? ` on ${storage}` : "");
     const told = [
       ...missing
         .filter(({ last }) => last === undefined)
@@ -87,7 +87,9 @@ const makers = new Set(["create", "restore", "tunnel"]);
  * task names its source only, and its configuration copies the source's time of creation (PVE::API2::Qemu, clone_vm), so
  * that after a clone the age of no stopped guest of that kind is known.
  */
-function agesOf(view: View<"tasks" | "permissions">): (guest: Guest, seconds: number) => "new" | "old" | "unknown" {
+function agesOf(
+  view: HealthSnapshot<"tasks" | "permissions">,
+): (guest: GuestSummary, seconds: number) => "new" | "old" | "unknown" {
   const isWhole = seesAllTasks(view);
   // When the last of these began, by tool and VMID, and the last clone by tool.
   const [made, cloned] = [new Map<string, number>(), new Map<string, number>()];
@@ -111,8 +113,8 @@ function keepLatest(times: Map<string, number>, key: string, time: number): void
 }
 
 /** Whether every task of the last days was read: of every node, of every user. */
-function seesAllTasks({ hosts, nodes, permissions }: View<"tasks" | "permissions">): boolean {
+function seesAllTasks({ hosts, nodes, permissions }: HealthSnapshot<"tasks" | "permissions">): boolean {
   if (permissions === undefined || !holdsOnAll(permissions, "/nodes", ["Sys.Audit"])) return false;
-  const isWhole = nodes.every(({ tasks }) => tasks !== undefined && tasks.length < mostTasks);
+  const isWhole = nodes.every(({ tasks }) => tasks !== undefined && tasks.length < maxTasks);
   return isWhole && nodes.length === hosts.length;
 }

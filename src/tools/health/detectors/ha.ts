@@ -2,7 +2,7 @@ import type { Finding } from "../finding.ts";
 import { defineDetector } from "../snapshot.ts";
 
 /** A node's part of HA writes the time every few seconds; Proxmox itself doubts it after 30. In seconds. */
-const mostSilence = 60;
+const maxSilence = 60;
 
 /** States in which HA no longer does for a guest what it should. */
 const troubles: ReadonlyMap<string, { readonly what: string; readonly next: string }> = new Map(
@@ -39,12 +39,12 @@ export const availability = defineDetector({
     const online = new Set(hosts.filter(({ status }) => status === "online").map(({ name }) => name));
     // Without a time there is nothing to read of it (PVE::API2::HA::Status: "unable to read lrm status").
     const silent = rows.flatMap(({ type, node = "", timestamp: since }): Finding[] => {
-      if (type !== "lrm" || !online.has(node) || now - (since ?? 0) <= mostSilence) return [];
+      if (type !== "lrm" || !online.has(node) || now - (since ?? 0) <= maxSilence) return [];
       const next = `\`systemctl status pve-ha-lrm\` on ${node}.`;
       return [{ urgency: "soon", object: `HA on ${node}`, what: "not running", since, next }];
     });
     const leaderless = rows.flatMap(({ type, node = "", timestamp = now }): Finding[] => {
-      if (type !== "master" || now - timestamp <= mostSilence) return [];
+      if (type !== "master" || now - timestamp <= maxSilence) return [];
       const what = `its manager, last on ${node}, is silent: no guest is restarted elsewhere`;
       const next = "`systemctl status pve-ha-crm` on the nodes.";
       return [{ urgency: "now", object: "HA", what, since: timestamp, next }];

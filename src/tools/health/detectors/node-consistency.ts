@@ -1,8 +1,8 @@
-import { defineDetector, type NodeView } from "../snapshot.ts";
+import { defineDetector, type NodeSnapshot } from "../snapshot.ts";
 import { listed } from "../wording.ts";
 
 /** Clocks that are certainly further apart than this disturb corosync, Ceph and logins, in seconds. */
-const mostApart = 3;
+const maxApart = 3;
 
 /** Nodes whose clocks differ. */
 export const clocks = defineDetector({
@@ -14,8 +14,8 @@ export const clocks = defineDetector({
     if (middle === undefined) return [];
     // Each is known to lie between two bounds: what is certain is the gap between them.
     const off = known.flatMap(({ name, least, most }) => {
-      if (least - middle.most > mostApart) return [`${name} ${Math.round(least - middle.most)} s ahead`];
-      return middle.least - most > mostApart ? [`${name} ${Math.round(middle.least - most)} s behind`] : [];
+      if (least - middle.most > maxApart) return [`${name} ${Math.round(least - middle.most)} s ahead`];
+      return middle.least - most > maxApart ? [`${name} ${Math.round(middle.least - most)} s behind`] : [];
     });
     if (off.length === 0) return [];
     const what = `differ from ${middle.name}'s by at least: ${listed(off)}`;
@@ -29,7 +29,7 @@ export const versions = defineDetector({
   name: "versions",
   reads: ["version"],
   find({ nodes }) {
-    const known = nodes.filter((node): node is NodeView<"version"> & { version: { version: string } } => {
+    const known = nodes.filter((node): node is NodeSnapshot<"version"> & { version: { version: string } } => {
       return node.version !== undefined;
     });
     const versionsSeen = Map.groupBy(known, ({ version }) => version.version);

@@ -1,5 +1,5 @@
 import type { Finding } from "../finding.ts";
-import { defineDetector, type Guest } from "../snapshot.ts";
+import { defineDetector, type GuestSummary } from "../snapshot.ts";
 import { listed } from "../wording.ts";
 
 /** Too few nodes see each other. */
@@ -54,7 +54,7 @@ export const nodes = defineDetector({
   },
 });
 
-function guestsOn(guests: readonly Guest[]): string {
+function guestsOn(guests: readonly GuestSummary[]): string {
   if (guests.length === 0) return "";
   return `; guests on it: ${listed(guests.map(({ vmid }) => String(vmid)))}`;
 }

@@ -3,7 +3,7 @@ import { defineDetector } from "../snapshot.ts";
 import { counted, duration, guestName, quoted } from "../wording.ts";
 
 /** So late after its time, in seconds, a job does not run. */
-const mostLate = 3600;
+const maxLate = 3600;
 
 /** Replication jobs whose last run failed, or that do not run at all. */
 export const replication = defineDetector({
@@ -17,7 +17,7 @@ export const replication = defineDetector({
       return jobs.flatMap((job): Finding[] => {
         const { id, guest, target, fail_count = 0, error, last_sync, next_sync = 0, last_try = 0 } = job;
         if (job.disable === 1 || job.remove_job !== undefined) return [];
-        const isLate = !isBusy && last_try > 0 && next_sync > 0 && now - next_sync > mostLate;
+        const isLate = !isBusy && last_try > 0 && next_sync > 0 && now - next_sync > maxLate;
         if (fail_count === 0 && error === undefined && !isLate) return [];
         const whose = guest === undefined ? undefined : byVmid.get(guest);
         const object = `replication ${id} of ${whose === undefined ? guest : guestName(whose)}`;

@@ -1,6 +1,6 @@
 import { usage } from "../../output/units.ts";
 import type { Finding } from "../finding.ts";
-import { defineDetector, type Storage } from "../snapshot.ts";
+import { defineDetector, type NodeStorage } from "../snapshot.ts";
 import { listed } from "../wording.ts";
 
 /** Shares of a storage in use from which it is spoken of. */
@@ -27,7 +27,7 @@ export const storage = defineDetector({
       ({ node }) => node,
     );
     // A directory on the root file system shows the same figures; it is spoken of once.
-    const isRoot = (it: Storage, host: Use) => isNear(it.total, host.total) && isNear(it.used, host.used);
+    const isRoot = (it: NodeStorage, host: Use) => isNear(it.total, host.total) && isNear(it.used, host.used);
     const roots = online
       .filter((host) => !directories.get(host.name)?.some((it) => isRoot(it, host)))
       .map((host) => ({ object: `root file system of ${host.name}`, uses: [host] }));
@@ -39,7 +39,7 @@ export const storage = defineDetector({
   },
 });
 
-function missing(name: string, of: readonly Storage[]): Finding[] {
+function missing(name: string, of: readonly NodeStorage[]): Finding[] {
   const lost = of.filter(({ active }) => !active).map(({ node }) => node);
   const [first] = lost;
   if (first === undefined) return [];
@@ -48,7 +48,7 @@ function missing(name: string, of: readonly Storage[]): Finding[] {
 }
 
 /** A shared storage is one; of the others, those that are equally bad stand together. */
-function grouped(name: string, of: readonly Storage[]): { object: string; uses: readonly Use[] }[] {
+function grouped(name: string, of: readonly NodeStorage[]): { object: string; uses: readonly Use[] }[] {
   const active = of.filter((it) => it.active);
   const [first] = active;
   if (first === undefined) return [];

@@ -1,15 +1,15 @@
 import type { Finding } from "../finding.ts";
 import { taskDays } from "../queries.ts";
-import { defineDetector, type Guest, type View } from "../snapshot.ts";
+import { defineDetector, type GuestSummary, type HealthSnapshot } from "../snapshot.ts";
 import { counted, duration, guestName, listed, quoted } from "../wording.ts";
 
-type Task = NonNullable<View<"tasks">["nodes"][number]["tasks"]>[number] & { readonly node: string };
+type Task = NonNullable<HealthSnapshot<"tasks">["nodes"][number]["tasks"]>[number] & { readonly node: string };
 
 /** A console that is closed ends its task in failure, too. */
 const consoles = /^(?:vnc|spice)(?:proxy|shell)$|^termproxy$/;
 
 /** Maximum number of failures listed one by one. */
-const mostTold = 5;
+const maxTold = 5;
 
 /** Tasks that failed and did not succeed since, except backups. */
 export const failedTasks = defineDetector({
@@ -25,7 +25,7 @@ export const failedBackups = defineDetector({
   find: (view) => told(view, "backups", ({ type }) => type === "vzdump"),
 });
 
-function told(view: View<"tasks">, object: string, about: (task: Task) => boolean): Finding[] {
+function told(view: HealthSnapshot<"tasks">, object: string, about: (task: Task) => boolean): Finding[] {
   const tasks = view.nodes.flatMap(({ name, tasks: list = [] }) => list.map((task) => ({ ...task, node: name })));
   const failed = stillFailing(tasks.filter(about));
   const [newest] = failed;
@@ -35,7 +35,7 @@ function told(view: View<"tasks">, object: string, about: (task: Task) => boolea
     const ago = duration(view.now - task.starttime);
     return `${subject(task, guests)} ${ago} ago: ${quoted(task.status ?? "")}`;
   });
-  const what = `${counted(failed.length, "failure")} in ${taskDays} days: ${listed(details, mostTold)}`;
+  const what = `${counted(failed.length, "failure")} in ${taskDays} days: ${listed(details, maxTold)}`;
   // They are sorted, the newest first.
   const since = failed.at(-1)?.starttime;
   const next = `GET /nodes/${newest.node}/tasks/${newest.upid}/log shows why the newest failed.`;
@@ -63,7 +63,7 @@ function hasFailed({ status = "" }: Task): boolean {
   return !/^(?:|OK|RUNNING|WARNINGS: \d+|interrupted by signal|(?:VM|CT) \d+ already running)$/.test(status);
 }
 
-function subject({ type, id, node }: Task, guests: ReadonlyMap<string, Guest>): string {
+function subject({ type, id, node }: Task, guests: ReadonlyMap<string, GuestSummary>): string {
   const guest = guests.get(id);
   if (guest !== undefined) return `${type} ${guestName(guest)}`;
   return id === "" ? `${type} on ${node}` : `${type} ${quoted(id)}`;

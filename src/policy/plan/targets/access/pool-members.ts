@@ -11,7 +11,7 @@ export interface PoolMembers {
 }
 
 /** Pools below a pool that are read. */
-const mostPools = 8;
+const maxPools = 8;
 
 /** Reads a pool and binds the consent to its members. */
 export async function readPool({ look, facts }: Context, pool: string): Promise<PoolMembers> {
@@ -30,7 +30,7 @@ export async function poolsBelow({ look, facts }: Context, pool: string): Promis
     .filter((name) => name.startsWith(`${pool}/`))
     .toSorted();
   facts.add(`pools below ${pool}`, names);
-  return names.slice(0, mostPools);
+  return names.slice(0, maxPools);
 }
 
 /** `VM 100 web-01`, `storage local on pve1`: without its figures. */

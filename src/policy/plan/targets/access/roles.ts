@@ -6,7 +6,7 @@ import { listText, nameText } from "../../wording.ts";
 export type Roles = ReadonlyMap<string, readonly string[] | undefined>;
 
 /** Roles that are read for one plan. */
-const mostRoles = 12;
+const maxRoles = 12;
 
 /** Proxmox's own roles (PVE::AccessControl, `create_roles`), whose names say what they grant; they cannot be changed. */
 const builtIn: ReadonlySet<string> = new Set([
@@ -50,7 +50,7 @@ const gravity: readonly RegExp[] = [
 const harmless = /\.(?:Audit|Use)$/;
 
 /** So many privileges of a role are named on line 2. */
-const mostNamed = 2;
+const maxNamed = 2;
 
 /** Whether the name of a role says what it grants. */
 export function isBuiltIn(role: string): boolean {
@@ -71,7 +71,7 @@ export async function readRoles({ look, facts }: Context, names: readonly string
   const read = await Promise.all(
     [...new Set(names)]
       .toSorted()
-      .slice(0, mostRoles)
+      .slice(0, maxRoles)
       .map(async (role) => {
         const row = objectIn(await look(["access", "roles", role]));
         const privileges =
@@ -98,7 +98,7 @@ export function roleText(role: string, roles: Roles): string {
   if (privileges.length === 0) return `${nameText(role)} (no privileges)`;
   return `${nameText(role)} (${listText(
     byGravity(privileges).map((privilege) => nameText(privilege)),
-    mostNamed,
+    maxNamed,
   )})`;
 }
 
